@@ -1,0 +1,56 @@
+//! Files that are only added to: folding many small ones into few, so that their number stays flat
+//! however many runs a year has.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
+
+use crate::parquet_file::{FileWriter, read_all};
+use crate::run::DataFile;
+use crate::{Lake, LakeError, Table, path};
+
+/// So many files of like size in one partition are folded into one. A row is then rewritten once for
+/// every eightfold growth: seven times in two million runs.
+const FOLD: usize = 8;
+
+/// Adds rows to a partition, folding files where enough of like size have gathered.
+pub async fn append(
+    lake: &Lake,
+    table: Table,
+    partition: BTreeMap<String, String>,
+    files: Vec<DataFile>,
+    rows: &RecordBatch,
+) -> Result<Vec<DataFile>, LakeError> {
+    if rows.num_rows() == 0 {
+        return Ok(files);
+    }
+    let mut kept = files;
+    let mut gathered = vec![rows.clone()];
+    let mut size = rows.num_rows() as u64;
+    loop {
+        let (alike, others): (Vec<_>, Vec<_>) = kept.iter().cloned().partition(|f| f.rows <= 2 * size);
+        if alike.len() + 1 < FOLD {
+            break;
+        }
+        gathered.push(read_all(lake, table, alike.iter()).await?);
+        size += alike.iter().map(|f| f.rows).sum::<u64>();
+        kept = others;
+    }
+    let all = sorted(table, &concat_batches(&table.schema(), &gathered)?)?;
+    let mut writer = FileWriter::new(table.schema())?;
+    writer.write(&all)?;
+    kept.extend(writer.put(lake, &path::table(table), partition).await?);
+    kept.sort();
+    Ok(kept)
+}
+
+/// Rows in the table's own order, so that neighbours in the file are neighbours in the register.
+pub fn sorted(table: Table, rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
+    let mut columns = crate::versioned::key_columns(rows, table.identity_columns())?;
+    columns.push(Arc::clone(rows.column(rows.schema().index_of("known_from")?)));
+    let columns: Vec<SortColumn> =
+        columns.into_iter().map(|values| SortColumn { values, options: None }).collect();
+    Ok(take_record_batch(rows, &lexsort_to_indices(&columns, None)?)?)
+}

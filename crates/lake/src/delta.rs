@@ -1,0 +1,176 @@
+//! Delta tables without an engine: create, and commit "the table now holds exactly these files".
+//!
+//! A run names its files, so a commit is the difference between the newest Delta version, whoever wrote
+//! it, and those files. A version left behind by a run that was cut off is undone by the next commit,
+//! and needs no repair of its own.
+
+use std::collections::{BTreeSet, HashMap};
+
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::{Action, Add, Remove, StructField, StructType, Transaction};
+use deltalake::operations::create::CreateBuilder;
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use futures::TryStreamExt;
+use url::Url;
+
+use crate::run::{DataFile, TableState};
+use crate::{Lake, LakeError};
+
+/// How often a commit that lost to another writer is tried again.
+const ATTEMPTS: usize = 8;
+
+/// A Delta table to be, wherever it stands.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name in messages.
+    pub name: &'static str,
+    /// Its root below the lake.
+    pub root: object_store::path::Path,
+    /// Columns of its files.
+    pub schema: SchemaRef,
+    /// Columns that lie in the path.
+    pub partitions: Vec<&'static str>,
+}
+
+/// Makes the table hold exactly `files` and says at which version it does.
+/// `run` is written as the transaction of application `rollcall`, `millis` as the files' time.
+pub async fn commit(
+    lake: &Lake,
+    target: &Target,
+    files: Vec<DataFile>,
+    run: u64,
+    millis: i64,
+) -> Result<TableState, LakeError> {
+    let fault = |source: DeltaTableError| LakeError::Delta { table: target.name, source: Box::new(source) };
+    let mut tried = 0;
+    loop {
+        let table = open_or_create(lake, target).await.map_err(fault)?;
+        let held: BTreeSet<String> = table
+            .snapshot()
+            .map_err(fault)?
+            .snapshot()
+            .file_views(&table.log_store(), None)
+            .map_ok(|view| view.path().to_string())
+            .try_collect()
+            .await
+            .map_err(fault)?;
+        let wanted: BTreeSet<&str> = files.iter().map(|f| f.path.as_str()).collect();
+        let mut actions: Vec<Action> = held
+            .iter()
+            .filter(|path| !wanted.contains(path.as_str()))
+            .map(|path| Action::Remove(remove(path, millis)))
+            .collect();
+        actions.extend(files.iter().filter(|f| !held.contains(&f.path)).map(|f| Action::Add(add(f, millis))));
+        let version = table.version().unwrap_or_default();
+        if actions.is_empty() {
+            return Ok(TableState { version: Some(version as u64), files });
+        }
+        let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+        let mut properties = CommitProperties::default()
+            .with_max_retries(0)
+            .with_cleanup_expired_logs(Some(false));
+        if run > 0 {
+            properties = properties.with_application_transaction(Transaction::new("rollcall", run as i64));
+        }
+        let committed = CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(Some(table.snapshot().map_err(fault)?), table.log_store(), operation)
+            .await;
+        tried += 1;
+        match committed {
+            Ok(done) => return Ok(TableState { version: Some(done.version() as u64), files }),
+            // Another writer was first. Whoever records the run first wins; here we only line up.
+            Err(e) if ATTEMPTS <= tried || !lost_a_race(&e) => return Err(fault(e)),
+            Err(_) => continue,
+        }
+    }
+}
+
+fn lost_a_race(error: &DeltaTableError) -> bool {
+    matches!(error, DeltaTableError::Transaction { .. } | DeltaTableError::VersionAlreadyExists(_))
+}
+
+async fn open_or_create(lake: &Lake, target: &Target) -> Result<DeltaTable, DeltaTableError> {
+    let url = table_url(lake.url(), &target.root);
+    let builder = DeltaTableBuilder::from_url(url.clone())?;
+    let prefixed: std::sync::Arc<dyn object_store::ObjectStore> = lake.store();
+    let store = std::sync::Arc::new(object_store::prefix::PrefixStore::new(prefixed, target.root.clone()));
+    let mut table = DeltaTable::new(log_store(store, lake, &url));
+    drop(builder);
+    match table.load().await {
+        Ok(()) => return Ok(table),
+        Err(DeltaTableError::NotATable(_)) | Err(DeltaTableError::InvalidVersion(_)) => {}
+        Err(e) => {
+            if table.verify_deltatable_existence().await.unwrap_or(false) {
+                return Err(e);
+            }
+        }
+    }
+    let mut columns: Vec<Field> = target.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+    columns.extend(target.partitions.iter().map(|name| Field::new(*name, DataType::Utf8, true)));
+    let kernel: StructType = (&Schema::new(columns)).try_into_kernel()?;
+    let columns: Vec<StructField> = kernel.fields().cloned().collect();
+    let created = CreateBuilder::new()
+        .with_log_store(table.log_store())
+        .with_columns(columns)
+        .with_partition_columns(target.partitions.iter().copied())
+        .with_save_mode(SaveMode::Ignore)
+        .await?;
+    Ok(created)
+}
+
+fn log_store(
+    prefixed: std::sync::Arc<dyn object_store::ObjectStore>,
+    lake: &Lake,
+    url: &Url,
+) -> deltalake::logstore::LogStoreRef {
+    deltalake::logstore::default_logstore(prefixed, lake.store(), url, &Default::default())
+}
+
+fn table_url(lake: &Url, root: &object_store::path::Path) -> Url {
+    let mut url = lake.clone();
+    url.set_path(&format!("{}{root}/", lake.path()));
+    url
+}
+
+fn add(file: &DataFile, millis: i64) -> Add {
+    let partition_values: HashMap<String, Option<String>> =
+        file.partition.iter().map(|(k, v)| (k.clone(), Some(v.clone()))).collect();
+    let mut stats = serde_json::json!({ "numRecords": file.rows });
+    if let Some((least, greatest)) = file.urns {
+        stats["minValues"] = serde_json::json!({ "urn": least });
+        stats["maxValues"] = serde_json::json!({ "urn": greatest });
+        stats["nullCount"] = serde_json::json!({ "urn": 0 });
+    }
+    Add {
+        path: file.path.clone(),
+        partition_values,
+        size: file.bytes as i64,
+        modification_time: millis,
+        data_change: true,
+        stats: Some(stats.to_string()),
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
+    }
+}
+
+fn remove(path: &str, millis: i64) -> Remove {
+    Remove {
+        path: path.to_owned(),
+        data_change: true,
+        deletion_timestamp: Some(millis),
+        extended_file_metadata: None,
+        partition_values: None,
+        size: None,
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+    }
+}

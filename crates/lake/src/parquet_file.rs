@@ -1,0 +1,140 @@
+//! Writing and reading the Parquet files of a table.
+//!
+//! A file's name is the hash of its content, so writing the same rows twice makes one file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Int32Type, SchemaRef, TimestampMicrosecondType};
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use sha2::{Digest, Sha256};
+
+use crate::run::DataFile;
+use crate::{Lake, LakeError, Table, path};
+
+/// Rows a row group holds: small enough to prune and to read on two cores, large enough to compress.
+const ROW_GROUP: usize = 512 * 1024;
+
+/// A Parquet file being written in memory.
+pub struct FileWriter {
+    writer: ArrowWriter<Vec<u8>>,
+    rows: u64,
+    urns: Option<(i32, i32)>,
+    known_from: Option<(i64, i64)>,
+}
+
+impl FileWriter {
+    /// Begins a file with these columns.
+    pub fn new(schema: SchemaRef) -> Result<Self, LakeError> {
+        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties()))?;
+        Ok(Self { writer, rows: 0, urns: None, known_from: None })
+    }
+
+    /// Adds rows.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        self.writer.write(batch)?;
+        self.rows += batch.num_rows() as u64;
+        if let Some(urns) = batch.column_by_name("urn").and_then(|c| c.as_primitive_opt::<Int32Type>()) {
+            widen(&mut self.urns, arrow::compute::min(urns), arrow::compute::max(urns));
+        }
+        if let Some(times) =
+            batch.column_by_name("known_from").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>())
+        {
+            widen(&mut self.known_from, arrow::compute::min(times), arrow::compute::max(times));
+        }
+        Ok(())
+    }
+
+    /// Rows so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Ends the file and puts it under a table's root; none where it holds no rows.
+    pub async fn put(
+        self,
+        lake: &Lake,
+        root: &object_store::path::Path,
+        partition: BTreeMap<String, String>,
+    ) -> Result<Option<DataFile>, LakeError> {
+        if self.rows == 0 {
+            return Ok(None);
+        }
+        let bytes = self.writer.into_inner()?;
+        let name = crate::landing::hex(&Sha256::digest(&bytes)[..16]);
+        let folders: String = partition.iter().map(|(k, v)| format!("{k}={v}/")).collect();
+        let relative = format!("{folders}{name}.parquet");
+        let size = bytes.len() as u64;
+        lake.put(&join(root, &relative), Bytes::from(bytes)).await?;
+        Ok(Some(DataFile {
+            path: relative,
+            bytes: size,
+            rows: self.rows,
+            partition,
+            urns: self.urns,
+            known_from: self.known_from,
+        }))
+    }
+}
+
+fn widen<T: Ord + Copy>(range: &mut Option<(T, T)>, least: Option<T>, greatest: Option<T>) {
+    if let (Some(least), Some(greatest)) = (least, greatest) {
+        *range = Some(match *range {
+            None => (least, greatest),
+            Some((a, b)) => (a.min(least), b.max(greatest)),
+        });
+    }
+}
+
+fn properties() -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .set_statistics_enabled(EnabledStatistics::Chunk);
+    // Keys and days come in runs and small steps: differences are smaller and faster than a dictionary.
+    for column in ["urn", "pupil_key", "week_start"] {
+        let column = ColumnPath::from(column);
+        properties = properties
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+    }
+    properties.build()
+}
+
+/// `relative` below a root, where `relative` may hold `/` and `=`.
+pub fn join(root: &object_store::path::Path, relative: &str) -> object_store::path::Path {
+    relative.split('/').fold(root.clone(), |path, part| path.join(part))
+}
+
+/// All rows of one file, batch by batch, from its bytes.
+pub fn read(bytes: Bytes, batch_rows: usize) -> Result<ParquetRecordBatchReader, LakeError> {
+    Ok(ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(batch_rows).build()?)
+}
+
+/// All rows of some files of a small table, as one batch.
+pub async fn read_all<'a>(
+    lake: &Lake,
+    table: Table,
+    files: impl Iterator<Item = &'a DataFile>,
+) -> Result<RecordBatch, LakeError> {
+    let schema = table.schema();
+    let mut batches = Vec::new();
+    for file in files {
+        let bytes = lake.read_existing(&join(&path::table(table), &file.path)).await?;
+        for batch in read(bytes, 64 * 1024)? {
+            let batch = batch?;
+            batches.push(RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?);
+        }
+    }
+    Ok(concat_batches(&schema, &batches)?)
+}

@@ -1,0 +1,51 @@
+//! Every path in the lake, spelled here and nowhere else.
+
+use chrono::NaiveDate;
+use object_store::path::Path;
+
+use crate::Table;
+
+/// A file as it came, by its content.
+pub fn landed(source: &str, day: NaiveDate, sha256: &str) -> Path {
+    Path::from_iter(["landing", source, &day.format("%Y-%m-%d").to_string(), sha256])
+}
+
+/// Where receipts are.
+pub fn receipts() -> Path {
+    Path::from_iter(["landing", "receipts"])
+}
+
+/// The receipt of the n-th arrival, from 1.
+pub fn receipt(n: u64) -> Path {
+    receipts().join(format!("{n:010}.json"))
+}
+
+/// Where run records are.
+pub fn runs() -> Path {
+    Path::from("runs")
+}
+
+/// The record of run n, from 1. Zero-padded, so that a listing is in order.
+pub fn run(n: u64) -> Path {
+    runs().join(format!("{n:010}.json"))
+}
+
+/// A Delta table's root.
+pub fn table(table: Table) -> Path {
+    Path::from_iter(["tables", table.name()])
+}
+
+/// The number in a receipt's or run's file name.
+pub fn number(path: &Path) -> Option<u64> {
+    path.filename()?.strip_suffix(".json")?.parse().ok()
+}
+
+/// A metric's Delta table, for readers outside (Power BI, Fabric).
+pub fn published(name: &str) -> Path {
+    Path::from_iter(["published", name])
+}
+
+/// A kept result of one definition at one ledger version and pair of times.
+pub fn kept(name: &str, fingerprint: &str) -> Path {
+    Path::from_iter(["kept", name, &format!("{fingerprint}.parquet")])
+}

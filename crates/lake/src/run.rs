@@ -1,0 +1,93 @@
+//! Run records: the one commit point over all tables.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{Lake, LakeError, Table, path};
+
+/// A Parquet file of a table, as a run names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Path below the table's root.
+    pub path: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Partition columns and their values.
+    pub partition: BTreeMap<String, String>,
+    /// Least and greatest URN, where the table has one.
+    pub urns: Option<(i32, i32)>,
+    /// Least and greatest `known_from`, microseconds from the epoch.
+    pub known_from: Option<(i64, i64)>,
+}
+
+/// The state of one table in a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableState {
+    /// The Delta version that holds exactly these files; none: the table was never written.
+    pub version: Option<u64>,
+    /// Its files.
+    pub files: Vec<DataFile>,
+}
+
+impl TableState {
+    /// The files of one belief.
+    pub fn of_belief<'a>(&'a self, belief: &'a str) -> impl Iterator<Item = &'a DataFile> {
+        self.files.iter().filter(move |f| f.partition.get("belief").is_some_and(|b| b == belief))
+    }
+}
+
+/// What one run left behind: the version of every table, and which arrivals it took.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The ledger version, from 1; 0 is the empty ledger.
+    pub n: u64,
+    /// Every arrival up to this number has been taken.
+    pub arrivals: u64,
+    /// The newest `received_at` that has been taken.
+    pub known_at: DateTime<Utc>,
+    /// Rows in, kept and refused by this run.
+    pub rows_in: u64,
+    /// See `rows_in`.
+    pub rows_kept: u64,
+    /// See `rows_in`.
+    pub rows_refused: u64,
+    /// The tables by name.
+    pub tables: BTreeMap<String, TableState>,
+}
+
+impl RunRecord {
+    /// The state of a table; empty where it was never written.
+    pub fn table(&self, table: Table) -> TableState {
+        self.tables.get(table.name()).cloned().unwrap_or_default()
+    }
+
+    /// The newest run of a lake, or the empty ledger.
+    pub async fn newest(lake: &Lake) -> Result<Self, LakeError> {
+        match lake.highest(&path::runs()).await? {
+            0 => Ok(Self::default()),
+            n => Self::read(lake, n).await,
+        }
+    }
+
+    /// The record of run n.
+    pub async fn read(lake: &Lake, n: u64) -> Result<Self, LakeError> {
+        let place = path::run(n);
+        let bytes = lake.read_existing(&place).await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|e| LakeError::Damaged { path: place.to_string(), reason: e.to_string() })
+    }
+
+    /// Records the run. The one point at which it begins to exist.
+    pub async fn put(&self, lake: &Lake) -> Result<(), LakeError> {
+        let bytes = Bytes::from(serde_json::to_vec(self).unwrap_or_default());
+        match lake.put_new(&path::run(self.n), bytes).await? {
+            true => Ok(()),
+            false => Err(LakeError::Overtaken(self.n)),
+        }
+    }
+}

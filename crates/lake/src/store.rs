@@ -1,0 +1,96 @@
+//! The lake itself: one object store, whatever it is made of.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use url::Url;
+
+use crate::error::{LakeError, at};
+
+/// An opened lake. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Lake {
+    store: Arc<dyn ObjectStore>,
+    url: Url,
+}
+
+impl Lake {
+    /// Opens a lake by its address. A local folder is made where it is missing.
+    pub fn open(address: &str) -> Result<Self, LakeError> {
+        let refuse = |reason: String| LakeError::Address { url: address.to_owned(), reason };
+        let mut url = Url::parse(address).map_err(|e| refuse(e.to_string()))?;
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        if url.scheme() == "file" {
+            let folder = url.to_file_path().map_err(|()| refuse("not a local path".to_owned()))?;
+            std::fs::create_dir_all(&folder).map_err(|e| refuse(e.to_string()))?;
+            let store = object_store::local::LocalFileSystem::new_with_prefix(&folder)
+                .map_err(|e| refuse(e.to_string()))?;
+            return Ok(Self { store: Arc::new(store), url });
+        }
+        let environment = std::env::vars().map(|(k, v)| (k.to_ascii_lowercase(), v));
+        let (store, prefix) =
+            object_store::parse_url_opts(&url, environment).map_err(|e| refuse(e.to_string()))?;
+        Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)), url })
+    }
+
+    /// A lake over any store (tests wrap one that fails).
+    pub fn over(store: Arc<dyn ObjectStore>, url: Url) -> Self {
+        Self { store, url }
+    }
+
+    /// The store, rooted at the lake.
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// The address, ending in `/`.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// All bytes at a path; none where nothing is there.
+    pub async fn read(&self, path: &Path) -> Result<Option<Bytes>, LakeError> {
+        match self.store.get(path).await {
+            Ok(found) => Ok(Some(found.bytes().await.map_err(at(path))?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(at(path)(e)),
+        }
+    }
+
+    /// All bytes at a path that must be there.
+    pub async fn read_existing(&self, path: &Path) -> Result<Bytes, LakeError> {
+        self.store.get(path).await.map_err(at(path))?.bytes().await.map_err(at(path))
+    }
+
+    /// Puts bytes, whatever was there. For content-addressed paths only.
+    pub async fn put(&self, path: &Path, bytes: Bytes) -> Result<(), LakeError> {
+        self.store.put(path, bytes.into()).await.map_err(at(path))?;
+        Ok(())
+    }
+
+    /// Puts bytes where nothing is yet; `false` where another was first.
+    pub async fn put_new(&self, path: &Path, bytes: Bytes) -> Result<bool, LakeError> {
+        let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(path, bytes.into(), create).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(e) => Err(at(path)(e)),
+        }
+    }
+
+    /// The highest number among the `<number>.json` files below a path; 0 where there is none.
+    pub async fn highest(&self, below: &Path) -> Result<u64, LakeError> {
+        use futures::TryStreamExt;
+        let mut highest = 0;
+        let mut listing = self.store.list(Some(below));
+        while let Some(entry) = listing.try_next().await.map_err(at(below))? {
+            highest = highest.max(crate::path::number(&entry.location).unwrap_or(0));
+        }
+        Ok(highest)
+    }
+}

@@ -1,0 +1,165 @@
+//! Merging what a run states about a small table into what is believed.
+//!
+//! A row that is stated as it is believed changes nothing. A row stated otherwise closes the believed
+//! version and opens a new one. A row that is withdrawn is closed without a successor.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::datatypes::SchemaRef;
+use arrow::row::{OwnedRow, RowConverter, SortField};
+
+use crate::LakeError;
+
+/// Columns that say when a version was believed, not what it says.
+const TIMES: [&str; 3] = ["known_from", "known_to", "return_id"];
+
+/// The two halves of a table after a run.
+#[derive(Debug)]
+pub struct Merged {
+    /// Rows believed now, in no particular order.
+    pub current: RecordBatch,
+    /// Versions that this run closed.
+    pub closed: RecordBatch,
+    /// Rows opened, with or without a version before.
+    pub opened: usize,
+}
+
+/// Merges `stated` into `current`; both have the table's columns, and `stated` carries the run's time in
+/// `known_from`. The keys say which rows are versions of the same thing; where one key is stated twice
+/// the later row stands. `withdrawn` are rows of `current` to be closed.
+pub fn merge(
+    current: &RecordBatch,
+    current_keys: &[ArrayRef],
+    stated: &RecordBatch,
+    stated_keys: &[ArrayRef],
+    withdrawn: &[usize],
+    at_micros: i64,
+) -> Result<Merged, LakeError> {
+    let keys = RowConverter::new(
+        current_keys.iter().map(|k| SortField::new(k.data_type().clone())).collect(),
+    )?;
+    let current_keys = keys.convert_columns(current_keys)?;
+    let stated_keys = keys.convert_columns(stated_keys)?;
+    let schema = current.schema();
+    let values: Vec<usize> =
+        (0..schema.fields().len()).filter(|i| !TIMES.contains(&schema.field(*i).name().as_str())).collect();
+    let meanings = RowConverter::new(
+        values.iter().map(|i| SortField::new(schema.field(*i).data_type().clone())).collect(),
+    )?;
+    let of = |batch: &RecordBatch| {
+        meanings.convert_columns(&values.iter().map(|i| Arc::clone(batch.column(*i))).collect::<Vec<_>>())
+    };
+    let (current_values, stated_values) = (of(current)?, of(stated)?);
+
+    let mut last: HashMap<OwnedRow, usize> = HashMap::with_capacity(stated.num_rows());
+    for row in 0..stated.num_rows() {
+        last.insert(stated_keys.row(row).owned(), row);
+    }
+    let mut keep = vec![true; current.num_rows()];
+    let mut open = vec![false; stated.num_rows()];
+    for row in 0..current.num_rows() {
+        match last.remove(&current_keys.row(row).owned()) {
+            Some(new) if current_values.row(row) == stated_values.row(new) => {}
+            Some(new) => {
+                keep[row] = false;
+                open[new] = true;
+            }
+            None => {}
+        }
+    }
+    for row in last.into_values() {
+        open[row] = true;
+    }
+    for row in withdrawn {
+        keep[*row] = false;
+    }
+
+    let opened = filter_record_batch(stated, &BooleanArray::from(open))?;
+    let kept = filter_record_batch(current, &BooleanArray::from(keep.clone()))?;
+    let gone = keep.into_iter().map(|k| !k).collect::<Vec<_>>();
+    let closed = close(&filter_record_batch(current, &BooleanArray::from(gone))?, at_micros)?;
+    Ok(Merged { current: concat_batches(&schema, [&kept, &opened])?, closed, opened: opened.num_rows() })
+}
+
+/// Rows with `known_to` set; a version that was never believed for any time is left out, since two
+/// versions of one thing may not begin at the same instant.
+fn close(rows: &RecordBatch, at_micros: i64) -> Result<RecordBatch, LakeError> {
+    use arrow::array::AsArray;
+    use arrow::datatypes::TimestampMicrosecondType;
+    let schema = rows.schema();
+    let from = rows.column(schema.index_of("known_from")?).as_primitive::<TimestampMicrosecondType>();
+    let lasting: UInt32Array =
+        (0..rows.num_rows()).filter(|i| from.value(*i) < at_micros).map(|i| i as u32).collect();
+    let rows = take_record_batch(rows, &lasting)?;
+    let mut columns = rows.columns().to_vec();
+    columns[schema.index_of("known_to")?] = Arc::new(
+        TimestampMicrosecondArray::from(vec![at_micros; rows.num_rows()]).with_timezone("UTC"),
+    );
+    Ok(RecordBatch::try_new(schema, columns)?)
+}
+
+/// The columns that identify a row's thing, for tables whose key is plain columns.
+pub fn key_columns(batch: &RecordBatch, names: &[&str]) -> Result<Vec<ArrayRef>, LakeError> {
+    names.iter().map(|name| Ok(Arc::clone(batch.column(batch.schema().index_of(name)?)))).collect()
+}
+
+/// No rows of a schema.
+pub fn nothing(schema: &SchemaRef) -> RecordBatch {
+    RecordBatch::new_empty(Arc::clone(schema))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Table;
+    use arrow::array::{Int32Array, Int64Array, StringArray};
+
+    fn links(rows: &[(i32, i32, &str, i64)]) -> RecordBatch {
+        let schema = Table::SchoolLink.schema();
+        let time = |v: Vec<Option<i64>>| Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC"));
+        RecordBatch::try_new(
+            Arc::clone(&schema),
+            vec![
+                Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.0))),
+                Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.1))),
+                Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.2))),
+                arrow::array::new_null_array(schema.field(3).data_type(), rows.len()),
+                time(rows.iter().map(|r| Some(r.3)).collect()),
+                time(vec![None; rows.len()]),
+                Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.3))),
+            ],
+        )
+        .unwrap()
+    }
+
+    fn run(current: &RecordBatch, stated: &RecordBatch, withdrawn: &[usize], at: i64) -> Merged {
+        let keys = |b| key_columns(b, &["urn", "link_urn"]).unwrap();
+        merge(current, &keys(current), stated, &keys(stated), withdrawn, at).unwrap()
+    }
+
+    #[test]
+    fn the_same_again_changes_nothing() {
+        let first = links(&[(1, 2, "Predecessor", 10)]);
+        let again = run(&first, &links(&[(1, 2, "Predecessor", 20)]), &[], 20);
+        assert_eq!((again.opened, again.closed.num_rows()), (0, 0));
+        assert_eq!(again.current, first);
+    }
+
+    #[test]
+    fn a_change_closes_one_version_and_opens_another() {
+        let first = links(&[(1, 2, "Predecessor", 10), (3, 4, "Successor", 10)]);
+        let merged = run(&first, &links(&[(1, 2, "Merged", 20)]), &[1], 20);
+        assert_eq!((merged.current.num_rows(), merged.closed.num_rows()), (1, 2));
+        assert_eq!(merged.closed.column_by_name("known_to").unwrap().null_count(), 0);
+    }
+
+    #[test]
+    fn a_version_that_lasted_no_time_is_replaced() {
+        let first = links(&[(1, 2, "Predecessor", 20)]);
+        let merged = run(&first, &links(&[(1, 2, "Merged", 20)]), &[], 20);
+        assert_eq!((merged.current.num_rows(), merged.closed.num_rows()), (1, 0));
+    }
+}

@@ -1,0 +1,158 @@
+//! Identifiers: the school's URN and the pupil's UPN, and the integer key under which a pupil's
+//! lines are kept.
+
+use std::fmt;
+
+/// A school's unique reference number in GIAS: six digits.
+pub type Urn = i32;
+
+/// A UPN as one integer. The mapping is one to one, so a key needs no table that hands it out, and a
+/// ledger rebuilt from landing has the same keys.
+pub type PupilKey = i64;
+
+/// The 23 letters a UPN may hold: no I, O, S.
+const LETTERS: &[u8; 23] = b"ABCDEFGHJKLMNPQRTUVWXYZ";
+/// A last character is a digit (permanent) or a letter (temporary).
+const LAST: i64 = 10 + LETTERS.len() as i64;
+
+/// A unique pupil number of the right shape: a letter, eleven digits, a digit or a letter.
+/// `Debug` shows the shape only: a UPN never reaches a log.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Upn([u8; 13]);
+
+/// Why thirteen characters are not a UPN.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{shape}")]
+pub struct UpnFault {
+    /// What was found, with every letter as `A` and every digit as `9`: enough to see the fault,
+    /// not enough to know the child.
+    pub shape: String,
+}
+
+const fn letter_values() -> [u8; 256] {
+    let mut table = [255u8; 256];
+    let mut i = 0;
+    while i < LETTERS.len() {
+        table[LETTERS[i] as usize] = i as u8;
+        i += 1;
+    }
+    table
+}
+static LETTER_VALUE: [u8; 256] = letter_values();
+
+impl Upn {
+    /// Reads thirteen bytes. Lower-case letters are not accepted here: callers fold first.
+    pub fn parse(text: &[u8]) -> Result<Self, UpnFault> {
+        let fault = || UpnFault { shape: shape_of(text) };
+        let bytes: [u8; 13] = text.try_into().map_err(|_| fault())?;
+        let digits = bytes[1..12].iter().all(u8::is_ascii_digit);
+        let last = bytes[12].is_ascii_digit() || LETTER_VALUE[bytes[12] as usize] != 255;
+        if LETTER_VALUE[bytes[0] as usize] == 255 || !digits || !last {
+            return Err(fault());
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The key under which this pupil's lines are kept.
+    pub fn key(&self) -> PupilKey {
+        let mut n = i64::from(LETTER_VALUE[self.0[0] as usize]);
+        for b in &self.0[1..12] {
+            n = n * 10 + i64::from(b - b'0');
+        }
+        let last = self.0[12];
+        let last = if last.is_ascii_digit() {
+            i64::from(last - b'0')
+        } else {
+            10 + i64::from(LETTER_VALUE[last as usize])
+        };
+        n * LAST + last
+    }
+
+    /// The UPN of a key; none where no UPN has that key.
+    pub fn of_key(key: PupilKey) -> Option<Self> {
+        let mut bytes = [0u8; 13];
+        let last = key.rem_euclid(LAST);
+        bytes[12] = if last < 10 { b'0' + last as u8 } else { LETTERS[(last - 10) as usize] };
+        let mut n = key.div_euclid(LAST);
+        for b in bytes[1..12].iter_mut().rev() {
+            *b = b'0' + n.rem_euclid(10) as u8;
+            n = n.div_euclid(10);
+        }
+        bytes[0] = *LETTERS.get(usize::try_from(n).ok()?)?;
+        Some(Self(bytes))
+    }
+
+    /// Whether the first letter is the one the other twelve characters ask for
+    /// (weights 2 to 13, modulo 23). A wrong one is a warning: DfE's own test numbers fail it.
+    pub fn check_letter_is_right(&self) -> bool {
+        let sum: u32 = self.0[1..]
+            .iter()
+            .zip(2u32..)
+            .map(|(b, weight)| {
+                let value = if b.is_ascii_digit() { b - b'0' } else { LETTER_VALUE[*b as usize] };
+                weight * u32::from(value)
+            })
+            .sum();
+        LETTERS[(sum % 23) as usize] == self.0[0]
+    }
+
+    /// The thirteen characters.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII passes `parse` and `of_key`.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Upn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shape_of(&self.0))
+    }
+}
+
+/// A value with every letter as `A`, every digit as `9`, cut at 24 characters.
+pub fn shape_of(text: &[u8]) -> String {
+    let shown: String = String::from_utf8_lossy(text)
+        .chars()
+        .take(24)
+        .map(|c| match c {
+            c if c.is_ascii_digit() => '9',
+            c if c.is_alphabetic() => 'A',
+            c if c.is_control() => '?',
+            c => c,
+        })
+        .collect();
+    let length = String::from_utf8_lossy(text).chars().count();
+    format!("{shown} ({length} characters)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_letters_of_the_published_vectors() {
+        for right in ["R201100018042", "T20110001804V", "X00180001701A"] {
+            let upn = Upn::parse(right.as_bytes()).unwrap();
+            assert!(upn.check_letter_is_right(), "{right}");
+        }
+        assert!(!Upn::parse(b"A201100018042").unwrap().check_letter_is_right());
+    }
+
+    #[test]
+    fn keys_are_one_to_one() {
+        for text in ["A000000000000", "Z99999999999Z", "R201100018042", "T20110001804V"] {
+            let upn = Upn::parse(text.as_bytes()).unwrap();
+            assert_eq!(Upn::of_key(upn.key()), Some(upn), "{text}");
+        }
+        assert_eq!(Upn::of_key(-1), None);
+        assert_eq!(Upn::of_key(i64::MAX), None);
+    }
+
+    #[test]
+    fn a_fault_shows_the_shape_and_not_the_number() {
+        let fault = Upn::parse(b"I12345678901").unwrap_err();
+        assert_eq!(fault.shape, "A99999999999 (12 characters)");
+        assert!(Upn::parse("é123".as_bytes()).is_err());
+        assert!(!format!("{:?}", Upn::parse(b"R201100018042").unwrap()).contains("2011"));
+    }
+}

@@ -1,0 +1,265 @@
+//! Rows of a CSV stream in bounded memory, whatever the bytes.
+//!
+//! The stream is cut into blocks that end at a line's end. A row longer than [`ROW_LIMIT`], quoted line
+//! breaks included, is given up: its first line counts as one refused row, and reading goes on at the next
+//! line. So a quote that is never closed costs one row, and a line of two gigabytes costs one buffer.
+
+use std::io::Read;
+
+use csv_core::{ReadRecordResult, Reader};
+
+/// The longest row, in bytes.
+pub const ROW_LIMIT: usize = 64 * 1024;
+/// Bytes read at a time.
+const BLOCK: usize = 4 * 1024 * 1024;
+
+/// A block of whole lines.
+pub struct Block<'a> {
+    /// Its bytes, ending with a line break unless the stream ends without one.
+    pub bytes: &'a [u8],
+    /// Number of its first line, from 1.
+    pub first_line: u64,
+}
+
+/// Cuts a stream into blocks of whole lines.
+pub struct Blocks<R> {
+    input: R,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that hold data.
+    filled: usize,
+    /// Bytes of the buffer already handed out.
+    used: usize,
+    line: u64,
+    ended: bool,
+    overlong: bool,
+}
+
+impl<R: Read> Blocks<R> {
+    /// Reads a stream from its first line.
+    pub fn new(input: R) -> Self {
+        Self { input, buffer: vec![0; BLOCK], filled: 0, used: 0, line: 1, ended: false, overlong: false }
+    }
+
+    /// Whether the last block ends in the middle of a line that is longer than a block.
+    pub fn is_overlong(&self) -> bool {
+        self.overlong
+    }
+
+    /// The next block; none at the end. An unreadable stream (a broken gzip file) is an error.
+    pub fn next_block(&mut self) -> std::io::Result<Option<Block<'_>>> {
+        self.buffer.copy_within(self.used..self.filled, 0);
+        self.filled -= self.used;
+        self.used = 0;
+        while !self.ended && self.filled < self.buffer.len() {
+            match self.input.read(&mut self.buffer[self.filled..]) {
+                Ok(0) => self.ended = true,
+                Ok(n) => self.filled += n,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        if self.filled == 0 {
+            return Ok(None);
+        }
+        let whole = memchr::memrchr(b'\n', &self.buffer[..self.filled]).map(|at| at + 1);
+        self.overlong = whole.is_none() && !self.ended;
+        let end = if self.ended { self.filled } else { whole.unwrap_or(self.filled) };
+        self.used = end;
+        let first_line = self.line;
+        let bytes = &self.buffer[..end];
+        self.line += memchr::memchr_iter(b'\n', bytes).count() as u64;
+        Ok(Some(Block { bytes, first_line }))
+    }
+}
+
+/// What one step of [`Rows`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A row; its fields are in the [`Row`] given.
+    Row,
+    /// A row that is longer than [`ROW_LIMIT`] or whose quote is never closed.
+    TooLong,
+    /// Nothing is left.
+    End,
+}
+
+/// A row's fields, in buffers used again for every row.
+pub struct Row {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    fields: usize,
+    /// The line it begins on, from 1.
+    pub line: u64,
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Self { text: vec![0; ROW_LIMIT], ends: vec![0; 4096], fields: 0, line: 0 }
+    }
+}
+
+impl Row {
+    /// How many fields it has.
+    pub fn len(&self) -> usize {
+        self.fields
+    }
+
+    /// Whether it has no fields.
+    pub fn is_empty(&self) -> bool {
+        self.fields == 0
+    }
+
+    /// A field's bytes; empty where the row is too short.
+    pub fn bytes(&self, field: usize) -> &[u8] {
+        if self.fields <= field {
+            return &[];
+        }
+        let start = if field == 0 { 0 } else { self.ends[field - 1] };
+        &self.text[start..self.ends[field]]
+    }
+
+    /// A field as trimmed text: UTF-8 where it is, Windows-1252 otherwise.
+    pub fn text(&self, field: usize) -> std::borrow::Cow<'_, str> {
+        let bytes = self.bytes(field).trim_ascii();
+        match std::str::from_utf8(bytes) {
+            Ok(text) => text.trim().into(),
+            Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.trim().to_owned().into(),
+        }
+    }
+
+    /// Whether every field is blank.
+    pub fn is_blank(&self) -> bool {
+        self.text[..self.ends[..self.fields].last().copied().unwrap_or(0)].iter().all(u8::is_ascii_whitespace)
+    }
+}
+
+/// Splits one block after another into rows, quotes and all.
+#[derive(Default)]
+pub struct Rows {
+    core: Reader,
+}
+
+impl Rows {
+    /// Reads the next row of a block from `at`, which is moved behind it.
+    pub fn step(&mut self, block: &[u8], at: &mut usize, line: &mut u64, row: &mut Row) -> Step {
+        // Lone line breaks between rows say nothing.
+        while block.get(*at).is_some_and(|b| matches!(b, b'\n' | b'\r')) {
+            *line += u64::from(block[*at] == b'\n');
+            *at += 1;
+        }
+        if block.len() <= *at {
+            return Step::End;
+        }
+        self.core.reset();
+        let limit = block.len().min(*at + ROW_LIMIT);
+        let (mut read, mut wrote, mut ended) = (0, 0, 0);
+        row.line = *line;
+        loop {
+            let input = &block[*at + read..limit];
+            let (result, n, out, ends) =
+                self.core.read_record(input, &mut row.text[wrote..], &mut row.ends[ended..]);
+            read += n;
+            wrote += out;
+            ended += ends;
+            match result {
+                ReadRecordResult::Record => break,
+                // The end of the stream ends a row too; the end of the limit does not.
+                ReadRecordResult::InputEmpty if limit == block.len() && !input.is_empty() => {}
+                ReadRecordResult::End => break,
+                _ => {
+                    if limit == block.len() && matches!(result, ReadRecordResult::InputEmpty) && !self.in_quotes(&block[*at..limit]) {
+                        let (_, _, out, ends) = self.core.read_record(&[], &mut row.text[wrote..], &mut row.ends[ended..]);
+                        wrote += out;
+                        ended += ends;
+                        let _ = wrote;
+                        break;
+                    }
+                    return self.give_up(block, at, line);
+                }
+            }
+        }
+        if limit == block.len() && *at + read == block.len() && self.in_quotes(&block[*at..limit]) {
+            return self.give_up(block, at, line);
+        }
+        *line += memchr::memchr_iter(b'\n', &block[*at..*at + read]).count() as u64;
+        *at += read;
+        row.fields = ended;
+        Step::Row
+    }
+
+    /// Whether a quote is open at the end of `bytes`: an odd number of them.
+    fn in_quotes(&self, bytes: &[u8]) -> bool {
+        memchr::memchr_iter(b'"', bytes).count() % 2 == 1
+    }
+
+    fn give_up(&mut self, block: &[u8], at: &mut usize, line: &mut u64) -> Step {
+        match memchr::memchr(b'\n', &block[*at..]) {
+            Some(end) => {
+                *at += end + 1;
+                *line += 1;
+            }
+            None => *at = block.len(),
+        }
+        Step::TooLong
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &[u8]) -> Vec<(u64, Vec<String>)> {
+        let (mut rows, mut row, mut at, mut line) = (Rows::default(), Row::default(), 0, 1);
+        let mut found = Vec::new();
+        loop {
+            match rows.step(text, &mut at, &mut line, &mut row) {
+                Step::Row => found.push((row.line, (0..row.len()).map(|i| row.text(i).into_owned()).collect())),
+                Step::TooLong => found.push((row.line, vec!["TOO LONG".to_owned()])),
+                Step::End => return found,
+            }
+        }
+    }
+
+    fn row(line: u64, fields: &[&str]) -> (u64, Vec<String>) {
+        (line, fields.iter().map(|f| (*f).to_owned()).collect())
+    }
+
+    #[test]
+    fn quotes_line_breaks_and_an_end_without_one() {
+        let text = b"a,\"b,\"\"c\"\"\"\r\n\"two\nlines\",x\r\n\r\nlast,row";
+        assert_eq!(
+            rows(text),
+            [row(1, &["a", "b,\"c\""]), row(2, &["two\nlines", "x"]), row(5, &["last", "row"])]
+        );
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_costs_one_row() {
+        assert_eq!(rows(b"a,b\n\"open,c\nd,e\n"), [row(1, &["a", "b"]), row(2, &["TOO LONG"]), row(3, &["d", "e"])]);
+    }
+
+    #[test]
+    fn a_row_past_the_limit_costs_one_row() {
+        let mut text = vec![b'x'; ROW_LIMIT + 10];
+        text.extend(b"\na,b\n");
+        assert_eq!(rows(&text), [row(1, &["TOO LONG"]), row(2, &["a", "b"])]);
+    }
+
+    #[test]
+    fn blocks_end_at_lines() {
+        let text = b"one\ntwo\nthree".repeat(1_000_000);
+        let mut blocks = Blocks::new(text.as_slice());
+        let (mut bytes, mut lines) = (0, 0);
+        while let Some(block) = blocks.next_block().unwrap() {
+            assert_eq!(block.first_line, lines + 1);
+            bytes += block.bytes.len();
+            lines += memchr::memchr_iter(b'\n', block.bytes).count() as u64;
+        }
+        assert_eq!(bytes, text.len());
+    }
+
+    #[test]
+    fn windows_1252_is_read() {
+        assert_eq!(rows(b"O\x92Neil,N\xfa\xf1ez\n"), [row(1, &["O’Neil", "Núñez"])]);
+    }
+}

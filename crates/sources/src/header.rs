@@ -1,0 +1,89 @@
+//! Headers: names matched without case, spaces or underscores, columns found by name, the kind of a file
+//! known by its header alone.
+
+use std::collections::BTreeMap;
+
+use crate::decode::Kind;
+
+/// A header name as it is compared: letters and digits only, in lower case.
+pub fn folded(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Where a file's columns are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The kind of file.
+    pub kind: Kind,
+    /// For each column of the kind, the field's index in a row.
+    pub columns: Vec<Option<usize>>,
+    /// Fields a row should have.
+    pub width: usize,
+    /// Folded names as they stood, to know the header again where it is repeated.
+    pub names: Vec<String>,
+}
+
+/// Why a first row is not a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderFault {
+    /// No kind fits it.
+    Unknown(String),
+    /// One kind nearly fits: these columns are missing.
+    Missing(Kind, Vec<&'static str>),
+}
+
+/// Reads a first row. `renames` maps other systems' folded header names to ours.
+pub fn read(fields: &[String], renames: &BTreeMap<String, String>) -> Result<Header, HeaderFault> {
+    let names: Vec<String> = fields
+        .iter()
+        .map(|f| folded(f))
+        .map(|f| renames.get(&f).map_or(f, |to| folded(to)))
+        .collect();
+    let mut nearest: Option<(usize, Kind, Vec<&'static str>)> = None;
+    for kind in Kind::ALL {
+        let place = |column: &str| names.iter().position(|n| *n == folded(column));
+        let missing: Vec<&'static str> =
+            kind.columns().iter().filter(|c| c.required && place(c.name).is_none()).map(|c| c.name).collect();
+        let required = kind.columns().iter().filter(|c| c.required).count();
+        if missing.is_empty() {
+            let columns = kind.columns().iter().map(|c| place(c.name)).collect();
+            return Ok(Header { kind, columns, width: fields.len(), names });
+        }
+        // More than half of the required columns there: most likely meant as this kind.
+        if missing.len() * 2 < required && nearest.as_ref().is_none_or(|(n, ..)| missing.len() < *n) {
+            nearest = Some((missing.len(), kind, missing));
+        }
+    }
+    match nearest {
+        Some((_, kind, missing)) => Err(HeaderFault::Missing(kind, missing)),
+        None => Err(HeaderFault::Unknown(
+            fields.iter().take(12).map(|f| f.chars().take(24).collect::<String>()).collect::<Vec<_>>().join(", "),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Header, HeaderFault> {
+        read(&text.split(',').map(str::to_owned).collect::<Vec<_>>(), &BTreeMap::new())
+    }
+
+    #[test]
+    fn kinds_are_known_by_their_header() {
+        assert_eq!(of("urn,Upn,DATE,session ,mark").unwrap().kind, Kind::Marks);
+        assert_eq!(of("Mark,Session,extra,Date,U_P_N,URN").unwrap().columns[..5], [Some(5), Some(4), Some(3), Some(1), Some(0)]);
+        assert_eq!(of("URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate").unwrap().kind, Kind::Roll);
+        assert_eq!(of("URN,LinkURN,LinkName,LinkType,LinkEstablishedDate").unwrap().kind, Kind::Links);
+        assert_eq!(of("URN,UPN,Date,Session"), Err(HeaderFault::Missing(Kind::Marks, vec!["Mark"])));
+        assert!(matches!(of("name,email"), Err(HeaderFault::Unknown(_))));
+    }
+
+    #[test]
+    fn other_systems_names_are_mapped() {
+        let renames = BTreeMap::from([("schoolurn".to_owned(), "URN".to_owned()), ("rawmark".to_owned(), "Mark".to_owned())]);
+        let fields: Vec<String> = "School URN,UPN,Date,Session,Raw Mark".split(',').map(str::to_owned).collect();
+        assert_eq!(read(&fields, &renames).unwrap().kind, Kind::Marks);
+    }
+}

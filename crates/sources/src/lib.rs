@@ -1,0 +1,16 @@
+//! The way in: bytes of a file, as landed, to typed rows and the problems found on the way.
+//!
+//! Decoding talks to no one and cannot fail: whatever the bytes, the answer is rows and problems, and
+//! rows in = rows kept + rows refused.
+
+pub mod arrival;
+pub mod csv_rows;
+pub mod date;
+pub mod decode;
+pub mod header;
+pub mod marks;
+pub mod sheet;
+pub mod unpack;
+
+pub use decode::{Content, Decoded, Decoder, Kind, decode};
+pub use marks::SchoolGrid;

@@ -1,0 +1,420 @@
+//! Marks: rows of a file into a dense grid for each school, which needs no sort and gives lines ready to
+//! merge.
+//!
+//! A plain row (`URN,UPN,Date,Session,Mark` in that order, nothing quoted) is read at fixed places; any
+//! other row is split with care. Both end in [`Grids::put`], so both judge alike.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+use lake::register::{Stated, UNSTATED};
+use model::line::{box_of, days_from_epoch};
+use model::{BLANK, Line, SESSIONS_A_WEEK, Session, Upn, Urn};
+
+use crate::csv_rows::Row;
+use crate::date::{self, DateForm};
+use crate::decode::{Decoder, Findings, damaged};
+use crate::header::Header;
+
+/// A box whose row was refused: what was believed stands.
+const REFUSED: u8 = 1;
+
+/// What a session carries besides its mark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detail {
+    /// The child.
+    pub pupil_key: i64,
+    /// The day.
+    pub date: NaiveDate,
+    /// The half day.
+    pub session: Session,
+    /// Minutes late, where given.
+    pub minutes_late: Option<i32>,
+    /// The register's comment, where given.
+    pub comment: Option<String>,
+}
+
+/// The register of one school as one file states it.
+#[derive(Clone, Debug, Default)]
+pub struct SchoolGrid {
+    /// The school.
+    pub urn: Urn,
+    upns: Vec<Upn>,
+    index: HashMap<Upn, usize>,
+    /// By the week's Monday, a line for each pupil; weeks hold as many lines as pupils were known.
+    weeks: BTreeMap<i32, Vec<Line>>,
+    /// First and last day with a row kept, days from the epoch.
+    pub days: Option<(i32, i32)>,
+    /// Minutes late and comments.
+    pub details: Vec<Detail>,
+    /// The file sends only the sessions that changed.
+    pub changes_only: bool,
+}
+
+impl SchoolGrid {
+    /// The lines this grid states, in order of (pupil_key, week): every session from the first to the last
+    /// day is stated for every pupil, with no mark where the file has none.
+    pub fn stated(&self, return_id: i64) -> Vec<Stated> {
+        let Some((first, last)) = self.days else { return Vec::new() };
+        let mut order: Vec<usize> = (0..self.upns.len()).collect();
+        order.sort_by_key(|i| self.upns[*i].key());
+        let empty = [UNSTATED; SESSIONS_A_WEEK];
+        let mut stated = Vec::with_capacity(order.len() * self.weeks.len());
+        let monday = |day: i32| day - (day + 3).rem_euclid(7);
+        for pupil in order {
+            let pupil_key = self.upns[pupil].key();
+            for week in (monday(first)..=last).step_by(7) {
+                let said = self.weeks.get(&week).and_then(|w| w.get(pupil)).unwrap_or(&empty);
+                let mut boxes = *said;
+                for (i, mark) in boxes.iter_mut().enumerate() {
+                    let day = week + i as i32 / 2;
+                    *mark = match *mark {
+                        REFUSED => UNSTATED,
+                        UNSTATED if !self.changes_only && first <= day && day <= last => BLANK,
+                        mark => mark,
+                    };
+                }
+                stated.push(Stated { pupil_key, week, boxes, return_id });
+            }
+        }
+        stated
+    }
+
+    /// The children it has rows of.
+    pub fn pupils(&self) -> impl Iterator<Item = Upn> + '_ {
+        self.upns.iter().copied()
+    }
+
+    /// Bytes it holds, nearly.
+    pub fn size(&self) -> usize {
+        self.weeks.values().map(|w| w.len() * SESSIONS_A_WEEK).sum::<usize>() + self.upns.len() * 40
+    }
+
+    fn pupil(&mut self, upn: Upn, likely: usize) -> usize {
+        // Rows come pupil by pupil: the afternoon of the same child, or the next child as on the day before.
+        for guess in [likely, likely + 1, 0] {
+            if self.upns.get(guess) == Some(&upn) {
+                return guess;
+            }
+        }
+        *self.index.entry(upn).or_insert_with(|| {
+            self.upns.push(upn);
+            self.upns.len() - 1
+        })
+    }
+
+    fn line(&mut self, week: i32, pupil: usize) -> &mut Line {
+        let lines = self.weeks.entry(week).or_default();
+        if lines.len() <= pupil {
+            lines.resize(pupil + 1, [UNSTATED; SESSIONS_A_WEEK]);
+        }
+        &mut lines[pupil]
+    }
+}
+
+/// A date as a file holds it, judged once for all the rows that repeat it.
+#[derive(Clone, Copy)]
+struct Day {
+    date: NaiveDate,
+    number: i32,
+    monday: i32,
+}
+
+/// All schools of one file.
+pub struct Grids<'a> {
+    decoder: &'a Decoder<'a>,
+    header: Header,
+    /// The grids, in order of first row.
+    pub schools: Vec<SchoolGrid>,
+    places: HashMap<Urn, usize>,
+    school: usize,
+    pupil: usize,
+    day_text: [u8; 10],
+    day: Option<Day>,
+    forms: Vec<DateForm>,
+    /// Single letters that may stand in both sessions, on any day, as they are.
+    free: [bool; 256],
+    is_plain: bool,
+    changes_only: bool,
+}
+
+/// One row, field by field.
+struct Fields<'r> {
+    urn: &'r [u8],
+    upn: &'r [u8],
+    date: &'r [u8],
+    session: &'r [u8],
+    mark: &'r [u8],
+    deleted: bool,
+}
+
+impl<'a> Grids<'a> {
+    /// Begins a file with this header.
+    pub fn new(decoder: &'a Decoder<'a>, header: Header) -> Self {
+        let mut free = [false; 256];
+        for code in decoder.codes.iter() {
+            let always = code.valid_from.is_none() && code.valid_to.is_none() && !code.legacy;
+            let single = code.code.len() == 1 && code.code.as_bytes()[0] == code.letter as u8;
+            free[code.letter as usize] =
+                always && single && !matches!(code.letter, '/' | '\\') && !decoder.codes_mapped(&code.code);
+        }
+        let plain: Vec<Option<usize>> = (0..5).map(Some).collect();
+        Self {
+            decoder,
+            is_plain: header.width == 5 && header.columns[..5] == plain[..],
+            header,
+            schools: Vec::new(),
+            places: HashMap::new(),
+            school: 0,
+            pupil: 0,
+            day_text: [0; 10],
+            day: None,
+            forms: Vec::new(),
+            free,
+            changes_only: decoder.mapping.changes_only,
+        }
+    }
+
+    /// Whether rows may be read at fixed places.
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// The forms in which dates were written.
+    pub fn date_forms(&self) -> &[DateForm] {
+        &self.forms
+    }
+
+    /// A row at fixed places; `false` where it is not a plain one, and must be split with care.
+    #[inline]
+    pub fn put_plain(&mut self, text: &[u8], line: u64, findings: &mut Findings) -> bool {
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if text.len() < 36 || 37 < text.len() {
+            return false;
+        }
+        let commas = text[6] == b',' && text[20] == b',' && text[31] == b',' && text[34] == b',';
+        if !commas || text[..35].contains(&b'"') {
+            return false;
+        }
+        let fields = Fields {
+            urn: &text[..6],
+            upn: &text[7..20],
+            date: &text[21..31],
+            session: &text[32..34],
+            mark: &text[35..],
+            deleted: false,
+        };
+        if fields.mark.iter().any(|b| matches!(b, b',' | b'"' | b' ')) {
+            return false;
+        }
+        self.put(&fields, line, findings);
+        true
+    }
+
+    /// A row that was split into fields.
+    pub fn put_row(&mut self, row: &Row, findings: &mut Findings) {
+        let at = |column: usize| self.header.columns[column].map_or(&[][..], |i| row.bytes(i).trim_ascii());
+        let said = |column: usize| !at(column).is_empty();
+        let deleted = matches!(at(8).to_ascii_lowercase().as_slice(), b"y" | b"yes" | b"true" | b"1" | b"t");
+        let fields =
+            Fields { urn: at(0), upn: at(1), date: at(2), session: at(3), mark: at(4), deleted };
+        let extra = said(6) || said(7);
+        let placed = self.put(&fields, row.line, findings);
+        if let (true, Some((pupil_key, date, session))) = (extra, placed) {
+            let minutes = self.header.columns[6].map(|i| row.text(i).into_owned()).unwrap_or_default();
+            let comment = self.header.columns[7].map(|i| row.text(i).into_owned()).unwrap_or_default();
+            self.schools[self.school].details.push(Detail {
+                pupil_key,
+                date,
+                session,
+                minutes_late: minutes.parse().ok(),
+                comment: (!comment.is_empty()).then(|| comment.chars().take(2000).collect()),
+            });
+        }
+    }
+
+    /// Judges one row and sets its box. Says where it was put, if it was kept.
+    #[inline]
+    fn put(
+        &mut self,
+        row: &Fields<'_>,
+        line: u64,
+        findings: &mut Findings,
+    ) -> Option<(i64, NaiveDate, Session)> {
+        findings.rows_in += 1;
+        let urn = match parse_urn(row.urn) {
+            Some(urn) => urn,
+            None => {
+                let rule = if damaged(row.urn) { "damaged_by_spreadsheet" } else { "urn_shape" };
+                findings.refuse(rule, line, None, &String::from_utf8_lossy(row.urn));
+                return None;
+            }
+        };
+        let upn = match Upn::parse(row.upn) {
+            Ok(upn) => upn,
+            Err(_) => match Upn::parse(&row.upn.to_ascii_uppercase()) {
+                Ok(upn) => upn,
+                Err(fault) => {
+                    let rule = if damaged(row.upn) { "damaged_by_spreadsheet" } else { "upn_shape" };
+                    findings.refuse(rule, line, Some(urn), &fault.shape);
+                    return None;
+                }
+            },
+        };
+        if self.schools.get(self.school).is_none_or(|s| s.urn != urn) {
+            self.school = *self.places.entry(urn).or_insert_with(|| {
+                self.schools.push(SchoolGrid { urn, changes_only: self.changes_only, ..SchoolGrid::default() });
+                self.schools.len() - 1
+            });
+        }
+        let day = if row.date == self.day_text.as_slice() { self.day } else { self.read_day(row.date) };
+        let session = match row.session {
+            b"AM" => Some(Session::Am),
+            b"PM" => Some(Session::Pm),
+            other => std::str::from_utf8(other).ok().and_then(Session::parse),
+        };
+        let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
+        let Some(day) = day else {
+            findings.refuse_of("impossible_date", line, Some(urn), &text(row.date), Some(upn.key()), None);
+            return None;
+        };
+        if self.decoder.received_on < day.date || day.date < self.decoder.earliest {
+            let rule = if day.date < self.decoder.earliest { "date_before_year" } else { "date_in_future" };
+            findings.refuse_of(rule, line, Some(urn), &text(row.date), Some(upn.key()), None);
+            return None;
+        }
+        let Some(session) = session else {
+            findings.refuse_of("unknown_session", line, Some(urn), &text(row.session), Some(upn.key()), Some((day.date, Session::Am)));
+            return None;
+        };
+        let place = Some((day.date, session));
+        let judged = self.judge(row.mark, day.date, session);
+        let school = &mut self.schools[self.school];
+        let known = school.upns.len();
+        self.pupil = school.pupil(upn, self.pupil);
+        if known < school.upns.len() && !upn.check_letter_is_right() {
+            findings.warn_of("upn_check_letter", line, Some(urn), &model::id::shape_of(upn.as_str().as_bytes()), Some(upn.key()), None);
+        }
+        let at = box_of(day.date, session);
+        let now = &mut school.line(day.monday, self.pupil)[at];
+        let letter = match judged {
+            Judged::Letter(_) if row.deleted => BLANK,
+            Judged::Letter(letter) => letter,
+            Judged::Warned(rule, letter) => {
+                findings.gather(rule, line, Some(urn), &text(row.mark), place);
+                if row.deleted { BLANK } else { letter }
+            }
+            Judged::Refused(rule) => {
+                if *now == UNSTATED {
+                    *now = REFUSED;
+                }
+                findings.refuse_of(rule, line, Some(urn), &shorten(row.mark), Some(upn.key()), place);
+                return None;
+            }
+        };
+        match *now {
+            UNSTATED | REFUSED => *now = letter,
+            same if same == letter => {
+                findings.gather("duplicate_same_mark", line, Some(urn), &text(row.mark), place);
+            }
+            _ => {
+                findings.refuse_of("duplicate_different_mark", line, Some(urn), &text(row.mark), Some(upn.key()), place);
+                return None;
+            }
+        }
+        school.days = Some(match school.days {
+            None => (day.number, day.number),
+            Some((first, last)) => (first.min(day.number), last.max(day.number)),
+        });
+        findings.rows_kept += 1;
+        Some((upn.key(), day.date, session))
+    }
+
+    fn read_day(&mut self, text: &[u8]) -> Option<Day> {
+        let found = std::str::from_utf8(text).ok().and_then(date::parse).map(|(date, form)| {
+            if !self.forms.contains(&form) {
+                self.forms.push(form);
+            }
+            let monday = days_from_epoch(model::monday_of(date));
+            Day { date, number: days_from_epoch(date), monday }
+        });
+        if let Ok(text) = <[u8; 10]>::try_from(text) {
+            self.day_text = text;
+            self.day = found;
+        }
+        found
+    }
+
+    #[inline]
+    fn judge(&self, mark: &[u8], day: NaiveDate, session: Session) -> Judged {
+        match mark {
+            [b] if self.free[*b as usize] => return Judged::Letter(*b),
+            b"/" if session == Session::Am && !self.decoder.maps_codes() => return Judged::Letter(b'/'),
+            b"\\" if session == Session::Pm && !self.decoder.maps_codes() => return Judged::Letter(b'\\'),
+            b"" | b"-" | b"--" => return Judged::Letter(BLANK),
+            _ => {}
+        }
+        let text = String::from_utf8_lossy(mark);
+        let mapped = self.decoder.map_code(text.trim());
+        if mapped.is_empty() || mapped.bytes().all(|b| b == b'-') && mapped.len() <= 2 {
+            return Judged::Letter(BLANK);
+        }
+        let upper = mapped.to_ascii_uppercase();
+        let Some(code) = self.decoder.codes.code(&mapped).or_else(|| self.decoder.codes.code(&upper)) else {
+            return Judged::Refused("unknown_code");
+        };
+        let letter = code.letter as u8;
+        if code.valid_from.is_some_and(|from| day < from) {
+            return Judged::Refused("code_not_valid_on_day");
+        }
+        if code.valid_to.is_some_and(|to| to < day) {
+            return if code.legacy { Judged::Warned("legacy_code", letter) } else { Judged::Refused("code_not_valid_on_day") };
+        }
+        match (letter, session) {
+            (b'/', Session::Pm) | (b'\\', Session::Am) => Judged::Warned("present_code_of_other_session", letter),
+            _ => Judged::Letter(letter),
+        }
+    }
+}
+
+enum Judged {
+    Letter(u8),
+    Warned(&'static str, u8),
+    Refused(&'static str),
+}
+
+fn shorten(mark: &[u8]) -> String {
+    String::from_utf8_lossy(mark).chars().take(16).collect()
+}
+
+/// A URN: six digits, the first not 0.
+pub fn parse_urn(text: &[u8]) -> Option<Urn> {
+    let digits: &[u8; 6] = text.try_into().ok()?;
+    if digits[0] == b'0' {
+        return None;
+    }
+    digits.iter().try_fold(0, |n, d| d.is_ascii_digit().then(|| n * 10 + Urn::from(d - b'0')))
+}
+
+/// Lays one file's statements over an earlier file's of the same school and arrival, in order of
+/// (pupil_key, week). Says which boxes the two disagree about.
+pub fn overlay(earlier: Vec<Stated>, later: Vec<Stated>) -> (Vec<Stated>, Vec<(Stated, usize)>) {
+    let mut all: BTreeMap<(i64, i32), Stated> = earlier.into_iter().map(|s| ((s.pupil_key, s.week), s)).collect();
+    let mut disagreed = Vec::new();
+    for line in later {
+        all.entry((line.pupil_key, line.week))
+            .and_modify(|now| {
+                for (i, (was, says)) in now.boxes.iter_mut().zip(line.boxes).enumerate() {
+                    if says != UNSTATED {
+                        if *was != UNSTATED && *was != says {
+                            disagreed.push((line, i));
+                        }
+                        *was = says;
+                    }
+                }
+                now.return_id = line.return_id;
+            })
+            .or_insert(line);
+    }
+    (all.into_values().collect(), disagreed)
+}
