@@ -80,7 +80,7 @@ def packed_flags(code):
 EVERY_CODE = PRESENT + EDUCATED_ELSEWHERE + AUTHORISED + UNAUTHORISED + NOT_POSSIBLE
 PACKED = f"sum({by_mark({code: packed_flags(code) for code in EVERY_CODE})})::BIGINT AS packed"
 IS_POSSIBLE = f"({by_mark({code: 1 for code in EVERY_CODE if code not in NOT_POSSIBLE})} = 1)"
-IS_UNAUTHORISED = by_mark({code: "true" for code in UNAUTHORISED})
+IS_UNAUTHORISED = by_mark(dict.fromkeys(UNAUTHORISED, "true"))
 # 1: extends both runs (G, N, O); 2: extends only the run of ten (U); 4: ends both; null: is not there.
 RUN_FLAG = by_mark({code: 1 if code in "GNO" else 2 if code == "U" else 4 for code in EVERY_CODE})
 
@@ -299,10 +299,11 @@ def read_marks(folder, dirty=False):
         options = [
             "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"'",
             f"columns = {{{columns}}}",
-            f"dateformat = '{'%d/%m/%Y' if british else '%Y-%m-%d'}'" if british else "",
+            "dateformat = '%d/%m/%Y'" if british else "",
             "ignore_errors = true, strict_mode = false, null_padding = true" if dirty else "",
         ]
-        selects.append(f"SELECT {', '.join(MARK_TYPES)} FROM read_csv([{literals(paths)}], {', '.join(filter(None, options))})")
+        how = ", ".join(filter(None, options))
+        selects.append(f"SELECT {', '.join(MARK_TYPES)} FROM read_csv([{literals(paths)}], {how})")
     return " UNION ALL ".join(selects)
 
 
@@ -332,7 +333,8 @@ def copy(args):
 
 def yes(text):
     """A yes/no column of a roll as true, false or unknown."""
-    return {"y": "true", "true": "true", "1": "true", "n": "false", "false": "false", "0": "false"}.get(text.lower(), "")
+    words = {"true": ("y", "yes", "true", "1"), "false": ("n", "no", "false", "0")}
+    return next((truth for truth, said in words.items() if text.lower() in said), "")
 
 
 def phase_of(school):

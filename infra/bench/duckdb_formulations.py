@@ -23,13 +23,12 @@ IN_COHORT = f"marks ANTI JOIN {OUT_OF_COHORT} AS outside USING (upn)"
 POSSIBLE = literals(code for code in baseline.EVERY_CODE if code not in baseline.NOT_POSSIBLE)
 ABSENT = literals(baseline.AUTHORISED + baseline.UNAUTHORISED)
 UNAUTHORISED = literals(baseline.UNAUTHORISED)
-FILTERED = f"count(*) FILTER (WHERE mark IN ({POSSIBLE})) AS possible, count(*) FILTER (WHERE mark IN ({ABSENT})) AS absent"
-BY_CODE = f"sum(n) FILTER (WHERE mark IN ({POSSIBLE})) AS possible, sum(n) FILTER (WHERE mark IN ({ABSENT})) AS absent"
-CLASSES = ", ".join(
-    f"({literals([code])}, {int(code not in baseline.NOT_POSSIBLE)}, {int(code in baseline.AUTHORISED + baseline.UNAUTHORISED)})"
-    for code in baseline.EVERY_CODE
-)
-JOINED = f"JOIN (VALUES {CLASSES}) AS class(mark, is_possible, is_absent) USING (mark)"
+IF_POSSIBLE, IF_ABSENT = f"FILTER (WHERE mark IN ({POSSIBLE}))", f"FILTER (WHERE mark IN ({ABSENT}))"
+FILTERED = f"count(*) {IF_POSSIBLE} AS possible, count(*) {IF_ABSENT} AS absent"
+BY_CODE = f"sum(n) {IF_POSSIBLE} AS possible, sum(n) {IF_ABSENT} AS absent"
+CLASSES = f"""SELECT mark, (mark IN ({POSSIBLE}))::INTEGER AS is_possible, (mark IN ({ABSENT}))::INTEGER AS is_absent
+              FROM (SELECT unnest([{literals(baseline.EVERY_CODE)}]) AS mark)"""
+JOINED = f"JOIN ({CLASSES}) AS class USING (mark)"
 CHECK = "SELECT count(*), sum(possible), sum(absent) FROM "
 CHECK_RUNS = "SELECT rule, count(*), sum(days) FROM run_of_days GROUP BY rule ORDER BY rule"
 
@@ -75,7 +74,8 @@ def plain_runs(narrowed):
     """Runs as they are usually written: classify days, number the breaks, count within."""
     return f"""CREATE TEMP TABLE run_of_days AS
         WITH day AS (
-            SELECT urn, upn, date, bool_and(mark IN ({UNAUTHORISED})) AS ten, bool_and(mark IN ('G', 'N', 'O')) AS twenty
+            SELECT urn, upn, date, bool_and(mark IN ({UNAUTHORISED})) AS ten,
+                   bool_and(mark IN ('G', 'N', 'O')) AS twenty
             FROM marks SEMI JOIN (FROM pupil_year {narrowed}) AS kept USING (urn, upn)
             WHERE mark IN ({literals(baseline.EVERY_CODE)}) GROUP BY ALL
         ), numbered AS (
@@ -92,15 +92,17 @@ def day_formulations(csvs, week):
     """Ways to find what one day's returns change in the stored week."""
     new, old = f"({baseline.read_marks(csvs)})", baseline.literal(week)
     key = "urn, upn, date, session"
+    same = " AND ".join(f"old.{name} = new.{name}" for name in (*key.split(", "), "mark"))
+    either = f"SELECT *, true AS new FROM {new} UNION ALL SELECT *, false FROM {old}"
+    said = "max(mark) FILTER (new)"
     ways = {
         "anti join on all five columns": f"FROM {new} ANTI JOIN {old} USING ({key}, mark)",
         "left join, mark IS DISTINCT FROM": f"SELECT new.* FROM {new} AS new LEFT JOIN {old} AS old USING ({key})"
         " WHERE old.mark IS DISTINCT FROM new.mark",
         "EXCEPT": f"(SELECT * REPLACE (session::VARCHAR AS session) FROM {new}) EXCEPT FROM {old}",
-        "NOT EXISTS": f"FROM {new} AS new WHERE NOT EXISTS (FROM {old} AS old WHERE "
-        + " AND ".join(f"old.{name} = new.{name}" for name in [*key.split(", "), "mark"]) + ")",
-        "group both sides by the key": f"SELECT {key}, max(mark) FILTER (new) AS mark FROM (SELECT *, true AS new FROM {new}"
-        f" UNION ALL SELECT *, false FROM {old}) GROUP BY ALL HAVING max(mark) FILTER (new) IS DISTINCT FROM max(mark) FILTER (NOT new)",
+        "NOT EXISTS": f"FROM {new} AS new WHERE NOT EXISTS (FROM {old} AS old WHERE {same})",
+        "group both sides by the key": f"SELECT {key}, {said} AS mark FROM ({either}) GROUP BY ALL"
+        f" HAVING {said} IS DISTINCT FROM max(mark) FILTER (NOT new)",
     }  # fmt: skip
     check = "SELECT count(*), count(DISTINCT upn) FROM changed"
     return {"day": {name: [f"CREATE TEMP TABLE changed AS {sql}", check] for name, sql in ways.items()}}

@@ -1,1 +1,14 @@
-//! x
+//! The SQL: read the files of `sql/`, order them from what they read, judge incoming rows, build tables,
+//! answer questions. The only crate that names DataFusion.
+
+pub mod definition;
+pub mod functions;
+pub mod library;
+pub mod ledger;
+pub mod rules;
+pub mod session;
+
+pub use definition::{Definition, Header};
+pub use library::Library;
+pub use rules::{Found, Incoming};
+pub use session::{Engine, EngineError, Settings};

@@ -22,7 +22,7 @@ pub struct Statement<'a> {
     pub urn: u32,
     /// The days, as places among the school's days.
     pub days: Range<usize>,
-    /// When it is written: decides which UPN a pupil has.
+    /// The day whose roll it goes by: decides which UPN a pupil has.
     pub on: NaiveDate,
     /// Some reasons are not yet known: [`mark::NOT_YET`] stands for them.
     pub reasons_open: bool,

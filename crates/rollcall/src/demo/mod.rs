@@ -100,6 +100,8 @@ impl Written {
 const THREADS: usize = 2;
 
 /// Writes `dir/arrivals/<number>_<received-at>/…` in the order in which the files would arrive.
+///
+/// Files of an earlier, different plan in the same folder are left: give it an empty one.
 pub fn write(plan: &Plan, dir: &Path) -> anyhow::Result<Written> {
     check(plan)?;
     let authority = Authority::new(plan);

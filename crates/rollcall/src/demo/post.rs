@@ -117,6 +117,8 @@ pub struct Sender<'a> {
     epochs: Vec<Epoch>,
     /// Days on which something on the roll changes.
     changes: Vec<NaiveDate>,
+    /// The arrivals up to which changes of the roll are known, in order.
+    rolls: Vec<usize>,
     /// Pupils by UPN, and the day for which that holds.
     order: (NaiveDate, Vec<u32>),
     dirt: Dirt,
@@ -149,6 +151,7 @@ impl<'a> Sender<'a> {
                 .map(|(urn, from, to)| Epoch { urn, from, to })
                 .collect(),
             changes: roll_changes(register),
+            rolls: vec![0],
             order: (opening, marks_file::order(register, opening)),
             dirt: Dirt::new(post.plan.dirt, dirt),
             written: Written {
@@ -175,6 +178,7 @@ impl<'a> Sender<'a> {
 
     fn send_year(&mut self) -> anyhow::Result<()> {
         let until = self.post.plan.until;
+        self.rolls.push(1);
         for epoch in self.epochs.clone() {
             let days = self.days_between(epoch.from, epoch.to.min(until));
             if days.is_empty() {
@@ -191,8 +195,8 @@ impl<'a> Sender<'a> {
 
     fn send_weeks(&mut self) -> anyhow::Result<()> {
         let plan = self.post.plan;
+        self.send_rolls()?;
         let mut chance = stream(plan.seed, self.register.school.number, Purpose::Post);
-        let mut roll_sent = self.post.arrivals[0].on;
         for number in 0..self.post.weeks.len() {
             // Drawn for every week, so that a longer plan begins as a shorter one.
             let (late, correction) = (
@@ -246,27 +250,36 @@ impl<'a> Sender<'a> {
             {
                 self.send_marks(arrival, "fix", monday, days.clone(), false)?;
             }
+        }
+        Ok(())
+    }
 
-            // The first and the last arrival of a week are the same where there is one a week.
+    /// Rolls go with the first arrival of each half term, and with the last of a week in which
+    /// something has changed.
+    fn send_rolls(&mut self) -> anyhow::Result<()> {
+        let mut sent = self.post.arrivals[0].on;
+        for number in 0..self.post.weeks.len() {
+            let (monday, arrivals) = self.post.weeks[number].clone();
+            let days = self.days_between(monday, (monday + Days::new(6)).min(self.post.plan.until));
+            if days.is_empty() {
+                continue;
+            }
             let first_of_half = self.register.days[days.start].first_week;
-            let mut rolls = Vec::new();
-            if first_of_half {
-                rolls.push(arrivals.start);
+            let mut rolls = vec![(arrivals.start, true), (arrivals.end - 1, false)];
+            if !first_of_half {
+                rolls.remove(0);
             }
-            if !rolls.contains(&(arrivals.end - 1)) {
-                rolls.push(arrivals.end - 1);
-            }
-            for arrival in rolls {
+            for (arrival, due) in rolls {
                 let on = self.post.arrivals[arrival].on;
-                let due = first_of_half && arrival == arrivals.start;
                 for epoch in self.epochs.clone() {
                     let current = epoch.from <= on && on <= epoch.to;
-                    let just_ended = roll_sent <= epoch.to && epoch.to < on;
-                    if just_ended || (current && (due || self.roll_changed(roll_sent, on))) {
+                    let just_ended = sent <= epoch.to && epoch.to < on;
+                    if just_ended || (current && (due || self.roll_changed(sent, on))) {
                         self.send_roll(arrival, epoch, on, &format!("_{monday}"))?;
                     }
                 }
-                roll_sent = on;
+                self.rolls.push(arrival);
+                sent = on;
             }
         }
         Ok(())
@@ -300,8 +313,11 @@ impl<'a> Sender<'a> {
         days: Range<usize>,
         reasons_open: bool,
     ) -> anyhow::Result<()> {
-        let Arrival { on, folder } = &self.post.arrivals[arrival];
-        self.order_for(*on);
+        // A changed UPN is used once a roll has told of it, and not in the marks of the days before.
+        let told = self.rolls.partition_point(|roll| *roll <= arrival);
+        let on = self.post.arrivals[self.rolls[told.saturating_sub(1)]].on;
+        self.order_for(on);
+        let folder = &self.post.arrivals[arrival].folder;
         let first_day = self.register.days[days.start].date;
         let epoch = self.epochs.iter().find(|epoch| first_day <= epoch.to);
         let urn = epoch.map_or(self.register.school.urn, |epoch| epoch.urn);
@@ -311,7 +327,7 @@ impl<'a> Sender<'a> {
             register: self.register,
             urn,
             days,
-            on: *on,
+            on,
             reasons_open,
         };
         self.dirt.begin(arrival, statement.days.start);

@@ -1,0 +1,174 @@
+//! One SQL file: a TOML header in its first comment, and a body. Path is name.
+
+use std::collections::BTreeMap;
+
+use datafusion::sql::parser::DFParser;
+use datafusion::sql::resolve::resolve_table_references;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// What a column means and who may see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// What it means, with its unit.
+    pub doc: String,
+    /// `pupil` (a child can be known from it), `school` (a school's own figures), `area` (anybody in the
+    /// authority) or `public`.
+    pub visibility: String,
+}
+
+/// The header of a SQL file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// What it is, in one or two sentences.
+    pub about: String,
+    /// The columns that tell its rows apart.
+    #[serde(default)]
+    pub grain: Vec<String>,
+    /// The regulation or methodology it follows.
+    #[serde(default)]
+    pub source: String,
+    /// Grows with every change of meaning.
+    #[serde(default = "first")]
+    pub version: u32,
+    /// Policy numbers by name; `$name` in the body.
+    #[serde(default)]
+    pub params: BTreeMap<String, i64>,
+    /// Its columns, in order.
+    #[serde(default)]
+    pub columns: BTreeMap<String, Column>,
+    /// For a rule: what it does with what it finds.
+    #[serde(default)]
+    pub outcome: Option<model::Outcome>,
+    /// For a rule: what would be right.
+    #[serde(default)]
+    pub expected: String,
+}
+
+fn first() -> u32 {
+    1
+}
+
+/// A SQL file, parsed.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// `folder.file`, e.g. `metrics.pupil_year`.
+    pub name: String,
+    /// Its header.
+    pub header: Header,
+    /// The statement, with `$` parameters in it.
+    pub body: String,
+    /// Names of what it reads, in order.
+    pub reads: Vec<String>,
+    /// SHA-256 of the whole file.
+    pub sha256: String,
+}
+
+/// A SQL file that is not one.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    /// No `/* … */` before the statement.
+    #[error("sql/{0}: the file does not begin with a header in a comment, /* … */")]
+    NoHeader(String),
+    /// The header is not the TOML it should be.
+    #[error("sql/{0}: its header is not as it should be: {1}")]
+    Header(String, String),
+    /// The body is not one SQL statement.
+    #[error("sql/{0}: {1}")]
+    Body(String, String),
+}
+
+impl Definition {
+    /// Reads `folder/file.sql`.
+    pub fn parse(path: &str, text: &str) -> Result<Self, DefinitionError> {
+        let trimmed = text.trim_start();
+        let rest = trimmed.strip_prefix("/*").ok_or_else(|| DefinitionError::NoHeader(path.to_owned()))?;
+        let (header, body) = rest.split_once("*/").ok_or_else(|| DefinitionError::NoHeader(path.to_owned()))?;
+        let header: Header =
+            toml::from_str(header).map_err(|e| DefinitionError::Header(path.to_owned(), e.to_string()))?;
+        let body = body.trim().trim_end_matches(';').to_owned();
+        let reads = reads_of(&body).map_err(|e| DefinitionError::Body(path.to_owned(), e))?;
+        Ok(Self {
+            name: path.trim_end_matches(".sql").replace('/', "."),
+            header,
+            reads,
+            sha256: lake::landing::hex(&Sha256::digest(text)),
+            body,
+        })
+    }
+
+    /// The folder it lies in.
+    pub fn folder(&self) -> &str {
+        self.name.split_once('.').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// Names of the tables a statement reads, its own common table expressions left out.
+pub fn reads_of(sql: &str) -> Result<Vec<String>, String> {
+    // Parameters are not SQL yet; any literal stands in for them.
+    let sql = substitute(sql, |_| Some("1".to_owned()))?;
+    let mut statements = DFParser::parse_sql(&sql).map_err(|e| e.to_string())?;
+    let statement = match statements.len() {
+        1 => statements.pop_front(),
+        n => return Err(format!("{n} statements where one was expected")),
+    };
+    let Some(statement) = statement else { return Err("no statement".to_owned()) };
+    let (tables, _) = resolve_table_references(&statement, true).map_err(|e| e.to_string())?;
+    Ok(tables.into_iter().map(|t| t.to_string()).collect())
+}
+
+/// Replaces every `$name` outside quotes and comments. An unknown name is an error that says it.
+pub fn substitute(sql: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::with_capacity(sql.len() + 64);
+    let mut rest = sql;
+    while let Some(at) = rest.find(['\'', '"', '$', '-']) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let quote = rest.as_bytes()[0];
+        if rest.starts_with("--") {
+            let end = rest.find('\n').unwrap_or(rest.len());
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
+        } else if quote == b'$' {
+            let name: String =
+                rest[1..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let replaced = value(&name).ok_or_else(|| format!("no parameter is called ${name}"))?;
+            out.push_str(&replaced);
+            rest = &rest[1 + name.len()..];
+        } else if quote == b'-' {
+            out.push('-');
+            rest = &rest[1..];
+        } else {
+            let end = rest[1..].find(quote as char).map_or(rest.len(), |n| n + 2);
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_a_header_and_a_statement() {
+        let text = "/*\nabout = \"x\"\ngrain = [\"a\"]\n[params]\nn = 10\n*/\nWITH c AS (SELECT 1 AS a) SELECT a FROM c JOIN tables.t ON a < $n -- $not\n";
+        let definition = Definition::parse("metrics/x.sql", text).unwrap();
+        assert_eq!(definition.name, "metrics.x");
+        assert_eq!(definition.reads, ["tables.t"]);
+        assert!(Definition::parse("metrics/x.sql", "SELECT 1").is_err());
+        assert!(Definition::parse("metrics/x.sql", "/* about = 1 */ SELECT 1").is_err());
+        assert!(Definition::parse("metrics/x.sql", "/* about = 'x' */ SELECT 1; SELECT 2").is_err());
+    }
+
+    #[test]
+    fn parameters_in_quotes_are_text() {
+        let value = |name: &str| (name == "n").then(|| "7".to_owned());
+        assert_eq!(substitute("a > $n AND b = '$n' AND \"$n\" - 1", value).unwrap(), "a > 7 AND b = '$n' AND \"$n\" - 1");
+        assert!(substitute("$other", value).is_err());
+    }
+}

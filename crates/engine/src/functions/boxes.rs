@@ -1,0 +1,247 @@
+//! Functions over one line.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, Int32Array, StringArray, StringBuilder, StructArray,
+};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Field, Fields, Int32Type};
+use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
+
+/// All boxes of a line.
+const WHOLE_WEEK: i32 = (1 << SESSIONS_A_WEEK) - 1;
+
+/// The measures that `tally` counts at once, in the order of its fields.
+pub const TALLIED: [&str; 7] = ["possible", "attended", "absent", "authorised", "unauthorised", "late", "recorded"];
+
+fn udf(
+    name: &str,
+    takes: Vec<DataType>,
+    gives: DataType,
+    body: impl Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync + 'static,
+) -> ScalarUDF {
+    let run = move |args: &[ColumnarValue]| {
+        let rows = args.iter().find_map(|a| match a {
+            ColumnarValue::Array(a) => Some(a.len()),
+            ColumnarValue::Scalar(_) => None,
+        });
+        let arrays = args
+            .iter()
+            .map(|a| a.to_array(rows.unwrap_or(1)))
+            .collect::<Result<Vec<_>>>()?;
+        let out = body(&arrays, rows.unwrap_or(1))?;
+        match rows {
+            Some(_) => Ok(ColumnarValue::Array(out)),
+            None => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&out, 0)?)),
+        }
+    };
+    create_udf(name, takes, gives, Volatility::Immutable, Arc::new(run))
+}
+
+/// The set a literal argument names.
+pub(super) fn named_set(codes: &CodeTable, names: &ArrayRef) -> Result<[bool; 128]> {
+    let names = names.as_string::<i32>();
+    if names.is_empty() || names.is_null(0) {
+        return Ok([false; 128]);
+    }
+    match codes.set(names.value(0)) {
+        Some(set) => Ok(set),
+        None => exec_err!("`{}` is neither a class of codes, a measure, nor `codes:` and a list of codes", names.value(0)),
+    }
+}
+
+fn mask_of(marks: &str, set: &[bool; 128]) -> i32 {
+    marks.bytes().take(SESSIONS_A_WEEK).enumerate().fold(0, |mask, (i, b)| {
+        mask | (i32::from(set[usize::from(b & 127)]) << i)
+    })
+}
+
+/// Boxes of the week that begins on day `week` which lie from `first` to `last`, both included.
+fn between(week: i32, first: i32, last: i32) -> i32 {
+    let from = (first.saturating_sub(week)).clamp(0, 7) * 2;
+    let to = (last.saturating_sub(week).saturating_add(1)).clamp(0, 7) * 2;
+    if to <= from { 0 } else { (WHOLE_WEEK >> (SESSIONS_A_WEEK as i32 - (to - from))) << from }
+}
+
+/// The functions of this file.
+pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
+    use DataType::{Date32, Int32, Utf8};
+    let with_codes = |codes: &Arc<CodeTable>| Arc::clone(codes);
+    let boxes = {
+        let codes = with_codes(codes);
+        udf("boxes", vec![Utf8, Utf8], Int32, move |a, _| {
+            let set = named_set(&codes, &a[1])?;
+            let masks: Int32Array = a[0].as_string::<i32>().iter().map(|m| m.map(|m| mask_of(m, &set))).collect();
+            Ok(Arc::new(masks))
+        })
+    };
+    let sessions = {
+        let codes = with_codes(codes);
+        // The week says which meaning a code had; no code has changed its class with its date so far.
+        udf("sessions", vec![Utf8, Utf8, Date32], Int32, move |a, _| {
+            let set = named_set(&codes, &a[1])?;
+            let counts: Int32Array = a[0]
+                .as_string::<i32>()
+                .iter()
+                .map(|m| m.map(|m| mask_of(m, &set).count_ones() as i32))
+                .collect();
+            Ok(Arc::new(counts))
+        })
+    };
+    let boxes_between = udf("boxes_between", vec![Date32, Date32, Date32], Int32, |a, rows| {
+        let (week, first, last) =
+            (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Date32Type>(), a[2].as_primitive::<Date32Type>());
+        // No first or last day: no bound on that side.
+        let masks: Int32Array = (0..rows)
+            .map(|i| {
+                let first = if first.is_null(i) { i32::MIN } else { first.value(i) };
+                let last = if last.is_null(i) { i32::MAX } else { last.value(i) };
+                (!week.is_null(i)).then(|| between(week.value(i), first, last))
+            })
+            .collect();
+        Ok(Arc::new(masks))
+    });
+    let box_count = udf("box_count", vec![Int32], Int32, |a, _| {
+        let masks = a[0].as_primitive::<Int32Type>();
+        Ok(Arc::new(masks.iter().map(|m| m.map(|m| m.count_ones() as i32)).collect::<Int32Array>()))
+    });
+    let clip = udf("clip", vec![Utf8, Date32, Date32, Date32], Utf8, |a, rows| {
+        let marks = a[0].as_string::<i32>();
+        let (week, first, last) =
+            (a[1].as_primitive::<Date32Type>(), a[2].as_primitive::<Date32Type>(), a[3].as_primitive::<Date32Type>());
+        let mut out = StringBuilder::with_capacity(rows, rows * SESSIONS_A_WEEK);
+        for i in 0..rows {
+            if marks.is_null(i) || week.is_null(i) {
+                out.append_null();
+                continue;
+            }
+            let first = if first.is_null(i) { i32::MIN } else { first.value(i) };
+            let last = if last.is_null(i) { i32::MAX } else { last.value(i) };
+            out.append_value(kept(marks.value(i), between(week.value(i), first, last)));
+        }
+        Ok(Arc::new(out.finish()))
+    });
+    let line_of = udf("line_of", vec![Int32, Utf8], Utf8, |a, rows| {
+        let masks = a[0].as_primitive::<Int32Type>();
+        let letters = a[1].as_string::<i32>();
+        let lines: StringArray = (0..rows)
+            .map(|i| {
+                (!masks.is_null(i)).then(|| kept(&letters.value(i).repeat(SESSIONS_A_WEEK), masks.value(i)))
+            })
+            .collect();
+        Ok(Arc::new(lines))
+    });
+    let mark_at = {
+        let codes = with_codes(codes);
+        udf("mark_at", vec![Utf8, Int32], Utf8, move |a, rows| {
+            let (marks, places) = (a[0].as_string::<i32>(), a[1].as_primitive::<Int32Type>());
+            let found: StringArray = (0..rows)
+                .map(|i| {
+                    let mark = (!marks.is_null(i) && !places.is_null(i))
+                        .then(|| marks.value(i).as_bytes().get(places.value(i) as usize).copied())??;
+                    codes.letter(mark).map(|c| c.code.clone())
+                })
+                .collect();
+            Ok(Arc::new(found))
+        })
+    };
+    let nth_box_day = udf("nth_box_day", vec![Date32, Int32, Int32], Date32, |a, rows| {
+        let (week, masks, n) =
+            (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Int32Type>(), a[2].as_primitive::<Int32Type>());
+        let days: Date32Array = (0..rows)
+            .map(|i| {
+                let known = !week.is_null(i) && !masks.is_null(i) && !n.is_null(i);
+                let nth = usize::try_from(n.value(i) - 1).ok().filter(|_| known)?;
+                let at = (0..SESSIONS_A_WEEK as i32).filter(|b| masks.value(i) >> b & 1 == 1).nth(nth)?;
+                Some(week.value(i) + at / 2)
+            })
+            .collect();
+        Ok(Arc::new(days))
+    });
+    let last_box_day = udf("last_box_day", vec![Date32, Int32], Date32, |a, rows| {
+        let (week, masks) = (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Int32Type>());
+        let days: Date32Array = (0..rows)
+            .map(|i| {
+                let mask = (!week.is_null(i) && !masks.is_null(i)).then(|| masks.value(i) & WHOLE_WEEK)?;
+                (mask != 0).then(|| week.value(i) + (31 - mask.leading_zeros() as i32) / 2)
+            })
+            .collect();
+        Ok(Arc::new(days))
+    });
+    let first_box_day = udf("first_box_day", vec![Date32, Int32], Date32, |a, rows| {
+        let (week, masks) = (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Int32Type>());
+        let days: Date32Array = (0..rows)
+            .map(|i| {
+                let mask = (!week.is_null(i) && !masks.is_null(i)).then(|| masks.value(i) & WHOLE_WEEK)?;
+                (mask != 0).then(|| week.value(i) + mask.trailing_zeros() as i32 / 2)
+            })
+            .collect();
+        Ok(Arc::new(days))
+    });
+    vec![
+        boxes, sessions, boxes_between, box_count, clip, line_of, mark_at, nth_box_day, last_box_day, first_box_day,
+        tally(codes),
+    ]
+}
+
+/// The marks of the boxes in a mask; the others blank.
+fn kept(marks: &str, mask: i32) -> String {
+    let byte = |(i, b): (usize, u8)| char::from(if mask >> i & 1 == 1 { b & 127 } else { BLANK });
+    marks.bytes().take(SESSIONS_A_WEEK).enumerate().map(byte).collect()
+}
+
+/// `tally(marks, mask)`: how many boxes of the mask fall under each of [`TALLIED`], in one pass: a letter
+/// stands for seven counters of eight bits in one word, and a line is the sum of its letters' words.
+fn tally(codes: &Arc<CodeTable>) -> ScalarUDF {
+    let fields: Fields = TALLIED.iter().map(|name| Field::new(*name, DataType::Int32, false)).collect();
+    let mut words = [0u64; 128];
+    for (place, name) in TALLIED.iter().enumerate() {
+        if let Some(set) = codes.set(name) {
+            for (letter, inside) in set.iter().enumerate() {
+                words[letter] |= u64::from(*inside) << (8 * place);
+            }
+        }
+    }
+    let gives = DataType::Struct(fields.clone());
+    udf("tally", vec![DataType::Utf8, DataType::Int32], gives, move |a, rows| {
+        let marks = a[0].as_string::<i32>();
+        let masks = a[1].as_primitive::<Int32Type>();
+        let mut counts: [Vec<i32>; TALLIED.len()] = std::array::from_fn(|_| Vec::with_capacity(rows));
+        for i in 0..rows {
+            let mask = if masks.is_null(i) { 0 } else { masks.value(i) };
+            let mut sum = 0u64;
+            if !marks.is_null(i) {
+                for (place, b) in marks.value(i).bytes().take(SESSIONS_A_WEEK).enumerate() {
+                    sum += words[usize::from(b & 127)] * u64::from(mask >> place & 1 == 1);
+                }
+            }
+            for (place, count) in counts.iter_mut().enumerate() {
+                count.push((sum >> (8 * place) & 255) as i32);
+            }
+        }
+        let columns = counts.into_iter().map(|c| Arc::new(Int32Array::from(c)) as ArrayRef).collect();
+        Ok(Arc::new(StructArray::new(fields.clone(), columns, None)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boxes_between_two_days() {
+        assert_eq!(between(0, i32::MIN, i32::MAX), WHOLE_WEEK);
+        assert_eq!(between(0, 1, 1), 0b1100);
+        assert_eq!(between(0, 7, 9), 0);
+        assert_eq!(between(0, -5, -1), 0);
+        assert_eq!(between(0, 6, 100), 0b11 << 12);
+        assert_eq!(between(0, 5, 2), 0);
+    }
+
+    #[test]
+    fn what_lies_outside_is_blank() {
+        assert_eq!(kept("/\\/\\/\\/\\/\\....", between(0, 1, 2)), "../\\/\\........");
+    }
+}

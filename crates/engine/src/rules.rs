@@ -1,0 +1,109 @@
+//! The rules at the door: each is a SELECT of the wrong rows over what has just come in, the roll, the
+//! calendar and the last return.
+//!
+//! A rule's columns are `file_id`, and as far as it knows them `urn`, `pupil_key`, `session_date`,
+//! `session`, `rows` and `found`. It knows no report; the report knows no rule.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
+use chrono::NaiveDate;
+use model::line::day_of;
+use model::{Outcome, Session as HalfDay, Urn};
+
+use crate::session::{EngineError, Session};
+
+/// What has just come in.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// A row a file: file_id, name, kind, urn, rows_in, first_day, last_day.
+    pub files: RecordBatch,
+    /// A row a pupil's week of the marks among them: file_id, urn, pupil_key, week_start, marks.
+    pub lines: RecordBatch,
+}
+
+/// Something a rule found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The rule.
+    pub rule: String,
+    /// What it does with it.
+    pub outcome: Outcome,
+    /// What would be right.
+    pub expected: String,
+    /// Which of the incoming files.
+    pub file_id: i64,
+    /// The school.
+    pub urn: Option<Urn>,
+    /// The child.
+    pub pupil_key: Option<i64>,
+    /// The session, or the first of those meant.
+    pub session: Option<(NaiveDate, HalfDay)>,
+    /// How many rows share it.
+    pub rows: u64,
+    /// What was found.
+    pub found: String,
+}
+
+/// Runs every rule whose name passes `wanted` over what has come in.
+pub async fn judge(
+    session: &Session,
+    incoming: Incoming,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Found>, EngineError> {
+    session.put_rows("incoming", "file", incoming.files)?;
+    session.put_rows("incoming", "line", incoming.lines)?;
+    let mut found = Vec::new();
+    let rules: Vec<_> = session
+        .library()
+        .of_folder("rules")
+        .filter(|r| wanted(&r.name))
+        .map(|r| (r.name.clone(), r.header.outcome.unwrap_or(Outcome::Warn), r.header.expected.clone()))
+        .collect();
+    for (rule, outcome, expected) in rules {
+        for batch in session.rows(&format!("SELECT * FROM {rule}")).await? {
+            for row in 0..batch.num_rows() {
+                found.push(Found {
+                    rule: rule.trim_start_matches("rules.").to_owned(),
+                    outcome,
+                    expected: expected.clone(),
+                    file_id: whole(&batch, "file_id", row).unwrap_or(-1),
+                    urn: whole(&batch, "urn", row).and_then(|u| Urn::try_from(u).ok()),
+                    pupil_key: whole(&batch, "pupil_key", row),
+                    session: day(&batch, "session_date", row).map(|day| {
+                        let half = text(&batch, "session", row).and_then(|s| HalfDay::parse(&s));
+                        (day, half.unwrap_or(HalfDay::Am))
+                    }),
+                    rows: whole(&batch, "rows", row).and_then(|n| u64::try_from(n).ok()).unwrap_or(1),
+                    found: text(&batch, "found", row).unwrap_or_default(),
+                });
+            }
+        }
+    }
+    found.sort_by(|a, b| {
+        (a.file_id, &a.rule, a.pupil_key, a.session).cmp(&(b.file_id, &b.rule, b.pupil_key, b.session))
+    });
+    Ok(found)
+}
+
+fn whole(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
+    let column = batch.column_by_name(name)?;
+    if column.is_null(row) {
+        return None;
+    }
+    match column.data_type() {
+        DataType::Int32 => Some(i64::from(column.as_primitive::<Int32Type>().value(row))),
+        DataType::Int64 => Some(column.as_primitive::<Int64Type>().value(row)),
+        _ => None,
+    }
+}
+
+fn day(batch: &RecordBatch, name: &str, row: usize) -> Option<NaiveDate> {
+    let column = batch.column_by_name(name)?.as_primitive_opt::<Date32Type>()?;
+    column.is_valid(row).then(|| day_of(column.value(row)))
+}
+
+fn text(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
+    let column = batch.column_by_name(name)?;
+    let text = arrow::util::display::array_value_to_string(column, row).ok()?;
+    column.is_valid(row).then_some(text)
+}

@@ -1,0 +1,433 @@
+//! Answering: one ledger version, one pair of times, and SQL over them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Cursor;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
+use datafusion::catalog::{CatalogProvider, MemTable, MemorySchemaProvider, TableProvider, view::ViewTable};
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::error::DataFusionError;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use lake::register::Roots;
+use lake::table::{CURRENT, PAST};
+use lake::{Lake, LakeError, RunRecord, Table};
+use model::AsOf;
+
+use crate::definition::{Definition, reads_of, substitute};
+use crate::ledger::{FileTable, ScanFile};
+use crate::library::{FOLDERS, GIVEN, Library};
+
+/// Where DataFusion finds the lake's store. The name is ours alone.
+const STORE: &str = "lake://lake/";
+
+/// How much a session may use.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Bytes that grouping and sorting may hold before they spill.
+    pub memory_bytes: usize,
+    /// How many parts a plan is cut into: cores.
+    pub partitions: usize,
+    /// Where spilled rows go.
+    pub spill_folder: Option<PathBuf>,
+    /// The authority.
+    pub la_code: i32,
+}
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The question itself: unknown name, wrong type, not a SELECT.
+    #[error("{0}")]
+    Question(String),
+    /// A definition of ours does not plan: `check` would have said so.
+    #[error("{name} cannot be planned: {source}")]
+    Definition {
+        /// Which.
+        name: String,
+        /// DataFusion's words.
+        #[source]
+        source: Box<DataFusionError>,
+    },
+    /// While answering.
+    #[error(transparent)]
+    Running(#[from] DataFusionError),
+    /// The lake.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// Arrow, on rows of our own.
+    #[error(transparent)]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+/// The SQL of the product over one lake.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    lake: Lake,
+    library: Arc<Library>,
+    settings: Settings,
+}
+
+impl Engine {
+    /// An engine over a lake.
+    pub fn new(lake: Lake, library: Arc<Library>, settings: Settings) -> Self {
+        Self { lake, library, settings }
+    }
+
+    /// What the names mean.
+    pub fn library(&self) -> &Arc<Library> {
+        &self.library
+    }
+
+    /// The lake.
+    pub fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    /// Opens one ledger version at one pair of times.
+    pub async fn session(&self, run: &RunRecord, as_of: AsOf) -> Result<Session, EngineError> {
+        let config = SessionConfig::new()
+            .with_target_partitions(self.settings.partitions)
+            .with_information_schema(true)
+            // A whole authority's year is ten megabytes: files are split well below the usual size.
+            .with_repartition_file_min_size(256 * 1024)
+            .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
+            .set_str("datafusion.catalog.default_schema", "public");
+        let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(self.settings.memory_bytes));
+        let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(pool);
+        if let Some(folder) = &self.settings.spill_folder {
+            runtime = runtime.with_temp_file_path(folder);
+        }
+        let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
+        let url = ObjectStoreUrl::parse(STORE)?;
+        context.register_object_store(url.as_ref(), self.lake.store());
+        crate::functions::register_all(&mut context, &Arc::new(self.library.codes.clone()))?;
+        let session = Session { context, engine: self.clone(), run: run.clone(), as_of };
+        session.register_given(&url).await?;
+        Ok(session)
+    }
+}
+
+/// One ledger version at one pair of times.
+pub struct Session {
+    context: SessionContext,
+    engine: Engine,
+    run: RunRecord,
+    as_of: AsOf,
+}
+
+impl Session {
+    /// What the names mean.
+    pub fn library(&self) -> &Arc<Library> {
+        &self.engine.library
+    }
+
+    /// The run it speaks of.
+    pub fn run(&self) -> &RunRecord {
+        &self.run
+    }
+
+    /// The times it speaks of.
+    pub fn as_of(&self) -> AsOf {
+        self.as_of
+    }
+
+    async fn register_given(&self, url: &ObjectStoreUrl) -> Result<(), EngineError> {
+        let catalog = self.catalog()?;
+        for schema in FOLDERS.iter().chain(&GIVEN) {
+            catalog.register_schema(schema, Arc::new(MemorySchemaProvider::new()))?;
+        }
+        let newest = self.run.known_at <= self.as_of.known_at;
+        let known_at = self.as_of.known_at.timestamp_micros();
+        for table in Table::ALL {
+            let state = self.run.table(table);
+            let scan = |believed_only: bool| {
+                state
+                    .files
+                    .iter()
+                    .filter(|f| {
+                        let belief = f.partition.get("belief").map(String::as_str);
+                        let told = f.known_from.is_none_or(|(least, _)| least <= known_at);
+                        !believed_only || belief == Some(CURRENT) && told || belief == Some(PAST) && !newest && told
+                    })
+                    .map(|f| ScanFile {
+                        path: format!("{}/{}", lake::path::table(table), f.path),
+                        bytes: f.bytes,
+                        rows: f.rows,
+                    })
+                    .collect::<Vec<_>>()
+            };
+            self.put("believed", table.name(), Arc::new(FileTable::new(table.schema(), url.clone(), scan(true))))?;
+            self.put("history", table.name(), Arc::new(FileTable::new(table.schema(), url.clone(), scan(false))))?;
+        }
+        let joined = joined_keys(&self.engine.lake, &self.run, known_at).await?;
+        self.put("believed", "joined_key", in_memory(joined)?)?;
+        for (name, text) in &self.engine.library.tables {
+            self.put("reference", name, in_memory(reference_table(text)?)?)?;
+        }
+        self.put("definitions", "definition", in_memory(definitions(&self.engine.library)?)?)?;
+        Ok(())
+    }
+
+    fn catalog(&self) -> Result<Arc<dyn CatalogProvider>, EngineError> {
+        self.context
+            .catalog("datafusion")
+            .ok_or_else(|| EngineError::Question("the session has no catalog".to_owned()))
+    }
+
+    fn put(&self, schema: &str, name: &str, table: Arc<dyn TableProvider>) -> Result<(), EngineError> {
+        if let Some(schema) = self.catalog()?.schema(schema) {
+            schema.deregister_table(name)?;
+            schema.register_table(name.to_owned(), table)?;
+        }
+        Ok(())
+    }
+
+    /// Makes rows of our own readable as `schema.name`.
+    pub fn put_rows(&self, schema: &str, name: &str, rows: RecordBatch) -> Result<(), EngineError> {
+        self.put(schema, name, in_memory(rows)?)
+    }
+
+    /// Plans these definitions and everything they read.
+    async fn plan(&self, names: impl IntoIterator<Item = String>) -> Result<(), EngineError> {
+        for definition in self.engine.library.needed(names) {
+            let schema = self.catalog()?.schema(definition.folder());
+            let short = definition.name.split_once('.').map_or("", |(_, n)| n);
+            if schema.is_some_and(|s| s.table_exist(short)) {
+                continue;
+            }
+            let fault =
+                |source| EngineError::Definition { name: definition.name.clone(), source: Box::new(source) };
+            let sql = self.bound(definition)?;
+            let plan = self.context.state().create_logical_plan(&sql).await.map_err(fault)?;
+            self.put(definition.folder(), short, Arc::new(ViewTable::new(plan, Some(sql))))?;
+        }
+        Ok(())
+    }
+
+    /// A definition's statement with its parameters filled in: what is run to make the figure.
+    pub fn bound(&self, definition: &Definition) -> Result<String, EngineError> {
+        let value = |name: &str| self.parameter(name, Some(definition));
+        substitute(&definition.body, value).map_err(|e| EngineError::Question(format!("{}: {e}", definition.name)))
+    }
+
+    fn parameter(&self, name: &str, definition: Option<&Definition>) -> Option<String> {
+        match name {
+            "as_of" => Some(format!("DATE '{}'", self.as_of.as_of)),
+            // In microseconds: a literal of later than 2262 would not fit nanoseconds.
+            "known_at" => Some(format!(
+                "arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')",
+                self.as_of.known_at.timestamp_micros()
+            )),
+            "la_code" => Some(self.engine.settings.la_code.to_string()),
+            _ => definition
+                .and_then(|d| d.header.params.get(name))
+                .or_else(|| self.engine.library.params.get(name))
+                .map(i64::to_string),
+        }
+    }
+
+    /// A question from outside: one SELECT, over views only.
+    pub async fn ask(&self, sql: &str) -> Result<DataFrame, EngineError> {
+        let sql = substitute(sql, |name| self.parameter(name, None)).map_err(EngineError::Question)?;
+        let reads = reads_of(&sql).map_err(EngineError::Question)?;
+        if reads.iter().any(|r| r.starts_with("information_schema")) {
+            self.plan(self.engine.library.in_order().map(|d| d.name.clone())).await?;
+        }
+        self.plan(reads.iter().cloned()).await?;
+        let safe = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        self.context.sql_with_options(&sql, safe).await.map_err(|e| self.explained(e, &reads))
+    }
+
+    /// All rows of a question.
+    pub async fn rows(&self, sql: &str) -> Result<Vec<RecordBatch>, EngineError> {
+        Ok(self.ask(sql).await?.collect().await?)
+    }
+
+    /// The rows of a question as they are made.
+    pub async fn stream(&self, sql: &str) -> Result<SendableRecordBatchStream, EngineError> {
+        Ok(self.ask(sql).await?.execute_stream().await?)
+    }
+
+    /// Plans every definition without reading any data.
+    pub async fn check(&self) -> Result<usize, EngineError> {
+        let names: Vec<String> = self.engine.library.in_order().map(|d| d.name.clone()).collect();
+        let mut planned = 0;
+        for name in names {
+            self.plan([name.clone()]).await?;
+            let frame = self.context.table(name.as_str()).await?;
+            frame.create_physical_plan().await.map_err(|e| EngineError::Definition {
+                name,
+                source: Box::new(e),
+            })?;
+            planned += 1;
+        }
+        Ok(planned)
+    }
+
+    /// The columns a definition really has.
+    pub async fn columns(&self, name: &str) -> Result<SchemaRef, EngineError> {
+        self.plan([name.to_owned()]).await?;
+        let frame = self.context.table(name).await?;
+        Ok(Arc::new(frame.schema().as_arrow().clone()))
+    }
+
+    /// An error of planning with the nearest name that does exist.
+    fn explained(&self, error: DataFusionError, reads: &[String]) -> EngineError {
+        let known = |name: &str| {
+            let (schema, short) = name.split_once('.').unwrap_or(("public", name));
+            self.context.catalog("datafusion").and_then(|c| c.schema(schema)).is_some_and(|s| s.table_exist(short))
+        };
+        let missing = reads.iter().find(|r| !r.starts_with("information_schema") && !known(r));
+        match missing {
+            Some(missing) => {
+                let names = self.engine.library.in_order().map(|d| d.name.as_str());
+                let nearest = names.min_by_key(|n| distance(n, missing)).unwrap_or("metrics.school_year");
+                EngineError::Question(format!("there is no {missing}; the nearest is {nearest}"))
+            }
+            None => EngineError::Question(error.strip_backtrace()),
+        }
+    }
+}
+
+/// Letters to change, add or leave out to make one word of the other.
+pub fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let next = (corner + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
+            corner = std::mem::replace(&mut row[j + 1], next);
+        }
+    }
+    row[b.len()]
+}
+
+fn in_memory(rows: RecordBatch) -> Result<Arc<dyn TableProvider>, EngineError> {
+    Ok(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?))
+}
+
+/// A reference table from its CSV text; column types are those its values show.
+pub fn reference_table(text: &str) -> Result<RecordBatch, EngineError> {
+    let format = arrow::csv::reader::Format::default().with_header(true);
+    let (schema, _) = format.infer_schema(Cursor::new(text), None)?;
+    let schema = Arc::new(schema);
+    let reader = arrow::csv::ReaderBuilder::new(Arc::clone(&schema)).with_header(true).build(Cursor::new(text))?;
+    let batches = reader.collect::<Result<Vec<_>, _>>()?;
+    Ok(arrow::compute::concat_batches(&schema, &batches)?)
+}
+
+fn definitions(library: &Library) -> Result<RecordBatch, EngineError> {
+    let all: Vec<&Definition> = library.in_order().collect();
+    let text = |f: &dyn Fn(&Definition) -> String| {
+        Arc::new(StringArray::from_iter_values(all.iter().map(|d| f(d)))) as arrow::array::ArrayRef
+    };
+    let schema = Schema::new(
+        ["name", "kind", "sha256", "about", "source", "grain"]
+            .map(|n| Field::new(n, DataType::Utf8, false))
+            .into_iter()
+            .chain([Field::new("version", DataType::Int64, false)])
+            .collect::<Vec<_>>(),
+    );
+    Ok(RecordBatch::try_new(
+        Arc::new(schema),
+        vec![
+            text(&|d| d.name.clone()),
+            text(&|d| d.folder().to_owned()),
+            text(&|d| d.sha256.clone()),
+            text(&|d| d.header.about.clone()),
+            text(&|d| d.header.source.clone()),
+            text(&|d| d.header.grain.join(", ")),
+            Arc::new(Int64Array::from_iter_values(all.iter().map(|d| i64::from(d.header.version)))),
+        ],
+    )?)
+}
+
+/// Which keys are one child, as known at an instant: former key to the key that replaced it.
+pub async fn former_keys(lake: &Lake, run: &RunRecord, known_at: i64) -> Result<Vec<(i64, i64)>, LakeError> {
+    let state = run.table(Table::Identity);
+    let rows = lake::parquet_file::read_all(lake, Table::Identity, state.files.iter()).await?;
+    let former = rows.column(0).as_primitive::<Int64Type>();
+    let now = rows.column(1).as_primitive::<Int64Type>();
+    let from = rows.column(2).as_primitive::<TimestampMicrosecondType>();
+    Ok((0..rows.num_rows())
+        .filter(|i| from.value(*i) <= known_at)
+        .map(|i| (former.value(i), now.value(i)))
+        .collect())
+}
+
+/// Every key of a chain of changed UPNs to the first of the chain (the child's `pupil_key`).
+pub fn roots(former: &[(i64, i64)]) -> Roots {
+    chains(former).into_iter().map(|(key, (root, _))| (key, root)).collect()
+}
+
+/// Every key of a chain to its first and its newest key. A ring (A became B, B became A) has its least key
+/// as first and its greatest as newest.
+fn chains(former: &[(i64, i64)]) -> HashMap<i64, (i64, i64)> {
+    let mut neighbours: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
+    let (mut replaced, mut replacing) = (BTreeSet::new(), BTreeSet::new());
+    for (old, new) in former {
+        neighbours.entry(*old).or_default().insert(*new);
+        neighbours.entry(*new).or_default().insert(*old);
+        replaced.insert(*old);
+        replacing.insert(*new);
+    }
+    let mut found: HashMap<i64, (i64, i64)> = HashMap::new();
+    for start in neighbours.keys() {
+        if found.contains_key(start) {
+            continue;
+        }
+        let (mut class, mut waiting) = (BTreeSet::new(), vec![*start]);
+        while let Some(key) = waiting.pop() {
+            if class.insert(key) {
+                waiting.extend(&neighbours[&key]);
+            }
+        }
+        let first = class.iter().find(|k| !replacing.contains(k)).or(class.first()).copied();
+        let newest = class.iter().rev().find(|k| !replaced.contains(k)).or(class.last()).copied();
+        if let (Some(first), Some(newest)) = (first, newest) {
+            found.extend(class.into_iter().map(|k| (k, (first, newest))));
+        }
+    }
+    found
+}
+
+async fn joined_keys(lake: &Lake, run: &RunRecord, known_at: i64) -> Result<RecordBatch, EngineError> {
+    let mut keys: Vec<(i64, i64, i64)> = chains(&former_keys(lake, run, known_at).await?)
+        .into_iter()
+        .map(|(key, (first, newest))| (key, first, newest))
+        .collect();
+    keys.sort_unstable();
+    let column = |f: fn(&(i64, i64, i64)) -> i64| {
+        Arc::new(Int64Array::from_iter_values(keys.iter().map(f))) as arrow::array::ArrayRef
+    };
+    let schema = Schema::new(["line_key", "pupil_key", "upn_key"].map(|n| Field::new(n, DataType::Int64, false)).to_vec());
+    Ok(RecordBatch::try_new(Arc::new(schema), vec![column(|k| k.0), column(|k| k.1), column(|k| k.2)])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chains_of_changed_upns_have_one_first_and_one_newest_key() {
+        let found = chains(&[(1, 5), (5, 3), (8, 9)]);
+        assert_eq!((found[&1], found[&5], found[&3]), ((1, 3), (1, 3), (1, 3)));
+        assert_eq!(found[&9], (8, 9));
+        assert_eq!(chains(&[(2, 4), (4, 2)])[&2], (2, 4));
+    }
+
+    #[test]
+    fn the_nearest_name() {
+        assert_eq!(distance("metrics.pupil_year", "metrics.pupil_yaer"), 2);
+        assert_eq!(distance("", "abc"), 3);
+    }
+}

@@ -1,0 +1,36 @@
+/*
+about = "Sessions of the cohort in the authority in a week, by phase and in total."
+grain = ["la_code", "week_start", "academic_year", "phase"]
+source = "domain.md 2.1: sums over sums"
+
+[columns]
+la_code = { doc = "Local authority", visibility = "public" }
+week_start = { doc = "The week, by its Monday", visibility = "public" }
+academic_year = { doc = "School year, as the DfE writes it (202627)", visibility = "public" }
+phase = { doc = "Primary, Secondary, Special, Alternative provision or Other", visibility = "public" }
+schools_expected = { doc = "Open schools of the authority and phase", visibility = "public" }
+schools_received = { doc = "Of these, schools of which a mark is held", visibility = "public" }
+possible = { doc = "Sessions possible: attended and absent", visibility = "area" }
+attended = { doc = "Sessions present or at an approved educational activity", visibility = "area" }
+absent = { doc = "Sessions authorised and unauthorised", visibility = "area" }
+authorised = { doc = "Sessions of authorised absence", visibility = "area" }
+unauthorised = { doc = "Sessions of unauthorised absence (G, N, O, U)", visibility = "area" }
+late = { doc = "Sessions coded L or U", visibility = "area" }
+absence_percent = { doc = "100 absent / possible; null where nothing was possible", visibility = "area" }
+is_settled = { doc = "Every expected school has sent the week and no N is within the days allowed", visibility = "public" }
+*/
+WITH phased AS (
+  SELECT urn, la_code, phase FROM tables.expected_school
+  UNION ALL SELECT urn, la_code, 'Total' AS phase FROM tables.expected_school
+), expected AS (
+  SELECT la_code, phase, count(*) AS schools_expected FROM phased GROUP BY la_code, phase
+), week AS (
+  SELECT p.la_code, p.phase, w.week_start, w.academic_year, count(*) AS schools_received,
+         sum(w.possible) AS possible, sum(w.attended) AS attended, sum(w.absent) AS absent, sum(w.authorised) AS authorised, sum(w.unauthorised) AS unauthorised, sum(w.late) AS late, bool_and(w.is_settled) AS each_settled
+  FROM metrics.school_week w JOIN phased p ON p.urn = w.urn
+  GROUP BY p.la_code, p.phase, w.week_start, w.academic_year
+)
+SELECT w.la_code, w.week_start, w.academic_year, w.phase, e.schools_expected, w.schools_received, w.possible, w.attended, w.absent, w.authorised, w.unauthorised, w.late,
+       100.0 * w.absent / nullif(w.possible, 0) AS absence_percent,
+       w.each_settled AND e.schools_expected <= w.schools_received AS is_settled
+FROM week w JOIN expected e ON e.la_code = w.la_code AND e.phase = w.phase

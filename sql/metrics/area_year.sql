@@ -1,0 +1,40 @@
+/*
+about = "Sessions and enrolments of the cohort in the authority in a school year, by phase and in total."
+grain = ["la_code", "academic_year", "phase"]
+source = "domain.md 2.1: sums over sums"
+
+[columns]
+la_code = { doc = "Local authority", visibility = "public" }
+academic_year = { doc = "School year, as the DfE writes it (202627)", visibility = "public" }
+phase = { doc = "Primary, Secondary, Special, Alternative provision or Other", visibility = "public" }
+schools_expected = { doc = "Open schools of the authority and phase", visibility = "public" }
+schools_received = { doc = "Of these, schools of which a mark is held", visibility = "public" }
+enrolments = { doc = "Enrolments of the cohort with a possible session", visibility = "area" }
+possible = { doc = "Sessions possible: attended and absent", visibility = "area" }
+attended = { doc = "Sessions present or at an approved educational activity", visibility = "area" }
+absent = { doc = "Sessions authorised and unauthorised", visibility = "area" }
+authorised = { doc = "Sessions of authorised absence", visibility = "area" }
+unauthorised = { doc = "Sessions of unauthorised absence (G, N, O, U)", visibility = "area" }
+late = { doc = "Sessions coded L or U", visibility = "area" }
+absence_percent = { doc = "100 absent / possible; null where nothing was possible", visibility = "area" }
+persistent = { doc = "Persistently absent enrolments", visibility = "area" }
+persistent_percent = { doc = "100 persistent / enrolments", visibility = "area" }
+severe = { doc = "Severely absent enrolments", visibility = "area" }
+severe_percent = { doc = "100 severe / enrolments", visibility = "area" }
+*/
+WITH phased AS (
+  SELECT urn, la_code, phase FROM tables.expected_school
+  UNION ALL SELECT urn, la_code, 'Total' AS phase FROM tables.expected_school
+), expected AS (
+  SELECT la_code, phase, count(*) AS schools_expected FROM phased GROUP BY la_code, phase
+), area AS (
+  SELECT p.la_code, p.phase, y.academic_year, count(*) AS schools_received, sum(y.enrolments) AS enrolments,
+         sum(y.possible) AS possible, sum(y.attended) AS attended, sum(y.absent) AS absent, sum(y.authorised) AS authorised, sum(y.unauthorised) AS unauthorised, sum(y.late) AS late, sum(y.persistent) AS persistent, sum(y.severe) AS severe
+  FROM metrics.school_year y JOIN phased p ON p.urn = y.urn
+  GROUP BY p.la_code, p.phase, y.academic_year
+)
+SELECT a.la_code, a.academic_year, a.phase, e.schools_expected, a.schools_received, a.enrolments, a.possible, a.attended, a.absent, a.authorised, a.unauthorised, a.late,
+       100.0 * a.absent / nullif(a.possible, 0) AS absence_percent,
+       a.persistent, 100.0 * a.persistent / nullif(a.enrolments, 0) AS persistent_percent,
+       a.severe, 100.0 * a.severe / nullif(a.enrolments, 0) AS severe_percent
+FROM area a JOIN expected e ON e.la_code = a.la_code AND e.phase = a.phase

@@ -1,0 +1,33 @@
+/*
+about = "Sessions of the cohort at each school in a week."
+grain = ["urn", "week_start", "academic_year"]
+source = "domain.md 1.1, 2.2"
+
+[columns]
+urn = { doc = "The school", visibility = "area" }
+week_start = { doc = "The week, by its Monday", visibility = "public" }
+academic_year = { doc = "School year, as the DfE writes it (202627)", visibility = "public" }
+phase = { doc = "Primary, Secondary, Special, Alternative provision or Other", visibility = "public" }
+possible = { doc = "Sessions possible: attended and absent", visibility = "area" }
+attended = { doc = "Sessions present or at an approved educational activity", visibility = "area" }
+absent = { doc = "Sessions authorised and unauthorised", visibility = "area" }
+authorised = { doc = "Sessions of authorised absence", visibility = "area" }
+unauthorised = { doc = "Sessions of unauthorised absence (G, N, O, U)", visibility = "area" }
+late = { doc = "Sessions coded L or U", visibility = "area" }
+absence_percent = { doc = "100 absent / possible; null where nothing was possible", visibility = "area" }
+is_settled = { doc = "Every expected school has sent the week and no N is within the days allowed", visibility = "public" }
+*/
+WITH counted AS (
+  SELECT urn, week_start, academic_year, sum(t['possible']) AS possible, sum(t['attended']) AS attended, sum(t['absent']) AS absent, sum(t['authorised']) AS authorised, sum(t['unauthorised']) AS unauthorised, sum(t['late']) AS late, max(last_n) AS last_n
+  FROM (SELECT urn, week_start, academic_year, tally(marks, within) AS t,
+               last_box_day(week_start, boxes(marks, 'codes:N') & within) AS last_n
+        FROM tables.register_line WHERE in_cohort)
+  GROUP BY urn, week_start, academic_year
+)
+SELECT c.urn, c.week_start, c.academic_year, coalesce(s.phase, 'Other') AS phase, c.possible, c.attended, c.absent, c.authorised, c.unauthorised, c.late,
+       100.0 * c.absent / nullif(c.possible, 0) AS absence_percent,
+       c.last_n IS NULL
+         OR $n_days_allowed < days_with(k.calendar, 'recorded', CAST(c.last_n + INTERVAL '1 day' AS DATE), $as_of) AS is_settled
+FROM counted c
+LEFT JOIN tables.school s ON s.urn = c.urn
+LEFT JOIN tables.school_calendar k ON k.urn = c.urn
