@@ -18,6 +18,26 @@ pub struct Column {
     pub visibility: String,
 }
 
+/// A policy number or day.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Param {
+    /// A number.
+    Number(i64),
+    /// A day.
+    Day(toml::value::Datetime),
+}
+
+impl Param {
+    /// As SQL writes it.
+    pub fn literal(&self) -> String {
+        match self {
+            Self::Number(n) => n.to_string(),
+            Self::Day(day) => format!("DATE '{day}'"),
+        }
+    }
+}
+
 /// The header of a SQL file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,9 +53,9 @@ pub struct Header {
     /// Grows with every change of meaning.
     #[serde(default = "first")]
     pub version: u32,
-    /// Policy numbers by name; `$name` in the body.
+    /// Policy numbers and days by name; `$name` in the body.
     #[serde(default)]
-    pub params: BTreeMap<String, i64>,
+    pub params: BTreeMap<String, Param>,
     /// Its columns, in order.
     #[serde(default)]
     pub columns: BTreeMap<String, Column>,

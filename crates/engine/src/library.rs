@@ -6,7 +6,7 @@ use std::path::Path;
 use include_dir::{Dir, include_dir};
 use model::{CodeTable, FieldRules};
 
-use crate::definition::{Definition, DefinitionError};
+use crate::definition::{Definition, DefinitionError, Param};
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sql");
 
@@ -26,7 +26,7 @@ pub struct Library {
     /// Reference tables as CSV text, by name.
     pub tables: BTreeMap<String, String>,
     /// Policy numbers that more than one file reads, from `sql/reference/params.toml`.
-    pub params: BTreeMap<String, i64>,
+    pub params: BTreeMap<String, Param>,
     /// Outcome and words of the rules of single fields.
     pub fields: FieldRules,
     /// The register codes.

@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use model::line::day_of;
 use model::{Outcome, Session as HalfDay, Urn};
 
+use crate::definition::Definition;
 use crate::session::{EngineError, Session};
 
 /// What has just come in.
@@ -44,11 +45,11 @@ pub struct Found {
     pub found: String,
 }
 
-/// Runs every rule whose name passes `wanted` over what has come in.
+/// Runs every rule that passes `wanted` over what has come in.
 pub async fn judge(
     session: &Session,
     incoming: Incoming,
-    wanted: impl Fn(&str) -> bool,
+    wanted: impl Fn(&Definition) -> bool,
 ) -> Result<Vec<Found>, EngineError> {
     session.put_rows("incoming", "file", incoming.files)?;
     session.put_rows("incoming", "line", incoming.lines)?;
@@ -56,7 +57,7 @@ pub async fn judge(
     let rules: Vec<_> = session
         .library()
         .of_folder("rules")
-        .filter(|r| wanted(&r.name))
+        .filter(|r| wanted(r))
         .map(|r| (r.name.clone(), r.header.outcome.unwrap_or(Outcome::Warn), r.header.expected.clone()))
         .collect();
     for (rule, outcome, expected) in rules {

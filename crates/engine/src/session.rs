@@ -20,9 +20,12 @@ use lake::table::{CURRENT, PAST};
 use lake::{Lake, LakeError, RunRecord, Table};
 use model::AsOf;
 
-use crate::definition::{Definition, reads_of, substitute};
+use crate::definition::{Definition, Param, reads_of, substitute};
 use crate::ledger::{FileTable, ScanFile};
 use crate::library::{FOLDERS, GIVEN, Library};
+
+/// What a stream of rows fails with.
+pub type StreamError = DataFusionError;
 
 /// Where DataFusion finds the lake's store. The name is ours alone.
 const STORE: &str = "lake://lake/";
@@ -229,7 +232,7 @@ impl Session {
             _ => definition
                 .and_then(|d| d.header.params.get(name))
                 .or_else(|| self.engine.library.params.get(name))
-                .map(i64::to_string),
+                .map(Param::literal),
         }
     }
 

@@ -1,1 +1,312 @@
-fn main(){}
+//! Rollcall: from schools' registers to figures that can be proved.
+
+mod alerts;
+mod ask;
+mod config;
+mod crash;
+mod demo;
+mod ingest;
+mod progress;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Parser, Subcommand};
+use engine::{Engine, Library, Settings};
+use lake::{Lake, RunRecord};
+use model::AsOf;
+
+use crate::config::Config;
+use crate::ingest::{Ingest, Progress as _};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Attendance returns from every school, kept for ever, with figures that can be proved.
+#[derive(Parser)]
+#[command(version, about, propagate_version = true)]
+struct Cli {
+    /// The configuration.
+    #[arg(long, global = true, default_value = "rollcall.toml")]
+    config: PathBuf,
+    /// Answer in JSON, for machines.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A commented configuration and an empty lake to start from.
+    Init {
+        /// Where; made if it is not there.
+        dir: PathBuf,
+        /// The authority's three-digit code.
+        #[arg(long)]
+        la_code: u16,
+    },
+    /// Load files or folders of files now, as one arrival.
+    Ingest {
+        /// Files and folders.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// When the authority had them, e.g. 2026-09-04T18:00:00Z (default: now).
+        #[arg(long)]
+        received_at: Option<DateTime<Utc>>,
+        /// Which configured source they came from.
+        #[arg(long, default_value = "drop")]
+        source: String,
+    },
+    /// Ask in SQL.
+    Query {
+        /// A SELECT over the published views.
+        sql: String,
+        /// table, csv, json or parquet.
+        #[arg(long, value_enum, default_value = "table")]
+        format: ask::Form,
+        /// Up to which school day (default: today).
+        #[arg(long)]
+        as_of: Option<NaiveDate>,
+        /// What had been told by then: a time, or a day for its end (default: everything).
+        #[arg(long, value_parser = known_at)]
+        known_at: Option<DateTime<Utc>>,
+    },
+    /// What a figure means, what it reads, who may see it, what was run to make it.
+    Explain {
+        /// Its name, e.g. metrics.pupil_year.
+        name: String,
+        /// Up to which school day (default: today).
+        #[arg(long)]
+        as_of: Option<NaiveDate>,
+        /// What had been told by then (default: everything).
+        #[arg(long, value_parser = known_at)]
+        known_at: Option<DateTime<Utc>>,
+    },
+    /// Configuration and SQL all parse and plan; no data is read.
+    Check,
+    /// Rebuild the ledger from landing.
+    Replay,
+    /// Compute every metric and alert.
+    Build {
+        /// Up to which school day (default: today).
+        #[arg(long)]
+        as_of: Option<NaiveDate>,
+        /// What had been told by then (default: everything).
+        #[arg(long, value_parser = known_at)]
+        known_at: Option<DateTime<Utc>>,
+    },
+    /// Can it reach its lake? Is every receipt whole? What is late?
+    Doctor,
+    /// Alerts as they stand.
+    Alerts {
+        /// Up to which school day (default: today).
+        #[arg(long)]
+        as_of: Option<NaiveDate>,
+        /// What had been told by then (default: everything).
+        #[arg(long, value_parser = known_at)]
+        known_at: Option<DateTime<Utc>>,
+    },
+    /// Write the files of a made-up authority, in the order in which they would arrive.
+    DemoFiles(demo::command::Files),
+    /// A made-up authority, end to end, on this machine.
+    Demo(demo::command::Demo),
+}
+
+fn known_at(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(time) = text.parse::<DateTime<Utc>>() {
+        return Ok(time);
+    }
+    let end_of = |day: NaiveDate| day.succ_opt().and_then(|d| d.and_hms_opt(0, 0, 0)).map(|t| t.and_utc());
+    match text.parse::<NaiveDate>().ok().and_then(end_of) {
+        Some(end) => Ok(end - chrono::Duration::microseconds(1)),
+        None => Err("expected a time such as 2026-11-21T00:00:00Z or a day such as 2026-11-21".to_owned()),
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ROLLCALL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let json = cli.json;
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if json {
+                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+            } else {
+                eprintln!("rollcall: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Init { dir, la_code } => init(&dir, la_code),
+            Command::DemoFiles(files) => demo::command::files(&files, cli.json),
+            Command::Demo(demo) => demo::command::demo(demo, cli.json).await,
+            command => House::open(&cli.config)?.run(command, cli.json).await,
+        }
+    })
+}
+
+fn init(dir: &std::path::Path, la_code: u16) -> Result<()> {
+    let path = dir.join("rollcall.toml");
+    if path.exists() {
+        bail!("{} is there already; nothing was changed", path.display());
+    }
+    std::fs::create_dir_all(dir).with_context(|| format!("{} could not be made", dir.display()))?;
+    std::fs::write(&path, config::commented(la_code)).with_context(|| format!("{}", path.display()))?;
+    let config = Config::read(&path).inspect_err(|_| {
+        // A configuration that cannot be read back is of no use to anyone.
+        let _ = std::fs::remove_file(&path);
+    })?;
+    Lake::open(&config.lake_address()?)?;
+    eprintln!("{} is ready. Next: cd {} && rollcall ingest FILES", path.display(), dir.display());
+    Ok(())
+}
+
+/// Everything a command works with.
+pub(crate) struct House {
+    config: Config,
+    lake: Lake,
+    library: Arc<Library>,
+    engine: Engine,
+}
+
+impl House {
+    /// Opens what a configuration names.
+    pub(crate) fn open(path: &std::path::Path) -> Result<Self> {
+        let config = Config::read(path)?;
+        let library = Arc::new(Library::load(config.sql.as_deref())?);
+        let lake = Lake::open(&config.lake_address()?)?;
+        let settings = Settings {
+            memory_bytes: config.memory_mib * 1024 * 1024,
+            partitions: config.cores(),
+            spill_folder: None,
+            la_code: i32::from(config.la_code),
+        };
+        let engine = Engine::new(lake.clone(), Arc::clone(&library), settings);
+        Ok(Self { config, lake, library, engine })
+    }
+
+    fn ingest<'a>(&'a self, progress: &'a progress::Bar) -> Ingest<'a> {
+        Ingest { config: &self.config, lake: &self.lake, library: &self.library, engine: &self.engine, progress }
+    }
+
+    /// The newest ledger version at the times asked for; today and everything, where none are given.
+    async fn session(
+        &self,
+        as_of: Option<NaiveDate>,
+        known_at: Option<DateTime<Utc>>,
+    ) -> Result<engine::session::Session> {
+        let run = RunRecord::newest(&self.lake).await?;
+        let as_of = AsOf { as_of: as_of.unwrap_or_else(today), known_at: known_at.unwrap_or_else(now) };
+        Ok(self.engine.session(&run, as_of).await?)
+    }
+
+    async fn run(&self, command: Command, json: bool) -> Result<()> {
+        match command {
+            Command::Init { .. } | Command::DemoFiles(_) | Command::Demo(_) => Ok(()),
+            Command::Ingest { paths, received_at, source } => {
+                let bar = progress::Bar::new(json);
+                let summary = self.ingest(&bar).arrival(&source, &paths, received_at.unwrap_or_else(now)).await?;
+                bar.finish();
+                ask::print_summary(&summary, json);
+                Ok(())
+            }
+            Command::Query { sql, format, as_of, known_at } => {
+                let format = if json { ask::Form::Json } else { format };
+                let session = self.session(as_of, known_at).await?;
+                ask::print(session.stream(&sql).await?, format).await
+            }
+            Command::Explain { name, as_of, known_at } => {
+                let session = self.session(as_of, known_at).await?;
+                ask::explain(&session, &name, json).await
+            }
+            Command::Check => {
+                let planned = self.session(None, None).await?.check().await?;
+                let said = format!("{planned} definitions plan; {} is in order", self.config.folder.display());
+                if json {
+                    println!("{}", serde_json::json!({ "definitions": planned }));
+                } else {
+                    println!("{said}");
+                }
+                Ok(())
+            }
+            Command::Replay => {
+                let bar = progress::Bar::new(json);
+                let summary = self.ingest(&bar).replay().await?;
+                bar.finish();
+                ask::print_summary(&summary, json);
+                Ok(())
+            }
+            Command::Build { as_of, known_at } => {
+                let session = self.session(as_of, known_at).await?;
+                let bar = progress::Bar::new(json);
+                let built = ask::build(&session, &bar).await?;
+                bar.finish();
+                ask::print_built(&built, json);
+                Ok(())
+            }
+            Command::Doctor => self.doctor(json).await,
+            Command::Alerts { as_of, known_at } => {
+                let session = self.session(as_of, known_at).await?;
+                let form = if json { ask::Form::Json } else { ask::Form::Table };
+                ask::print(session.stream(ask::ALERTS).await?, form).await
+            }
+        }
+    }
+
+    async fn doctor(&self, json: bool) -> Result<()> {
+        let bar = progress::Bar::new(json);
+        bar.step("receipts", 0, 1);
+        let arrivals = lake::landing::verify(&self.lake, true).await?;
+        bar.finish();
+        let run = RunRecord::newest(&self.lake).await?;
+        let session = self.session(None, None).await?;
+        let silent = ask::number(
+            &session,
+            "SELECT count(*) FROM tables.expected_school e LEFT JOIN tables.open_week o ON o.urn = e.urn WHERE o.urn IS NULL",
+        )
+        .await?;
+        let open = ask::number(&session, "SELECT count(*) FROM quality.problem WHERE fixed_by IS NULL").await?;
+        if json {
+            println!(
+                "{}",
+                serde_json::json!({ "lake": self.lake.url().as_str(), "version": run.n, "arrivals": arrivals,
+                    "arrivals_not_taken": arrivals.saturating_sub(run.arrivals), "known_at": run.known_at,
+                    "silent_schools": silent, "open_problems": open })
+            );
+        } else {
+            println!("lake            {}", self.lake.url());
+            println!("ledger version  {} (known up to {})", run.n, run.known_at.format("%Y-%m-%d %H:%M:%SZ"));
+            println!("receipts        {arrivals}, each whole and in its place in the chain");
+            println!("not yet taken   {}", arrivals.saturating_sub(run.arrivals));
+            println!("silent schools  {silent}");
+            println!("open problems   {open}");
+        }
+        if run.arrivals < arrivals {
+            bail!("{} arrivals are landed and not taken; `rollcall ingest` takes them first", arrivals - run.arrivals);
+        }
+        Ok(())
+    }
+}
+
+/// The clock. Nothing below this crate reads it.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+fn today() -> NaiveDate {
+    now().date_naive()
+}

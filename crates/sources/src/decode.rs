@@ -990,3 +990,25 @@ fn yes_no(text: &str) -> Option<bool> {
         _ => None,
     }
 }
+
+/// The kind of a plain file and the school of its first row, from its first bytes. None where the bytes
+/// are not plain text, the header is unknown, or no row names a school.
+pub fn first_school(mapping: &Mapping, head: &[u8]) -> Option<(Kind, Urn)> {
+    if head.starts_with(&[0x1f, 0x8b]) || head.starts_with(b"PK\x03\x04") {
+        return None;
+    }
+    let text = head.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(head);
+    let (mut rows, mut row, mut at, mut line) = (Rows::default(), Row::default(), 0, 1);
+    if rows.step(text, &mut at, &mut line, &mut row) != Step::Row {
+        return None;
+    }
+    let fields: Vec<String> = (0..row.len()).map(|i| row.text(i).into_owned()).collect();
+    let header = header::read(&fields, &mapping.columns).ok()?;
+    let urn = header.kind.columns().iter().position(|c| c.name == "URN").and_then(|c| header.columns[c])?;
+    while rows.step(text, &mut at, &mut line, &mut row) == Step::Row {
+        if let Some(urn) = parse_urn(row.bytes(urn).trim_ascii()) {
+            return Some((header.kind, urn));
+        }
+    }
+    Some((header.kind, 0))
+}

@@ -8,6 +8,7 @@ pub mod csv_rows;
 pub mod date;
 pub mod decode;
 pub mod header;
+pub mod locate;
 pub mod marks;
 pub mod sheet;
 pub mod unpack;

@@ -45,6 +45,8 @@ pub struct SchoolGrid {
     weeks: BTreeMap<i32, Vec<Line>>,
     /// First and last day with a row kept, days from the epoch.
     pub days: Option<(i32, i32)>,
+    /// Rows kept.
+    pub rows_kept: u64,
     /// Minutes late and comments.
     pub details: Vec<Detail>,
     /// The file sends only the sessions that changed.
@@ -326,6 +328,7 @@ impl<'a> Grids<'a> {
             None => (day.number, day.number),
             Some((first, last)) => (first.min(day.number), last.max(day.number)),
         });
+        school.rows_kept += 1;
         findings.rows_kept += 1;
         Some((upn.key(), day.date, session))
     }

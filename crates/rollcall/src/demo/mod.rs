@@ -4,6 +4,7 @@
 //! published national figures. The same plan writes the same bytes; a plan with a later last day
 //! continues what one with an earlier day wrote.
 
+pub(crate) mod command;
 mod authority;
 mod calendar;
 mod dialect;

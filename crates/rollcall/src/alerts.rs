@@ -1,0 +1,1 @@
+//! What a run raised, ended, opened again or retracted.

@@ -1,0 +1,196 @@
+//! Answers on the terminal: rows in four forms, explanations, summaries.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use clap::ValueEnum;
+use engine::session::Session;
+use futures::StreamExt;
+use model::Outcome;
+
+use crate::ingest::{Progress, Summary};
+
+/// What `rollcall alerts` lists.
+pub(crate) const ALERTS: &str = "SELECT rule, upn, urn, raised_on, event_from, event_to, sessions, last_seen_on, status \
+     FROM alerts.current ORDER BY rule, raised_on, upn";
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For reading.
+    Table,
+    /// With a header.
+    Csv,
+    /// One object a line.
+    Json,
+    /// A Parquet file on standard output.
+    Parquet,
+}
+
+/// Writes rows to standard output.
+pub(crate) async fn print(
+    mut rows: impl futures::Stream<Item = Result<RecordBatch, engine::session::StreamError>> + Unpin,
+    form: Form,
+) -> Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut kept = Vec::new();
+    let mut csv = arrow::csv::WriterBuilder::new().with_header(true).build(Vec::new());
+    let mut parquet: Option<parquet::arrow::ArrowWriter<Vec<u8>>> = None;
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        match form {
+            Form::Table => kept.push(batch),
+            Form::Csv => {
+                csv.write(&batch)?;
+            }
+            Form::Json => {
+                let mut json = arrow::json::LineDelimitedWriter::new(&mut out);
+                json.write(&batch)?;
+                json.finish()?;
+            }
+            Form::Parquet => {
+                if parquet.is_none() {
+                    parquet = Some(parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None)?);
+                }
+                if let Some(writer) = &mut parquet {
+                    writer.write(&batch)?;
+                }
+            }
+        }
+    }
+    match form {
+        Form::Table => writeln!(out, "{}", arrow::util::pretty::pretty_format_batches(&kept)?)?,
+        Form::Csv => out.write_all(&csv.into_inner())?,
+        Form::Json => {}
+        Form::Parquet => match parquet {
+            Some(writer) => out.write_all(&writer.into_inner()?)?,
+            None => bail!("there are no rows to write"),
+        },
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// The one number of a question.
+pub(crate) async fn number(session: &Session, sql: &str) -> Result<i64> {
+    let rows = session.rows(sql).await?;
+    let Some(batch) = rows.iter().find(|b| 0 < b.num_rows()) else { return Ok(0) };
+    Ok(batch.column(0).as_primitive_opt::<Int64Type>().map_or(0, |c| c.value(0)))
+}
+
+/// What a name means, and what is run to make it.
+pub(crate) async fn explain(session: &Session, name: &str, json: bool) -> Result<()> {
+    let library = session.library();
+    let Some(definition) = library.get(name) else {
+        let nearest = library.in_order().min_by_key(|d| engine::session::distance(&d.name, name));
+        bail!("there is no {name}; the nearest is {}", nearest.map_or("metrics.school_year", |d| &d.name));
+    };
+    let columns = session.columns(name).await?;
+    let bound = session.bound(definition)?;
+    if json {
+        println!(
+            "{}",
+            serde_json::json!({
+                "name": definition.name, "header": definition.header, "reads": definition.reads,
+                "sha256": definition.sha256, "fingerprint": library.fingerprint(name), "sql": bound,
+                "ledger_version": session.run().n,
+            })
+        );
+        return Ok(());
+    }
+    let header = &definition.header;
+    println!("{} (version {})\n\n  {}\n", definition.name, header.version, header.about);
+    println!("  one row for each  {}", if header.grain.is_empty() { "-".to_owned() } else { header.grain.join(", ") });
+    println!("  source            {}", header.source);
+    println!("  reads             {}", definition.reads.join(", "));
+    for (param, value) in &header.params {
+        println!("  ${param:<16} {}", value.literal());
+    }
+    println!("  sha256            {}", definition.sha256);
+    println!("  ledger version    {}\n\n  columns", session.run().n);
+    for field in columns.fields() {
+        let column = header.columns.get(field.name());
+        let (doc, seen) = column.map_or(("", "pupil"), |c| (c.doc.as_str(), c.visibility.as_str()));
+        println!("    {:<22} {:<8} {}", field.name(), seen, doc);
+    }
+    println!("\n  what is run\n\n{}", bound.lines().map(|l| format!("    {l}")).collect::<Vec<_>>().join("\n"));
+    Ok(())
+}
+
+/// What one definition came to.
+pub(crate) struct Built {
+    name: String,
+    rows: u64,
+    seconds: f64,
+}
+
+/// Computes every metric and alert from the lines.
+#[allow(clippy::disallowed_methods)]
+pub(crate) async fn build(session: &Session, progress: &dyn Progress) -> Result<Vec<Built>> {
+    let names: Vec<String> = session
+        .library()
+        .in_order()
+        .filter(|d| matches!(d.folder(), "metrics") || d.name == "alerts.current")
+        .map(|d| d.name.clone())
+        .collect();
+    let mut built = Vec::new();
+    for (i, name) in names.iter().enumerate() {
+        let begun = std::time::Instant::now();
+        let mut rows = 0;
+        let mut stream = session.stream(&format!("SELECT * FROM {name}")).await?;
+        while let Some(batch) = stream.next().await {
+            rows += batch?.num_rows() as u64;
+        }
+        built.push(Built { name: name.clone(), rows, seconds: begun.elapsed().as_secs_f64() });
+        progress.step("building", i as u64 + 1, names.len() as u64);
+    }
+    Ok(built)
+}
+
+/// Says what was built.
+pub(crate) fn print_built(built: &[Built], json: bool) {
+    for one in built {
+        if json {
+            println!("{}", serde_json::json!({ "name": one.name, "rows": one.rows, "seconds": one.seconds }));
+        } else {
+            println!("{:<28} {:>10} rows {:>8.3} s", one.name, one.rows, one.seconds);
+        }
+    }
+}
+
+/// Says what an ingest came to: what was kept, what was refused, and why.
+pub(crate) fn print_summary(summary: &Summary, json: bool) {
+    let sum = |f: fn(&(u64, u64, u64)) -> u64| summary.returns.iter().map(|r| f(&r.rows)).sum::<u64>();
+    let (rows_in, kept, refused) = (sum(|r| r.0), sum(|r| r.1), sum(|r| r.2));
+    if json {
+        println!(
+            "{}",
+            serde_json::json!({ "version": summary.version, "files": summary.returns.len(), "rows_in": rows_in,
+                "rows_kept": kept, "rows_refused": refused, "lines_opened": summary.changed.opened,
+                "lines_closed": summary.changed.closed,
+                "problems": summary.returns.iter().flat_map(|r| r.problems.iter().map(move |p| serde_json::json!({
+                    "file": r.file, "line": p.line, "rule": p.rule, "outcome": p.outcome.as_str(), "urn": p.urn,
+                    "rows": p.rows, "found": p.found, "expected": p.expected }))).collect::<Vec<_>>() })
+        );
+        return;
+    }
+    let files = summary.returns.len();
+    println!("{files} files: {rows_in} rows in = {kept} kept + {refused} refused. Ledger version {}.", summary.version);
+    let mut rules: BTreeMap<(&str, Outcome), (u64, &str)> = BTreeMap::new();
+    let mut shown = 0;
+    for (taken, problem) in summary.returns.iter().flat_map(|r| r.problems.iter().map(move |p| (r, p))) {
+        let entry = rules.entry((&problem.rule, problem.outcome)).or_insert((0, &problem.expected));
+        entry.0 += problem.rows;
+        if problem.outcome != Outcome::Warn && shown < 20 {
+            shown += 1;
+            let line = problem.line.map(|l| format!(", line {l}")).unwrap_or_default();
+            println!("  {}{line}: found {:?}, expected {}", taken.file, problem.found, problem.expected);
+        }
+    }
+    for ((rule, outcome), (rows, expected)) in rules {
+        println!("  {:<12} {rule}: {rows} rows; expected {expected}", outcome.as_str());
+    }
+}

@@ -1,0 +1,242 @@
+//! The configuration: TOML with environment overrides (`ROLLCALL_LAKE=…`), where an unknown key is an
+//! error that names the nearest known one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::Deserialize;
+use sources::decode::Mapping;
+use sources::header::folded;
+
+/// The whole of `rollcall.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The authority's three-digit code.
+    pub la_code: u16,
+    /// Its name, for pages and submissions.
+    #[serde(default)]
+    pub la_name: String,
+    /// Where the lake is: `file:///…`, `s3://…`, `az://…`, `gs://…`, or a path beside this file.
+    #[serde(default = "beside")]
+    pub lake: String,
+    /// First school year of which marks are taken, by its first calendar year.
+    #[serde(default = "earliest")]
+    pub earliest_year: i32,
+    /// What queries may hold in memory before they spill, in MiB.
+    #[serde(default = "memory")]
+    pub memory_mib: usize,
+    /// Threads; 0: as many as there are cores.
+    #[serde(default)]
+    pub threads: usize,
+    /// What one file may unpack to, in MiB.
+    #[serde(default = "unpacked")]
+    pub unpacked_limit_mib: u64,
+    /// A folder of SQL laid over the product's own.
+    #[serde(default)]
+    pub sql: Option<PathBuf>,
+    /// Whether pages say that the figures are made up.
+    #[serde(default)]
+    pub made_up: bool,
+    /// How each source's files differ from ours.
+    #[serde(default)]
+    pub sources: BTreeMap<String, Source>,
+    /// Where this was read from.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+/// How a source's files differ.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Their header names to ours.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+    /// Their codes to register codes; an empty one means no mark.
+    #[serde(default)]
+    pub codes: BTreeMap<String, String>,
+    /// They send only the sessions that changed.
+    #[serde(default)]
+    pub changes_only: bool,
+    /// Schools that differ from the rest of the source, by URN.
+    #[serde(default)]
+    pub schools: BTreeMap<String, Differing>,
+}
+
+/// How one school's files differ from the rest of its source.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Differing {
+    /// Its header names to ours.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+    /// Its codes to register codes.
+    #[serde(default)]
+    pub codes: BTreeMap<String, String>,
+}
+
+fn beside() -> String {
+    "lake".to_owned()
+}
+
+fn earliest() -> i32 {
+    2022
+}
+
+fn memory() -> usize {
+    640
+}
+
+fn unpacked() -> u64 {
+    4096
+}
+
+impl Config {
+    /// Reads a configuration file.
+    pub fn read(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            bail!(
+                "there is no {}: run `rollcall init DIR --la-code NNN` first and then work in DIR, or name the file with --config",
+                path.display()
+            );
+        }
+        let figment = Figment::new().merge(Toml::file_exact(path)).merge(Env::prefixed("ROLLCALL_").split("__"));
+        let mut config: Self = figment.extract().map_err(|e| anyhow::anyhow!("{}: {}", path.display(), explained(&e)))?;
+        if !(200..=999).contains(&config.la_code) {
+            bail!("{}: la_code is {}; expected an authority's three digits, e.g. 850", path.display(), config.la_code);
+        }
+        let full = std::path::absolute(path).with_context(|| format!("{} has no place", path.display()))?;
+        config.folder = full.parent().unwrap_or(Path::new("/")).to_owned();
+        if let Some(sql) = &mut config.sql {
+            *sql = config.folder.join(&*sql);
+        }
+        Ok(config)
+    }
+
+    /// The lake's address, made absolute.
+    pub fn lake_address(&self) -> Result<String> {
+        if self.lake.contains("://") {
+            return Ok(self.lake.clone());
+        }
+        let folder = self.folder.join(&self.lake);
+        match url::Url::from_directory_path(&folder) {
+            Ok(url) => Ok(url.to_string()),
+            Err(()) => bail!("lake = \"{}\" is neither an address nor a path", self.lake),
+        }
+    }
+
+    /// How many threads to work with.
+    pub fn cores(&self) -> usize {
+        let all = std::thread::available_parallelism().map_or(1, usize::from);
+        if self.threads == 0 { all } else { self.threads }
+    }
+
+    /// The mapping of a source, and of one school within it where the file's name begins with or holds its URN.
+    pub fn mapping(&self, source: &str, file: &str) -> Mapping {
+        let Some(source) = self.sources.get(source) else { return Mapping::default() };
+        let mut mapping = Mapping { changes_only: source.changes_only, ..Mapping::default() };
+        let mut lay = |columns: &BTreeMap<String, String>, codes: &BTreeMap<String, String>| {
+            mapping.columns.extend(columns.iter().map(|(from, to)| (folded(from), to.clone())));
+            mapping.codes.extend(codes.iter().map(|(from, to)| (from.clone(), to.clone())));
+        };
+        lay(&source.columns, &source.codes);
+        for (urn, school) in &source.schools {
+            if file.contains(urn.as_str()) {
+                lay(&school.columns, &school.codes);
+            }
+        }
+        mapping
+    }
+}
+
+/// A configuration error with the nearest known key.
+fn explained(error: &figment::Error) -> String {
+    use figment::error::Kind;
+    let place = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path.join(".")) };
+    match &error.kind {
+        Kind::UnknownField(found, known) => {
+            let nearest = known.iter().min_by_key(|k| engine::session::distance(k, found));
+            let nearest = nearest.map(|n| format!("; the nearest known key is `{n}`")).unwrap_or_default();
+            format!("{place}there is no key `{found}`{nearest}")
+        }
+        Kind::MissingField(name) => format!("{place}`{name}` is missing"),
+        kind => format!("{place}{kind}"),
+    }
+}
+
+/// What `rollcall init` writes.
+pub fn commented(la_code: u16) -> String {
+    format!(
+        r#"# Rollcall's configuration. Every key may also be given in the environment: ROLLCALL_LAKE=…
+# A secret is only ever named here: "env:NAME" or "file:PATH".
+
+# The authority's three-digit code.
+la_code = {la_code}
+# la_name = "Hampshire"
+
+# Where the lake is: a folder beside this file, or file:///…, s3://…, az://…, gs://…
+lake = "lake"
+
+# First school year of which marks are taken, by its first calendar year.
+earliest_year = 2022
+
+# What queries may hold in memory before they spill, and how many threads work (0: all cores).
+memory_mib = 640
+threads = 0
+
+# What one file may unpack to.
+unpacked_limit_mib = 4096
+
+# A folder of SQL laid over the product's own: your metrics, alerts and rules.
+# sql = "sql"
+
+# How a source's files differ from the published layout. `rollcall ingest --source NAME` names it.
+# [sources.drop.columns]
+# "School URN" = "URN"
+# [sources.drop.codes]
+# "@" = ""
+# [sources.drop.schools.140001.codes]
+# "PA" = "/"
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollcall.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path)
+    }
+
+    #[test]
+    fn what_init_writes_can_be_read() {
+        let config = read(&commented(850)).unwrap();
+        assert_eq!((config.la_code, config.lake.as_str()), (850, "lake"));
+        assert!(config.lake_address().unwrap().starts_with("file:///"));
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest() {
+        let said = read("la_code = 850\nlaek = \"x\"\n").unwrap_err().to_string();
+        assert!(said.contains("`laek`") && said.contains("`lake`"), "{said}");
+        assert!(read("la_code = 12\n").unwrap_err().to_string().contains("three digits"));
+        assert!(read("").unwrap_err().to_string().contains("la_code"));
+    }
+
+    #[test]
+    fn a_school_may_differ_from_its_source() {
+        let text = "la_code = 850\n[sources.drop.codes]\n\"@\" = \"\"\n[sources.drop.schools.140001.codes]\n\"PA\" = \"/\"\n";
+        let config = read(text).unwrap();
+        assert_eq!(config.mapping("drop", "marks_140001.csv").codes.len(), 2);
+        assert_eq!(config.mapping("drop", "marks_140002.csv").codes.len(), 1);
+        assert!(config.mapping("other", "marks_140001.csv").codes.is_empty());
+    }
+}

@@ -1,0 +1,283 @@
+//! Taking in arrivals: landing → decoded → judged → merged → recorded.
+//!
+//! An arrival lands whole and is given a receipt before anything is made of it; what is made of it depends
+//! on the ledger before it and on its landed bytes alone. So a run that was cut off is finished from
+//! landing, a rebuild gives the same ledger, and an arrival that was received before others already taken
+//! is fitted in by taking all of them again in order.
+
+mod files;
+mod marks;
+mod problems;
+mod tables;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use arrow::array::RecordBatch;
+use chrono::{DateTime, Utc};
+use engine::{Engine, Library};
+use lake::landing::{self, Receipt};
+use lake::register::Roots;
+use lake::{Lake, RunRecord, Table, TableState};
+use model::{AsOf, Problem};
+use sources::arrival::offered;
+
+use crate::config::Config;
+
+/// What one return came to.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// The return.
+    pub return_id: i64,
+    /// Its file.
+    pub file: String,
+    /// Its kind, or `unknown`.
+    pub kind: &'static str,
+    /// Its school, where all rows are of one.
+    pub urn: Option<i32>,
+    /// SHA-256 of the bytes that landed.
+    pub sha256: String,
+    /// Rows in, kept and refused.
+    pub rows: (u64, u64, u64),
+    /// Whether the whole file was refused.
+    pub refused: bool,
+    /// First and last day stated.
+    pub days: Option<(chrono::NaiveDate, chrono::NaiveDate)>,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+}
+
+/// What an ingest came to.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Arrivals taken: those left over from a run that was cut off too.
+    pub arrivals: u64,
+    /// The ledger version afterwards.
+    pub version: u64,
+    /// The returns of the arrival asked for.
+    pub returns: Vec<Taken>,
+    /// Lines opened and closed.
+    pub changed: lake::register::Changed,
+    /// Bytes landed.
+    pub bytes: u64,
+}
+
+/// Says how far a long piece of work has come.
+pub trait Progress: Sync {
+    /// So many of so many things of a stage are done.
+    fn step(&self, stage: &'static str, done: u64, of: u64);
+}
+
+/// Everything an ingest needs.
+pub struct Ingest<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The lake.
+    pub lake: &'a Lake,
+    /// What the names mean.
+    pub library: &'a Arc<Library>,
+    /// Answers questions of the rules.
+    pub engine: &'a Engine,
+    /// Told how far it has come.
+    pub progress: &'a dyn Progress,
+}
+
+/// A ledger between two runs: its files are written, no run names them yet.
+struct Staged {
+    run: RunRecord,
+    roots: Roots,
+}
+
+impl Ingest<'_> {
+    /// Takes in files and folders as one arrival.
+    pub async fn arrival(&self, source: &str, paths: &[PathBuf], received_at: DateTime<Utc>) -> Result<Summary> {
+        let received_at = trimmed(received_at);
+        let run = self.finish_what_was_cut_off().await?;
+        let files = offered(paths)?;
+        if files.is_empty() {
+            bail!("no file was found in {}", paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "));
+        }
+        let mut summary = Summary::default();
+        let mut landed = Vec::with_capacity(files.len());
+        let total = files.len() as u64;
+        let mut waiting = files.into_iter().enumerate();
+        let mut working = tokio::task::JoinSet::new();
+        loop {
+            while working.len() < self.config.cores() {
+                let Some((i, file)) = waiting.next() else { break };
+                let (lake, source) = (self.lake.clone(), source.to_owned());
+                working.spawn(async move { (i, landing::land(&lake, &source, received_at, &file.name, &file.path).await) });
+            }
+            let Some(done) = working.join_next().await else { break };
+            let (i, file) = done.context("a file could not be landed")?;
+            landed.push((i, file?.file));
+            self.progress.step("landing", landed.len() as u64, total);
+        }
+        landed.sort_by_key(|(i, _)| *i);
+        let landed: Vec<_> = landed.into_iter().map(|(_, file)| file).collect();
+        summary.bytes = landed.iter().map(|f| f.bytes).sum();
+        let receipt = landing::give_receipt(self.lake, source, received_at, landed).await?;
+        if receipt.n != run.arrivals + 1 {
+            bail!("another process is taking in arrivals; run the same command again");
+        }
+        let (staged, returns) = if run.known_at <= received_at {
+            self.take(&self.staged(run.clone()).await?, &receipt, &mut summary).await?
+        } else {
+            // It was received before others that are taken already: take all of them again, in order.
+            self.rebuilt(receipt.n, &mut summary).await?
+        };
+        summary.returns = returns.into_iter().filter(|(n, _)| *n == receipt.n).map(|(_, r)| r).collect();
+        summary.arrivals += 1;
+        summary.version = self.record(staged.run, &run).await?;
+        Ok(summary)
+    }
+
+    /// Takes what has a receipt but is named by no run.
+    pub async fn finish_what_was_cut_off(&self) -> Result<RunRecord> {
+        let run = RunRecord::newest(self.lake).await?;
+        let arrivals = landing::arrivals(self.lake).await?;
+        if arrivals <= run.arrivals {
+            return Ok(run);
+        }
+        tracing::info!(arrivals = arrivals - run.arrivals, "finishing arrivals that were landed but not taken");
+        let mut summary = Summary::default();
+        let mut in_order = true;
+        let mut staged = self.staged(run.clone()).await?;
+        for n in run.arrivals + 1..=arrivals {
+            let receipt = landing::receipt(self.lake, n).await?;
+            in_order &= staged.run.known_at <= receipt.received_at;
+            if in_order {
+                staged = self.take(&staged, &receipt, &mut summary).await?.0;
+            }
+        }
+        if !in_order {
+            staged = self.rebuilt(arrivals, &mut summary).await?.0;
+        }
+        self.record(staged.run, &run).await?;
+        Ok(RunRecord::newest(self.lake).await?)
+    }
+
+    /// Rebuilds the ledger from landing and records it as the next run.
+    pub async fn replay(&self) -> Result<Summary> {
+        let run = RunRecord::newest(self.lake).await?;
+        let arrivals = landing::verify(self.lake, true).await?;
+        let mut summary = Summary { arrivals, ..Summary::default() };
+        let (staged, returns) = self.rebuilt(arrivals, &mut summary).await?;
+        summary.returns = returns.into_iter().map(|(_, r)| r).collect();
+        summary.version = self.record(staged.run, &run).await?;
+        Ok(summary)
+    }
+
+    /// The ledger that the first `arrivals` make, in the order in which they were received.
+    async fn rebuilt(&self, arrivals: u64, summary: &mut Summary) -> Result<(Staged, Vec<(u64, Taken)>)> {
+        let mut receipts = Vec::new();
+        for n in 1..=arrivals {
+            receipts.push(landing::receipt(self.lake, n).await?);
+        }
+        receipts.sort_by_key(|r| (r.received_at, r.n));
+        let mut staged = self.staged(RunRecord::default()).await?;
+        let mut returns = Vec::new();
+        for (i, receipt) in receipts.iter().enumerate() {
+            let (next, taken) = self.take(&staged, receipt, summary).await?;
+            returns.extend(taken);
+            staged = next;
+            self.progress.step("arrivals", i as u64 + 1, receipts.len() as u64);
+        }
+        staged.run.arrivals = arrivals;
+        Ok((staged, returns))
+    }
+
+    async fn staged(&self, run: RunRecord) -> Result<Staged> {
+        let former = engine::session::former_keys(self.lake, &run, i64::MAX).await?;
+        Ok(Staged { run, roots: engine::session::roots(&former) })
+    }
+
+    /// One arrival, merged into a ledger.
+    async fn take(
+        &self,
+        before: &Staged,
+        receipt: &Receipt,
+        summary: &mut Summary,
+    ) -> Result<(Staged, Vec<(u64, Taken)>)> {
+        let mut run = before.run.clone();
+        run.arrivals = run.arrivals.max(receipt.n);
+        run.known_at = run.known_at.max(receipt.received_at);
+        let at = receipt.received_at.timestamp_micros();
+        let taken_before = self.return_ids(&run).await?;
+        let looked_at = self.look_at(receipt).await?;
+
+        // What says who is where comes first: the rules on marks ask for it.
+        let small = self.decode_all(receipt, looked_at.small).await?;
+        let small: Vec<_> = small.into_iter().filter(|d| !taken_before.contains(&d.return_id)).collect();
+        let mut merged = tables::merge(self, &mut run, &before.roots, small, receipt, at).await?;
+
+        let mut staged = Staged { run, roots: merged.roots };
+        let registers =
+            marks::merge(self, &mut staged, receipt, looked_at.marks, merged.joined, &taken_before, summary).await?;
+        merged.taken.extend(registers.taken);
+        problems::record(self, &mut staged.run, receipt, &merged.taken, &registers.stated).await?;
+        self.append(&mut staged.run, Table::Return, problems::return_rows(receipt, &merged.taken)?).await?;
+        for taken in &merged.taken {
+            let (rows_in, kept, refused) = taken.rows;
+            assert_eq!(rows_in, kept + refused, "rows in = rows kept + rows refused");
+            staged.run.rows_in += rows_in;
+            staged.run.rows_kept += kept;
+            staged.run.rows_refused += refused;
+        }
+        let returns = merged.taken.into_iter().map(|t| (receipt.n, t)).collect();
+        Ok((staged, returns))
+    }
+
+    /// Commits every table that changed and puts the run record: the one point at which it all exists.
+    async fn record(&self, mut run: RunRecord, before: &RunRecord) -> Result<u64> {
+        run.n = before.n + 1;
+        let millis = run.known_at.timestamp_millis();
+        for table in Table::ALL {
+            let state = run.table(table);
+            if state.files == before.table(table).files && (state.version.is_some() || state.files.is_empty()) {
+                continue;
+            }
+            let target = lake::delta::Target {
+                name: table.name(),
+                root: lake::path::table(table),
+                schema: table.schema(),
+                partitions: table.partitions().to_vec(),
+            };
+            let state = lake::delta::commit(self.lake, &target, state.files, run.n, millis).await?;
+            crate::crash::point(table.name());
+            run.tables.insert(table.name().to_owned(), state);
+        }
+        crate::crash::point("before the run record");
+        run.put(self.lake).await?;
+        crate::crash::point("after the run record");
+        Ok(run.n)
+    }
+
+    async fn append(&self, run: &mut RunRecord, table: Table, rows: RecordBatch) -> Result<()> {
+        let partition = BTreeMap::from([("belief".to_owned(), lake::table::CURRENT.to_owned())]);
+        let state = run.table(table);
+        let files = lake::append::append(self.lake, table, partition, state.files, &rows).await?;
+        run.tables.insert(table.name().to_owned(), TableState { version: state.version, files });
+        Ok(())
+    }
+
+    async fn return_ids(&self, run: &RunRecord) -> Result<std::collections::HashSet<i64>> {
+        use arrow::array::AsArray;
+        let rows = lake::parquet_file::read_all(self.lake, Table::Return, run.table(Table::Return).files.iter()).await?;
+        let ids = rows.column(rows.schema().index_of("return_id")?);
+        Ok(ids.as_primitive::<arrow::datatypes::Int64Type>().values().iter().copied().collect())
+    }
+
+    /// A session over a ledger that no run names yet.
+    async fn session(&self, run: &RunRecord, receipt: &Receipt) -> Result<engine::session::Session> {
+        let as_of = AsOf { as_of: receipt.received_at.date_naive(), known_at: receipt.received_at };
+        Ok(self.engine.session(run, as_of).await?)
+    }
+}
+
+/// Microseconds are what the ledger holds.
+fn trimmed(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at.timestamp_micros()).unwrap_or(at)
+}

@@ -1,0 +1,207 @@
+//! What is recorded of returns and their problems, and which earlier problems they mend.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use anyhow::Result;
+use arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, new_null_array,
+};
+use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
+use lake::landing::{Receipt, hex};
+use lake::{RunRecord, Table};
+use model::Problem;
+use model::line::{day_of, days_from_epoch};
+use sha2::{Digest, Sha256};
+
+use super::marks::Coverage;
+use super::{Ingest, Taken};
+
+fn stamps(at: i64, rows: usize) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from(vec![at; rows]).with_timezone("UTC"))
+}
+
+fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+/// The rows of `tables.return`.
+pub(super) fn return_rows(receipt: &Receipt, taken: &[Taken]) -> Result<RecordBatch> {
+    let schema = Table::Return.schema();
+    let n = taken.len();
+    let at = receipt.received_at.timestamp_micros();
+    let count = |f: fn(&Taken) -> u64| Arc::new(Int64Array::from_iter_values(taken.iter().map(|t| f(t) as i64))) as ArrayRef;
+    let day = |f: fn(&(chrono::NaiveDate, chrono::NaiveDate)) -> chrono::NaiveDate| {
+        Arc::new(taken.iter().map(|t| t.days.as_ref().map(f).map(days_from_epoch)).collect::<Date32Array>()) as ArrayRef
+    };
+    Ok(RecordBatch::try_new(
+        Arc::clone(&schema),
+        vec![
+            texts(taken.iter().map(|_| receipt.source.as_str())),
+            texts(taken.iter().map(|t| t.kind)),
+            Arc::new(taken.iter().map(|t| t.urn).collect::<Int32Array>()),
+            texts(taken.iter().map(|t| t.file.as_str())),
+            texts(taken.iter().map(|t| t.sha256.as_str())),
+            stamps(at, n),
+            count(|t| t.rows.0),
+            count(|t| t.rows.1),
+            count(|t| t.rows.2),
+            texts(taken.iter().map(|t| if t.refused { "refused" } else { "taken" })),
+            day(|d| d.0),
+            day(|d| d.1),
+            stamps(at, n),
+            new_null_array(&lake::table::stamp(), n),
+            Arc::new(Int64Array::from_iter_values(taken.iter().map(|t| t.return_id))),
+        ],
+    )?)
+}
+
+/// The same fault of the same child and session, or at the same place in the same week's file, is one
+/// problem however often it is sent.
+fn problem_id(source: &str, taken: &Taken, problem: &Problem) -> String {
+    let place = match problem.pupil_key {
+        Some(key) => format!("{key} {:?}", problem.session),
+        None => format!("{:?} {:?} {:?}", problem.line, problem.session, taken.days.map(|d| d.0)),
+    };
+    let file = if taken.days.is_none() && problem.pupil_key.is_none() { taken.file.as_str() } else { "" };
+    let mut hash = Sha256::new();
+    for part in [source, taken.kind, &problem.rule, &format!("{:?}", problem.urn), &place, file, &problem.found] {
+        hash.update(part);
+        hash.update([0]);
+    }
+    hex(&hash.finalize()[..10])
+}
+
+/// An open problem, as far as mending it is concerned.
+struct Open {
+    kind: String,
+    urn: Option<i32>,
+    pupil_key: Option<i64>,
+    day: Option<i32>,
+    refuses_file: bool,
+}
+
+/// Records the problems of an arrival that are not open already, and which open ones it mends.
+pub(super) async fn record(
+    ingest: &Ingest<'_>,
+    run: &mut RunRecord,
+    receipt: &Receipt,
+    taken: &[Taken],
+    stated: &HashMap<i32, Coverage>,
+) -> Result<()> {
+    let open = open_problems(ingest, run).await?;
+    let mut raised: BTreeMap<String, (&Taken, &Problem)> = BTreeMap::new();
+    for taken in taken {
+        for problem in &taken.problems {
+            raised.entry(problem_id(&receipt.source, taken, problem)).or_insert((taken, problem));
+        }
+    }
+    let accepted: HashMap<(&str, Option<i32>), i64> = taken
+        .iter()
+        .filter(|t| !t.refused)
+        .map(|t| ((t.kind, t.urn), t.return_id))
+        .collect();
+    let mended = |open: &Open| -> Option<i64> {
+        let by = accepted.get(&(open.kind.as_str(), open.urn)).copied();
+        if open.kind != "marks" || open.refuses_file {
+            // A refused file of unknown kind or school is mended by nothing we could be sure of.
+            return by.filter(|_| open.urn.is_some() || open.kind == "schools" || open.kind == "links");
+        }
+        let coverage = stated.get(&open.urn?)?;
+        let day = day_of(open.day?);
+        let covered = coverage.days.0 <= day && day <= coverage.days.1;
+        let child = open.pupil_key.is_none_or(|key| coverage.pupils.contains(&key));
+        by.filter(|_| covered && child)
+    };
+    let fixes: Vec<(&String, i64)> = open
+        .iter()
+        .filter(|(id, _)| !raised.contains_key(*id))
+        .filter_map(|(id, open)| Some((id, mended(open)?)))
+        .collect();
+    let at = receipt.received_at.timestamp_micros();
+    let new: Vec<_> = raised.iter().filter(|(id, _)| !open.contains_key(*id)).collect();
+    ingest.append(run, Table::ProblemFix, fix_rows(&fixes, at)?).await?;
+    ingest.append(run, Table::Problem, problem_rows(receipt, &new, at)?).await?;
+    Ok(())
+}
+
+fn fix_rows(fixes: &[(&String, i64)], at: i64) -> Result<RecordBatch> {
+    Ok(RecordBatch::try_new(
+        Table::ProblemFix.schema(),
+        vec![
+            texts(fixes.iter().map(|f| f.0.as_str())),
+            stamps(at, fixes.len()),
+            new_null_array(&lake::table::stamp(), fixes.len()),
+            Arc::new(Int64Array::from_iter_values(fixes.iter().map(|f| f.1))),
+        ],
+    )?)
+}
+
+fn problem_rows(receipt: &Receipt, new: &[(&String, &(&Taken, &Problem))], at: i64) -> Result<RecordBatch> {
+    let all = || new.iter().map(|(_, (taken, problem))| (*taken, *problem));
+    let n = new.len();
+    Ok(RecordBatch::try_new(
+        Table::Problem.schema(),
+        vec![
+            texts(new.iter().map(|(id, _)| id.as_str())),
+            texts(all().map(|_| receipt.source.as_str())),
+            Arc::new(all().map(|(t, p)| p.urn.or(t.urn)).collect::<Int32Array>()),
+            texts(all().map(|(t, _)| t.file.as_str())),
+            Arc::new(all().map(|(_, p)| p.line.map(|l| l as i64)).collect::<Int64Array>()),
+            texts(all().map(|(_, p)| p.rule.as_str())),
+            texts(all().map(|(_, p)| p.outcome.as_str())),
+            texts(all().map(|(_, p)| p.found.as_str())),
+            texts(all().map(|(_, p)| p.expected.as_str())),
+            Arc::new(Int64Array::from_iter_values(all().map(|(_, p)| p.rows as i64))),
+            Arc::new(all().map(|(_, p)| p.pupil_key).collect::<Int64Array>()),
+            Arc::new(all().map(|(_, p)| p.session.map(|s| days_from_epoch(s.0))).collect::<Date32Array>()),
+            Arc::new(all().map(|(_, p)| p.session.map(|s| s.1.as_str())).collect::<StringArray>()),
+            texts(all().map(|(t, _)| t.kind)),
+            stamps(at, n),
+            new_null_array(&DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into())), n),
+            Arc::new(Int64Array::from_iter_values(all().map(|(t, _)| t.return_id))),
+        ],
+    )?)
+}
+
+async fn open_problems(ingest: &Ingest<'_>, run: &RunRecord) -> Result<BTreeMap<String, Open>> {
+    let fixed = lake::parquet_file::read_all(ingest.lake, Table::ProblemFix, run.table(Table::ProblemFix).files.iter()).await?;
+    let fixed_ids = fixed.column(0).as_string::<i32>();
+    let fixed_at = fixed.column(1).as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
+    let mut last_fix: HashMap<&str, i64> = HashMap::new();
+    for i in 0..fixed.num_rows() {
+        let at = last_fix.entry(fixed_ids.value(i)).or_insert(i64::MIN);
+        *at = (*at).max(fixed_at.value(i));
+    }
+    let rows = lake::parquet_file::read_all(ingest.lake, Table::Problem, run.table(Table::Problem).files.iter()).await?;
+    let schema = rows.schema();
+    let column = |name: &str| -> Result<&ArrayRef> { Ok(rows.column(schema.index_of(name)?)) };
+    let ids = column("problem_id")?.as_string::<i32>();
+    let kinds = column("kind")?.as_string::<i32>();
+    let severities = column("severity")?.as_string::<i32>();
+    let urns = column("urn")?.as_primitive::<Int32Type>();
+    let keys = column("pupil_key")?.as_primitive::<Int64Type>();
+    let days = column("session_date")?.as_primitive::<Date32Type>();
+    let seen = column("known_from")?.as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
+    let mut open = BTreeMap::new();
+    let mut doubled = HashSet::new();
+    for i in 0..rows.num_rows() {
+        let id = ids.value(i);
+        // A problem that came back after it was mended is open again.
+        if last_fix.get(id).is_some_and(|fixed| seen.value(i) <= *fixed) || !doubled.insert(id) {
+            continue;
+        }
+        open.insert(
+            id.to_owned(),
+            Open {
+                kind: kinds.value(i).to_owned(),
+                urn: urns.is_valid(i).then(|| urns.value(i)),
+                pupil_key: keys.is_valid(i).then(|| keys.value(i)),
+                day: days.is_valid(i).then(|| days.value(i)),
+                refuses_file: severities.value(i) == "refuse_file",
+            },
+        );
+    }
+    Ok(open)
+}

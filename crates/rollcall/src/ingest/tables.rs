@@ -1,0 +1,387 @@
+//! Everything but marks: schools first, then rolls, calendars, interventions and cases.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use anyhow::Result;
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt32Array, new_null_array,
+};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type, Schema};
+use chrono::NaiveDate;
+use engine::{Found, Incoming};
+use lake::landing::Receipt;
+use lake::register::Roots;
+use lake::table::{CURRENT, PAST};
+use lake::{RunRecord, Table, TableState, versioned};
+use model::line::days_from_epoch;
+use model::{Outcome, Problem};
+use sources::{Content, Decoded, Kind};
+
+use super::{Ingest, Taken};
+
+/// What became of the small files.
+pub(super) struct Merged {
+    /// The returns.
+    pub taken: Vec<Taken>,
+    /// Which keys are one child, afterwards.
+    pub roots: Roots,
+    /// Keys that have just turned out to be one child, with the return that says so: former, now, return.
+    pub joined: Vec<(i64, i64, i64)>,
+}
+
+/// A school within a file, as the rules see it.
+pub(super) struct FileSchool<'a> {
+    /// Number of the file among those judged.
+    pub file_id: i64,
+    /// The file's name.
+    pub name: &'a str,
+    /// Its kind.
+    pub kind: &'a str,
+    /// The school.
+    pub urn: Option<i32>,
+    /// Rows of that school kept so far.
+    pub rows: u64,
+    /// First and last day stated.
+    pub days: Option<(NaiveDate, NaiveDate)>,
+    /// Whether the file has rows of other schools too.
+    pub of_many: bool,
+}
+
+/// The rows of `incoming.file`.
+pub(super) fn incoming_files(schools: &[FileSchool<'_>]) -> Result<RecordBatch> {
+    let schema = Schema::new(vec![
+        Field::new("file_id", DataType::Int64, false),
+        Field::new("name", DataType::Utf8, false),
+        Field::new("kind", DataType::Utf8, false),
+        Field::new("urn", DataType::Int32, true),
+        Field::new("named_urn", DataType::Int32, true),
+        Field::new("rows", DataType::Int64, false),
+        Field::new("first_day", DataType::Date32, true),
+        Field::new("last_day", DataType::Date32, true),
+        Field::new("of_many", DataType::Boolean, false),
+    ]);
+    let day = |f: fn(&(NaiveDate, NaiveDate)) -> NaiveDate| {
+        Arc::new(schools.iter().map(|s| s.days.as_ref().map(f).map(days_from_epoch)).collect::<Date32Array>())
+            as ArrayRef
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.file_id))),
+        Arc::new(StringArray::from_iter_values(schools.iter().map(|s| s.name))),
+        Arc::new(StringArray::from_iter_values(schools.iter().map(|s| s.kind))),
+        Arc::new(schools.iter().map(|s| s.urn).collect::<Int32Array>()),
+        Arc::new(schools.iter().map(|s| named_urn(s.name)).collect::<Int32Array>()),
+        Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.rows as i64))),
+        day(|d| d.0),
+        day(|d| d.1),
+        Arc::new(BooleanArray::from(schools.iter().map(|s| s.of_many).collect::<Vec<_>>())),
+    ];
+    Ok(RecordBatch::try_new(Arc::new(schema), columns)?)
+}
+
+/// The one six-digit number in a file's own name; none where there is none or several.
+fn named_urn(name: &str) -> Option<i32> {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    let mut numbers = base.split(|c: char| !c.is_ascii_digit()).filter(|n| n.len() == 6);
+    let only = numbers.next()?;
+    numbers.next().is_none().then(|| only.parse().ok())?
+}
+
+/// No lines: for files that state none.
+pub(super) fn no_lines() -> RecordBatch {
+    RecordBatch::new_empty(super::marks::line_schema())
+}
+
+/// A rule's finding as a problem of a file.
+pub(super) fn as_problem(found: &Found) -> Problem {
+    Problem {
+        rule: found.rule.clone(),
+        outcome: found.outcome,
+        urn: found.urn,
+        line: None,
+        found: found.found.clone(),
+        expected: found.expected.clone(),
+        rows: found.rows,
+        pupil_key: found.pupil_key,
+        session: found.session,
+    }
+}
+
+/// Merges small files. `run` is changed to the ledger after them.
+pub(super) async fn merge(
+    ingest: &Ingest<'_>,
+    run: &mut RunRecord,
+    roots: &Roots,
+    files: Vec<Decoded>,
+    receipt: &Receipt,
+    at: i64,
+) -> Result<Merged> {
+    let (schools, mut others): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|f| matches!(f.kind, Some(Kind::Schools | Kind::Links)));
+    let mut taken = Vec::new();
+    for kind in [Kind::Schools, Kind::Links] {
+        let rows = rows_of(&schools, kind)?;
+        state(ingest, run, kind.table(), rows, None, &[], at).await?;
+    }
+    taken.extend(schools.into_iter().map(into_taken));
+
+    judge(ingest, run, receipt, &mut others).await?;
+    let mut former = Vec::new();
+    for file in &others {
+        if let Content::Rows { former: pairs, .. } = &file.content {
+            former.extend(pairs.iter().map(|(old, new)| (*old, *new, file.return_id)));
+        }
+    }
+    let (roots, joined) = join(ingest, run, roots, former, at).await?;
+    for kind in [Kind::Calendar, Kind::Interventions, Kind::Cases] {
+        let rows = rows_of(&others, kind)?;
+        state(ingest, run, kind.table(), rows, None, &[], at).await?;
+    }
+    merge_rolls(ingest, run, &roots, &others, at).await?;
+    taken.extend(others.into_iter().map(into_taken));
+    Ok(Merged { taken, roots, joined })
+}
+
+/// What is recorded of a file that was taken.
+pub(super) fn into_taken(file: Decoded) -> Taken {
+    Taken {
+        return_id: file.return_id,
+        refused: file.status() == "refused",
+        kind: file.kind.map_or("unknown", Kind::name),
+        urn: file.urn,
+        rows: (file.rows_in, file.rows_kept, file.rows_refused),
+        days: file.days,
+        problems: file.problems,
+        file: file.name,
+        sha256: file.sha256,
+    }
+}
+
+/// Runs the rules that need no lines, and takes out what they refuse.
+async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &mut [Decoded]) -> Result<()> {
+    let mut schools = Vec::new();
+    for (i, file) in files.iter().enumerate() {
+        let Content::Rows { rows, .. } = &file.content else { continue };
+        let Some(urns) = rows.column_by_name("urn").map(|c| c.as_primitive::<Int32Type>()) else { continue };
+        let mut counts: BTreeMap<Option<i32>, u64> = BTreeMap::new();
+        for urn in urns {
+            *counts.entry(urn).or_default() += 1;
+        }
+        let of_many = 1 < counts.len();
+        schools.extend(counts.into_iter().map(|(urn, rows)| FileSchool {
+            file_id: i as i64,
+            name: &file.name,
+            kind: file.kind.map_or("unknown", Kind::name),
+            urn,
+            rows,
+            days: None,
+            of_many,
+        }));
+    }
+    if schools.is_empty() {
+        return Ok(());
+    }
+    let session = ingest.session(run, receipt).await?;
+    let incoming = Incoming { files: incoming_files(&schools)?, lines: no_lines() };
+    let found = engine::rules::judge(&session, incoming, |rule| !rule.reads.iter().any(|r| r == "incoming.line")).await?;
+    for found in found {
+        let Some(file) = usize::try_from(found.file_id).ok().and_then(|i| files.get_mut(i)) else { continue };
+        file.problems.push(as_problem(&found));
+        if found.outcome == Outcome::RefuseFile {
+            file.refuse();
+        } else if found.outcome == Outcome::RefuseRow
+            && let Content::Rows { rows, snapshots, .. } = &mut file.content
+        {
+            let urns = rows.column(rows.schema().index_of("urn")?).as_primitive::<Int32Type>();
+            let stays: BooleanArray = urns.iter().map(|u| Some(u != found.urn)).collect();
+            let before = rows.num_rows();
+            *rows = filter_record_batch(rows, &stays)?;
+            let refused = (before - rows.num_rows()) as u64;
+            file.rows_kept -= refused;
+            file.rows_refused += refused;
+            if let Some(urn) = found.urn {
+                snapshots.remove(&urn);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn rows_of(files: &[Decoded], kind: Kind) -> Result<RecordBatch> {
+    let batches: Vec<&RecordBatch> = files
+        .iter()
+        .filter(|f| f.kind == Some(kind))
+        .filter_map(|f| match &f.content {
+            Content::Rows { rows, .. } => Some(rows),
+            _ => None,
+        })
+        .collect();
+    Ok(concat_batches(&kind.table().schema(), batches)?)
+}
+
+/// Merges rows stated about a table. `keys` stand for the table's own identity columns where given.
+pub(super) async fn state(
+    ingest: &Ingest<'_>,
+    run: &mut RunRecord,
+    table: Table,
+    stated: RecordBatch,
+    keys: Option<(Vec<ArrayRef>, Vec<ArrayRef>, RecordBatch)>,
+    withdrawn: &[usize],
+    at: i64,
+) -> Result<()> {
+    if stated.num_rows() == 0 && withdrawn.is_empty() {
+        return Ok(());
+    }
+    let before = run.table(table);
+    let (current_keys, stated_keys, current) = match keys {
+        Some(keys) => keys,
+        None => {
+            let current = believed(ingest, run, table).await?;
+            let names = table.identity_columns();
+            (versioned::key_columns(&current, names)?, versioned::key_columns(&stated, names)?, current)
+        }
+    };
+    let merged = versioned::merge(&current, &current_keys, &stated, &stated_keys, withdrawn, at)?;
+    if merged.opened == 0 && merged.closed.num_rows() == 0 && merged.current.num_rows() == current.num_rows() {
+        return Ok(());
+    }
+    let partition = |belief: &str| BTreeMap::from([("belief".to_owned(), belief.to_owned())]);
+    let past: Vec<_> = before.of_belief(PAST).cloned().collect();
+    let mut files = lake::append::append(ingest.lake, table, partition(PAST), past, &merged.closed).await?;
+    let mut writer = lake::parquet_file::FileWriter::new(table.schema())?;
+    writer.write(&lake::append::sorted(table, &merged.current)?)?;
+    files.extend(writer.put(ingest.lake, &lake::path::table(table), partition(CURRENT)).await?);
+    run.tables.insert(table.name().to_owned(), TableState { version: before.version, files });
+    Ok(())
+}
+
+async fn believed(ingest: &Ingest<'_>, run: &RunRecord, table: Table) -> Result<RecordBatch> {
+    Ok(lake::parquet_file::read_all(ingest.lake, table, run.table(table).of_belief(CURRENT)).await?)
+}
+
+/// Adds changed UPNs to the identity table; says which were not known before.
+async fn join(
+    ingest: &Ingest<'_>,
+    run: &mut RunRecord,
+    roots: &Roots,
+    former: Vec<(i64, i64, i64)>,
+    at: i64,
+) -> Result<(Roots, Vec<(i64, i64, i64)>)> {
+    let known: HashSet<(i64, i64)> =
+        engine::session::former_keys(ingest.lake, run, i64::MAX).await?.into_iter().collect();
+    let mut seen = HashSet::new();
+    let joined: Vec<_> =
+        former.into_iter().filter(|(old, new, _)| !known.contains(&(*old, *new)) && seen.insert((*old, *new))).collect();
+    if joined.is_empty() {
+        return Ok((roots.clone(), joined));
+    }
+    let stamps = TimestampMicrosecondArray::from(vec![at; joined.len()]).with_timezone("UTC");
+    let schema = Table::Identity.schema();
+    let rows = RecordBatch::try_new(
+        Arc::clone(&schema),
+        vec![
+            Arc::new(Int64Array::from_iter_values(joined.iter().map(|j| j.0))),
+            Arc::new(Int64Array::from_iter_values(joined.iter().map(|j| j.1))),
+            Arc::new(stamps),
+            new_null_array(schema.field(3).data_type(), joined.len()),
+            Arc::new(Int64Array::from_iter_values(joined.iter().map(|j| j.2))),
+        ],
+    )?;
+    state(ingest, run, Table::Identity, rows, None, &[], at).await?;
+    let former = engine::session::former_keys(ingest.lake, run, i64::MAX).await?;
+    Ok((engine::session::roots(&former), joined))
+}
+
+/// Merges rolls. A roll states the whole roll of its school on its day: a pupil who is missing from it has
+/// left without explanation, and a stint it states with another day of entry replaces the one it overlaps.
+async fn merge_rolls(
+    ingest: &Ingest<'_>,
+    run: &mut RunRecord,
+    roots: &Roots,
+    files: &[Decoded],
+    at: i64,
+) -> Result<()> {
+    let stated = rows_of(files, Kind::Roll)?;
+    let mut snapshots: HashMap<i32, (NaiveDate, i64)> = HashMap::new();
+    for file in files.iter().filter(|f| f.kind == Some(Kind::Roll)) {
+        if let Content::Rows { snapshots: days, .. } = &file.content {
+            snapshots.extend(days.iter().map(|(urn, day)| (*urn, (*day, file.return_id))));
+        }
+    }
+    if snapshots.is_empty() {
+        return Ok(());
+    }
+    let current = believed(ingest, run, Table::Enrolment).await?;
+    let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
+    let (now, said) = (Stints::of(&current)?, Stints::of(&stated)?);
+    let mut entries: HashMap<(i32, i64), Vec<i32>> = HashMap::new();
+    for i in 0..stated.num_rows() {
+        entries.entry((said.urn.value(i), root(said.key.value(i)))).or_default().push(said.entry.value(i));
+    }
+    let (mut withdrawn, mut missing) = (Vec::new(), Vec::new());
+    for i in 0..current.num_rows() {
+        let Some((day, return_id)) = snapshots.get(&now.urn.value(i)) else { continue };
+        let entry = now.entry.value(i);
+        let left = now.leaving.is_valid(i).then(|| now.leaving.value(i));
+        match entries.get(&(now.urn.value(i), root(now.key.value(i)))) {
+            Some(stints) if stints.contains(&entry) => {}
+            Some(stints) if stints.iter().any(|s| left.is_none_or(|left| *s <= left)) => withdrawn.push(i),
+            Some(_) => {}
+            None if left.is_none() && now.missing.is_null(i) && entry <= days_from_epoch(*day) => {
+                missing.push((i as u32, *day, *return_id));
+            }
+            None => {}
+        }
+    }
+    let gone = take_record_batch(&current, &UInt32Array::from_iter_values(missing.iter().map(|m| m.0)))?;
+    let gone = with_columns(
+        &gone,
+        vec![
+            ("missing_since", Arc::new(Date32Array::from_iter_values(missing.iter().map(|m| days_from_epoch(m.1))))),
+            ("known_from", Arc::new(TimestampMicrosecondArray::from(vec![at; missing.len()]).with_timezone("UTC"))),
+            ("return_id", Arc::new(Int64Array::from_iter_values(missing.iter().map(|m| m.2)))),
+        ],
+    )?;
+    let stated = concat_batches(&Table::Enrolment.schema(), [&stated, &gone])?;
+    let keys = |rows: &RecordBatch| -> Result<Vec<ArrayRef>> {
+        let stints = Stints::of(rows)?;
+        let one: Int64Array = stints.key.iter().map(|k| k.map(root)).collect();
+        Ok(vec![Arc::new(stints.urn.clone()), Arc::new(one), Arc::new(stints.entry.clone())])
+    };
+    let keys = (keys(&current)?, keys(&stated)?, current.clone());
+    state(ingest, run, Table::Enrolment, stated, Some(keys), &withdrawn, at).await
+}
+
+/// The columns of an enrolment that say which stint it is.
+struct Stints<'a> {
+    urn: &'a Int32Array,
+    key: &'a Int64Array,
+    entry: &'a Date32Array,
+    leaving: &'a Date32Array,
+    missing: &'a Date32Array,
+}
+
+impl<'a> Stints<'a> {
+    fn of(rows: &'a RecordBatch) -> Result<Self> {
+        let schema = rows.schema();
+        let at = |name: &str| schema.index_of(name);
+        Ok(Self {
+            urn: rows.column(at("urn")?).as_primitive::<Int32Type>(),
+            key: rows.column(at("pupil_key")?).as_primitive::<Int64Type>(),
+            entry: rows.column(at("entry_date")?).as_primitive::<Date32Type>(),
+            leaving: rows.column(at("leaving_date")?).as_primitive::<Date32Type>(),
+            missing: rows.column(at("missing_since")?).as_primitive::<Date32Type>(),
+        })
+    }
+}
+
+fn with_columns(rows: &RecordBatch, replaced: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
+    let schema = rows.schema();
+    let mut columns = rows.columns().to_vec();
+    for (name, column) in replaced {
+        columns[schema.index_of(name)?] = column;
+    }
+    Ok(RecordBatch::try_new(schema, columns)?)
+}

@@ -1,0 +1,35 @@
+/*
+about = "A child of compulsory school age who has left a roll, with a ground that names no school or with none, and is on no other roll of the authority since."
+grain = ["alert_id"]
+source = "SI 2024/208 regulations 9(1), 13; domain.md 4: CME-DEL"
+
+[columns]
+alert_id = { doc = "The alert: the same whenever it is derived", visibility = "area" }
+rule = { doc = "The rule", visibility = "area" }
+upn = { doc = "The newest UPN known", visibility = "pupil" }
+pupil_key = { doc = "The child", visibility = "pupil" }
+urn = { doc = "The school; null where the rule spans schools", visibility = "area" }
+raised_on = { doc = "The school day on which the rule was met", visibility = "pupil" }
+event_from = { doc = "First day", visibility = "pupil" }
+event_to = { doc = "Last day so far", visibility = "pupil" }
+sessions = { doc = "Sessions that count", visibility = "pupil" }
+status = { doc = "open, or ended: the child has been marked otherwise since", visibility = "area" }
+*/
+WITH left_roll AS (
+  SELECT e.pupil_key, e.urn, e.upn, e.last_day, e.leaving_ground, e.destination
+  FROM tables.enrolment e
+  JOIN reference.compulsory_school_age c ON c.born_from <= e.dob AND e.dob <= c.born_to
+  JOIN reference.academic_year y ON y.first_day <= $as_of AND $as_of <= y.last_day
+  WHERE e.last_day <= $as_of AND y.first_day <= e.last_day AND c.starts_on <= e.last_day AND e.last_day < c.ends_on
+    AND coalesce(e.leaving_ground, '') NOT IN ('b', 'e', 'f', 'j', 'k', 'l')
+    AND coalesce(e.destination, '') = ''
+)
+SELECT stable_id('off_roll_no_destination ' || CAST(l.pupil_key AS VARCHAR) || ' ' || CAST(l.urn AS VARCHAR) || ' ' || CAST(l.last_day AS VARCHAR)) AS alert_id,
+       'off_roll_no_destination' AS rule, l.upn, l.pupil_key, l.urn, CAST(l.last_day + INTERVAL '1 day' AS DATE) AS raised_on,
+       l.last_day AS event_from, $as_of AS event_to, CAST(NULL AS BIGINT) AS sessions, 'open' AS status
+FROM left_roll l
+LEFT JOIN tables.enrolment o
+  ON o.pupil_key = l.pupil_key AND o.urn <> l.urn AND (o.last_day IS NULL OR l.last_day < o.last_day)
+LEFT JOIN tables.enrolment b
+  ON b.pupil_key = l.pupil_key AND b.urn = l.urn AND l.last_day < b.entry_date
+WHERE o.pupil_key IS NULL AND b.pupil_key IS NULL

@@ -1,0 +1,43 @@
+/*
+about = "Twenty or more school days in a row on which every session is G, N or O: joint reasonable enquiries, ground i."
+grain = ["alert_id"]
+source = "SI 2024/208 regulation 9(1)(i); domain.md 3"
+
+[params]
+days = 20
+
+[columns]
+alert_id = { doc = "The alert: the same whenever it is derived", visibility = "area" }
+rule = { doc = "The rule", visibility = "area" }
+upn = { doc = "The newest UPN known", visibility = "pupil" }
+pupil_key = { doc = "The child", visibility = "pupil" }
+urn = { doc = "The school; null where the rule spans schools", visibility = "area" }
+raised_on = { doc = "The school day on which the rule was met", visibility = "pupil" }
+event_from = { doc = "First day", visibility = "pupil" }
+event_to = { doc = "Last day so far", visibility = "pupil" }
+sessions = { doc = "Sessions that count", visibility = "pupil" }
+status = { doc = "open, or ended: the child has been marked otherwise since", visibility = "area" }
+*/
+WITH long AS (
+  SELECT pupil_key, urn, academic_year
+  FROM tables.register_line
+  GROUP BY pupil_key, urn, academic_year
+  HAVING $days <= sum(sessions(marks, 'codes:G N O', week_start))
+), gathered AS (
+  SELECT r.pupil_key, r.urn, register(clip(r.marks, r.week_start, greatest(e.first_day, r.csa_from), least(e.last_day, r.csa_to)), r.week_start) AS marks
+  FROM tables.register_line r
+  JOIN long l ON l.pupil_key = r.pupil_key AND l.urn = r.urn AND l.academic_year = r.academic_year
+  JOIN tables.enrolment_line e ON e.urn = r.urn AND e.line_key = r.line_key AND e.academic_year = r.academic_year AND e.entry_date = r.entry_date
+  WHERE r.csa_from IS NOT NULL
+  GROUP BY r.pupil_key, r.urn
+), run AS (
+  SELECT pupil_key, urn, unnest(runs(marks, 'codes:G N O', CAST($days AS INT))) AS run FROM gathered
+)
+SELECT stable_id('unauthorised_20_days' || ' ' || CAST(r.pupil_key AS VARCHAR) || ' ' || CAST(r.urn AS VARCHAR) || ' ' || CAST(r.run['first_day'] AS VARCHAR)) AS alert_id,
+       'unauthorised_20_days' AS rule, p.upn, r.pupil_key, r.urn, r.run['reached_on'] AS raised_on,
+       r.run['first_day'] AS event_from, r.run['last_day'] AS event_to, CAST(r.run['sessions'] AS BIGINT) AS sessions,
+       CASE WHEN r.run['ended_on'] IS NULL THEN 'open' ELSE 'ended' END AS status
+FROM run r
+JOIN reference.academic_year y ON y.first_day <= $as_of AND $as_of <= y.last_day
+JOIN (SELECT pupil_key, max(upn) AS upn FROM tables.enrolment GROUP BY pupil_key) p ON p.pupil_key = r.pupil_key
+WHERE y.first_day <= r.run['reached_on']

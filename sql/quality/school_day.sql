@@ -1,0 +1,52 @@
+/*
+about = "What each school has sent of each open day: marks expected and held, N past the days allowed, when the day was first returned."
+grain = ["urn", "date"]
+source = "contract.md 4; SI 2024/208 regulation 10"
+
+[params]
+mornings = 5461
+afternoons = 10922
+late_days = 7
+
+[columns]
+urn = { doc = "The school", visibility = "area" }
+date = { doc = "The day", visibility = "public" }
+expected = { doc = "Marks expected: open sessions of the pupils on roll", visibility = "area" }
+received = { doc = "Marks held of these", visibility = "area" }
+missing_marks = { doc = "Expected and not held", visibility = "area" }
+stale_n = { doc = "N that should have been replaced", visibility = "area" }
+returned_at = { doc = "When a return first covered the day", visibility = "area" }
+is_late = { doc = "First covered more than a week after the day", visibility = "area" }
+*/
+WITH box AS (
+  SELECT urn, academic_year, week_start, box_counts(marks, within, 'recorded') AS held, box_counts(marks, within, 'codes:N') AS n
+  FROM tables.register_line GROUP BY urn, academic_year, week_start
+), day AS (
+  SELECT b.urn, CAST(b.week_start + x.day * INTERVAL '1 day' AS DATE) AS date,
+         sum(count_at(b.held, CAST(x.place AS INT))) AS received, sum(count_at(b.n, CAST(x.place AS INT))) AS n
+  FROM box b CROSS JOIN reference.box x GROUP BY 1, 2
+), open AS (
+  SELECT o.urn, CAST(o.week_start + x.day * INTERVAL '1 day' AS DATE) AS date, count(*) AS sessions
+  FROM tables.open_week o CROSS JOIN reference.box x
+  WHERE o.open & boxes_between(o.week_start, CAST(o.week_start + x.day * INTERVAL '1 day' AS DATE), CAST(o.week_start + x.day * INTERVAL '1 day' AS DATE))
+        & CASE WHEN x.session = 'AM' THEN $mornings ELSE $afternoons END <> 0
+  GROUP BY 1, 2
+), pupils AS (
+  SELECT o.urn, o.date, count(*) * max(o.sessions) AS expected
+  FROM open o JOIN tables.enrolment_year e ON e.urn = o.urn AND e.first_day <= o.date AND o.date <= e.last_day
+  GROUP BY o.urn, o.date
+), returned AS (
+  SELECT o.urn, o.date, min(r.received_at) AS returned_at
+  FROM open o JOIN ledger.return r ON r.urn = o.urn AND r.kind = 'marks' AND r.first_day <= o.date AND o.date <= r.last_day
+  GROUP BY o.urn, o.date
+)
+SELECT p.urn, p.date, p.expected, least(coalesce(d.received, 0), p.expected) AS received,
+       p.expected - least(coalesce(d.received, 0), p.expected) AS missing_marks,
+       CASE WHEN $n_days_allowed < days_with(c.calendar, 'recorded', CAST(p.date + INTERVAL '1 day' AS DATE), $as_of)
+            THEN coalesce(d.n, 0) ELSE 0 END AS stale_n,
+       r.returned_at,
+       CAST(r.returned_at AS DATE) > p.date + $late_days * INTERVAL '1 day' AS is_late
+FROM pupils p
+LEFT JOIN day d ON d.urn = p.urn AND d.date = p.date
+LEFT JOIN returned r ON r.urn = p.urn AND r.date = p.date
+LEFT JOIN tables.school_calendar c ON c.urn = p.urn
