@@ -25,7 +25,7 @@ WITH left_roll AS (
     AND coalesce(e.destination, '') = ''
 )
 SELECT stable_id('off_roll_no_destination ' || CAST(l.pupil_key AS VARCHAR) || ' ' || CAST(l.urn AS VARCHAR) || ' ' || CAST(l.last_day AS VARCHAR)) AS alert_id,
-       'off_roll_no_destination' AS rule, l.upn, l.pupil_key, l.urn, CAST(l.last_day + INTERVAL '1 day' AS DATE) AS raised_on,
+       'off_roll_no_destination' AS rule, l.upn, l.pupil_key, l.urn, add_days(l.last_day, 1) AS raised_on,
        l.last_day AS event_from, $as_of AS event_to, CAST(NULL AS BIGINT) AS sessions, 'open' AS status
 FROM left_roll l
 LEFT JOIN tables.enrolment o

@@ -21,7 +21,7 @@ WITH box AS (
   SELECT *, lag(code) OVER w AS before, lag(known_to) OVER w AS before_to
   FROM box WINDOW w AS (PARTITION BY urn, pupil_key, week_start, place ORDER BY known_from)
 ), begun AS (
-  SELECT *, sum(CASE WHEN before IS NOT DISTINCT FROM code AND before_to = known_from THEN 0 ELSE 1 END)
+  SELECT *, sum(CASE WHEN (before IS NOT DISTINCT FROM code) AND (before_to = known_from) THEN 0 ELSE 1 END)
             OVER (PARTITION BY urn, pupil_key, week_start, place ORDER BY known_from) AS nth
   FROM stepped
 ), spell AS (
@@ -30,12 +30,12 @@ WITH box AS (
          first_value(return_id ORDER BY known_from) AS return_id
   FROM begun GROUP BY urn, pupil_key, week_start, place, nth
 )
-SELECT s.urn, s.pupil_key, CAST(s.week_start + b.day * INTERVAL '1 day' AS DATE) AS session_date, b.session,
+SELECT s.urn, s.pupil_key, add_days(s.week_start, CAST(b.day AS INT)) AS session_date, b.session,
        s.code, d.minutes_late, s.known_from, s.known_to, s.return_id
 FROM spell s
 JOIN reference.box b ON b.place = s.place
 LEFT JOIN believed.mark_detail d
   ON d.urn = s.urn AND d.pupil_key = s.pupil_key
- AND d.session_date = CAST(s.week_start + b.day * INTERVAL '1 day' AS DATE) AND d.session = b.session
+ AND d.session_date = add_days(s.week_start, CAST(b.day AS INT)) AND d.session = b.session
  AND d.known_to IS NULL
 WHERE s.code IS NOT NULL

@@ -27,7 +27,7 @@ WITH counted AS (
 SELECT c.urn, c.week_start, c.academic_year, coalesce(s.phase, 'Other') AS phase, c.possible, c.attended, c.absent, c.authorised, c.unauthorised, c.late,
        100.0 * c.absent / nullif(c.possible, 0) AS absence_percent,
        c.last_n IS NULL
-         OR $n_days_allowed < days_with(k.calendar, 'recorded', CAST(c.last_n + INTERVAL '1 day' AS DATE), $as_of) AS is_settled
+         OR $n_days_allowed < days_with(k.calendar, 'recorded', add_days(c.last_n, 1), $as_of) AS is_settled
 FROM counted c
 LEFT JOIN tables.school s ON s.urn = c.urn
 LEFT JOIN tables.school_calendar k ON k.urn = c.urn

@@ -22,13 +22,13 @@ WITH box AS (
   SELECT urn, academic_year, week_start, box_counts(marks, within, 'recorded') AS held, box_counts(marks, within, 'codes:N') AS n
   FROM tables.register_line GROUP BY urn, academic_year, week_start
 ), day AS (
-  SELECT b.urn, CAST(b.week_start + x.day * INTERVAL '1 day' AS DATE) AS date,
+  SELECT b.urn, add_days(b.week_start, CAST(x.day AS INT)) AS date,
          sum(count_at(b.held, CAST(x.place AS INT))) AS received, sum(count_at(b.n, CAST(x.place AS INT))) AS n
   FROM box b CROSS JOIN reference.box x GROUP BY 1, 2
 ), open AS (
-  SELECT o.urn, CAST(o.week_start + x.day * INTERVAL '1 day' AS DATE) AS date, count(*) AS sessions
+  SELECT o.urn, add_days(o.week_start, CAST(x.day AS INT)) AS date, count(*) AS sessions
   FROM tables.open_week o CROSS JOIN reference.box x
-  WHERE o.open & boxes_between(o.week_start, CAST(o.week_start + x.day * INTERVAL '1 day' AS DATE), CAST(o.week_start + x.day * INTERVAL '1 day' AS DATE))
+  WHERE o.open & boxes_between(o.week_start, add_days(o.week_start, CAST(x.day AS INT)), add_days(o.week_start, CAST(x.day AS INT)))
         & CASE WHEN x.session = 'AM' THEN $mornings ELSE $afternoons END <> 0
   GROUP BY 1, 2
 ), pupils AS (
@@ -42,10 +42,10 @@ WITH box AS (
 )
 SELECT p.urn, p.date, p.expected, least(coalesce(d.received, 0), p.expected) AS received,
        p.expected - least(coalesce(d.received, 0), p.expected) AS missing_marks,
-       CASE WHEN $n_days_allowed < days_with(c.calendar, 'recorded', CAST(p.date + INTERVAL '1 day' AS DATE), $as_of)
+       CASE WHEN $n_days_allowed < days_with(c.calendar, 'recorded', add_days(p.date, 1), $as_of)
             THEN coalesce(d.n, 0) ELSE 0 END AS stale_n,
        r.returned_at,
-       CAST(r.returned_at AS DATE) > p.date + $late_days * INTERVAL '1 day' AS is_late
+       CAST(r.returned_at AS DATE) > add_days(p.date, CAST($late_days AS INT)) AS is_late
 FROM pupils p
 LEFT JOIN day d ON d.urn = p.urn AND d.date = p.date
 LEFT JOIN returned r ON r.urn = p.urn AND r.date = p.date

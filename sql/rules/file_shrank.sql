@@ -15,5 +15,5 @@ WITH last AS (
 SELECT f.file_id, f.urn, f.rows, CAST(f.rows AS VARCHAR) || ' rows, ' || CAST(l.rows AS VARCHAR) || ' last time' AS found
 FROM incoming.file f
 JOIN last l ON l.urn = f.urn AND l.kind = f.kind
- AND l.first_day IS NOT DISTINCT FROM f.first_day AND l.last_day IS NOT DISTINCT FROM f.last_day
+ AND (l.first_day IS NOT DISTINCT FROM f.first_day) AND (l.last_day IS NOT DISTINCT FROM f.last_day)
 WHERE $shrunk_times * f.rows < l.rows

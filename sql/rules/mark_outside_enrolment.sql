@@ -14,9 +14,9 @@ WITH stint AS (
   GROUP BY l.file_id, l.urn, l.line_key, l.week_start, l.marks
 )
 SELECT file_id, urn, line_key AS pupil_key,
-       min(first_box_day(week_start, recorded & ~within)) AS session_date,
-       sum(box_count(recorded & ~within)) AS rows,
-       CAST(sum(box_count(recorded & ~within)) AS VARCHAR) || ' marks outside the enrolment' AS found
+       min(first_box_day(week_start, recorded - (recorded & within))) AS session_date,
+       sum(box_count(recorded - (recorded & within))) AS rows,
+       CAST(sum(box_count(recorded - (recorded & within))) AS VARCHAR) || ' marks outside the enrolment' AS found
 FROM line
 GROUP BY file_id, urn, line_key
-HAVING 0 < sum(box_count(recorded & ~within))
+HAVING 0 < sum(box_count(recorded - (recorded & within)))

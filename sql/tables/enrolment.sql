@@ -30,7 +30,7 @@ SELECT e.urn,
        upn_of(coalesce(k.upn_key, e.pupil_key)) AS upn,
        e.pupil_key AS roll_key,
        e.entry_date, e.leaving_date,
-       coalesce(e.leaving_date, e.missing_since - INTERVAL '1 day') AS last_day,
+       coalesce(e.leaving_date, add_days(e.missing_since, -1)) AS last_day,
        e.leaving_ground, e.missing_since, e.dob, e.sex, e.nc_year, e.fsm, e.sen, e.looked_after,
        e.child_in_need, e.child_protection, e.eal, e.ethnicity, e.destination
 FROM believed.enrolment e

@@ -22,4 +22,4 @@ SELECT e.urn, e.pupil_key, l.line_key, l.week_start, e.academic_year, e.entry_da
 FROM tables.enrolment_line e
 JOIN tables.believed_line l
   ON l.urn = e.urn AND l.line_key = e.line_key
- AND l.week_start <= e.last_day AND e.first_day - INTERVAL '6 days' <= l.week_start
+ AND l.week_start <= e.last_day AND add_days(e.first_day, -6) <= l.week_start

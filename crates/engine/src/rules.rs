@@ -4,8 +4,10 @@
 //! A rule's columns are `file_id`, and as far as it knows them `urn`, `pupil_key`, `session_date`,
 //! `session`, `rows` and `found`. It knows no report; the report knows no rule.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use chrono::NaiveDate;
 use model::line::day_of;
 use model::{Outcome, Session as HalfDay, Urn};
@@ -16,10 +18,36 @@ use crate::session::{EngineError, Session};
 /// What has just come in.
 #[derive(Clone, Debug)]
 pub struct Incoming {
-    /// A row a file: file_id, name, kind, urn, rows_in, first_day, last_day.
+    /// See [`file_schema`].
     pub files: RecordBatch,
-    /// A row a pupil's week of the marks among them: file_id, urn, pupil_key, week_start, marks.
+    /// See [`line_schema`]; empty where the files hold no marks.
     pub lines: RecordBatch,
+}
+
+/// The columns of `incoming.file`: a row for each school in each file.
+pub fn file_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("file_id", DataType::Int64, false),
+        Field::new("name", DataType::Utf8, false),
+        Field::new("kind", DataType::Utf8, false),
+        Field::new("urn", DataType::Int32, true),
+        Field::new("named_urn", DataType::Int32, true),
+        Field::new("rows", DataType::Int64, false),
+        Field::new("first_day", DataType::Date32, true),
+        Field::new("last_day", DataType::Date32, true),
+        Field::new("of_many", DataType::Boolean, false),
+    ]))
+}
+
+/// The columns of `incoming.line`: a row for each pupil's week.
+pub fn line_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("file_id", DataType::Int64, false),
+        Field::new("urn", DataType::Int32, false),
+        Field::new("line_key", DataType::Int64, false),
+        Field::new("week_start", DataType::Date32, false),
+        Field::new("marks", DataType::Utf8, false),
+    ]))
 }
 
 /// Something a rule found.

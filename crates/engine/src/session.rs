@@ -261,6 +261,8 @@ impl Session {
     /// Plans every definition without reading any data.
     pub async fn check(&self) -> Result<usize, EngineError> {
         let names: Vec<String> = self.engine.library.in_order().map(|d| d.name.clone()).collect();
+        self.put_rows("incoming", "file", RecordBatch::new_empty(crate::rules::file_schema()))?;
+        self.put_rows("incoming", "line", RecordBatch::new_empty(crate::rules::line_schema()))?;
         let mut planned = 0;
         for name in names {
             self.plan([name.clone()]).await?;

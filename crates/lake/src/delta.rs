@@ -5,12 +5,16 @@
 //! and needs no repair of its own.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, Add, Remove, StructField, StructType, Transaction};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use deltalake::logstore::{LogStoreRef, default_logstore};
+use deltalake::{DeltaTable, DeltaTableError};
+use object_store::ObjectStore;
+use object_store::prefix::PrefixStore;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use futures::TryStreamExt;
@@ -94,12 +98,7 @@ fn lost_a_race(error: &DeltaTableError) -> bool {
 }
 
 async fn open_or_create(lake: &Lake, target: &Target) -> Result<DeltaTable, DeltaTableError> {
-    let url = table_url(lake.url(), &target.root);
-    let builder = DeltaTableBuilder::from_url(url.clone())?;
-    let prefixed: std::sync::Arc<dyn object_store::ObjectStore> = lake.store();
-    let store = std::sync::Arc::new(object_store::prefix::PrefixStore::new(prefixed, target.root.clone()));
-    let mut table = DeltaTable::new(log_store(store, lake, &url));
-    drop(builder);
+    let mut table = DeltaTable::new(log_store(lake, target)?);
     match table.load().await {
         Ok(()) => return Ok(table),
         Err(DeltaTableError::NotATable(_)) | Err(DeltaTableError::InvalidVersion(_)) => {}
@@ -122,18 +121,20 @@ async fn open_or_create(lake: &Lake, target: &Target) -> Result<DeltaTable, Delt
     Ok(created)
 }
 
-fn log_store(
-    prefixed: std::sync::Arc<dyn object_store::ObjectStore>,
-    lake: &Lake,
-    url: &Url,
-) -> deltalake::logstore::LogStoreRef {
-    deltalake::logstore::default_logstore(prefixed, lake.store(), url, &Default::default())
-}
-
-fn table_url(lake: &Url, root: &object_store::path::Path) -> Url {
-    let mut url = lake.clone();
-    url.set_path(&format!("{}{root}/", lake.path()));
-    url
+/// The table's log. The library finds files by the URL's path in a root store. For a disk that must be the
+/// whole disk: it looks at the folder itself, since a disk's listing comes in no order. Elsewhere it is the
+/// lake's own store, and the URL's scheme names no place.
+fn log_store(lake: &Lake, target: &Target) -> Result<LogStoreRef, DeltaTableError> {
+    let on_disk = lake.url().scheme() == "file";
+    let url = match on_disk {
+        true => format!("{}{}/", lake.url(), target.root),
+        false => format!("memory:///{}/", target.root),
+    };
+    let url = Url::parse(&url).map_err(|_| DeltaTableError::InvalidTableLocation(url))?;
+    let root: Arc<dyn ObjectStore> =
+        if on_disk { Arc::new(object_store::local::LocalFileSystem::new()) } else { lake.store() };
+    let prefixed = Arc::new(PrefixStore::new(lake.store(), target.root.clone()));
+    Ok(default_logstore(prefixed, root, &url, &Default::default()))
 }
 
 fn add(file: &DataFile, millis: i64) -> Add {

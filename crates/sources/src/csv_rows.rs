@@ -134,9 +134,15 @@ impl Row {
 }
 
 /// Splits one block after another into rows, quotes and all.
-#[derive(Default)]
 pub struct Rows {
     core: Reader,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        // The parser's own default has no transitions.
+        Self { core: Reader::new() }
+    }
 }
 
 impl Rows {

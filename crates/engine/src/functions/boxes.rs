@@ -6,39 +6,17 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int32Array, StringArray, StringBuilder, StructArray,
 };
 use datafusion::arrow::datatypes::{DataType, Date32Type, Field, Fields, Int32Type};
-use datafusion::common::{Result, ScalarValue, exec_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+use datafusion::common::{Result, exec_err};
+use datafusion::logical_expr::ScalarUDF;
 use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
+
+use super::scalar;
 
 /// All boxes of a line.
 const WHOLE_WEEK: i32 = (1 << SESSIONS_A_WEEK) - 1;
 
 /// The measures that `tally` counts at once, in the order of its fields.
 pub const TALLIED: [&str; 7] = ["possible", "attended", "absent", "authorised", "unauthorised", "late", "recorded"];
-
-fn udf(
-    name: &str,
-    takes: Vec<DataType>,
-    gives: DataType,
-    body: impl Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync + 'static,
-) -> ScalarUDF {
-    let run = move |args: &[ColumnarValue]| {
-        let rows = args.iter().find_map(|a| match a {
-            ColumnarValue::Array(a) => Some(a.len()),
-            ColumnarValue::Scalar(_) => None,
-        });
-        let arrays = args
-            .iter()
-            .map(|a| a.to_array(rows.unwrap_or(1)))
-            .collect::<Result<Vec<_>>>()?;
-        let out = body(&arrays, rows.unwrap_or(1))?;
-        match rows {
-            Some(_) => Ok(ColumnarValue::Array(out)),
-            None => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&out, 0)?)),
-        }
-    };
-    create_udf(name, takes, gives, Volatility::Immutable, Arc::new(run))
-}
 
 /// The set a literal argument names.
 pub(super) fn named_set(codes: &CodeTable, names: &ArrayRef) -> Result<[bool; 128]> {
@@ -71,7 +49,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
     let with_codes = |codes: &Arc<CodeTable>| Arc::clone(codes);
     let boxes = {
         let codes = with_codes(codes);
-        udf("boxes", vec![Utf8, Utf8], Int32, move |a, _| {
+        scalar("boxes", vec![Utf8, Utf8], Int32, move |a, _| {
             let set = named_set(&codes, &a[1])?;
             let masks: Int32Array = a[0].as_string::<i32>().iter().map(|m| m.map(|m| mask_of(m, &set))).collect();
             Ok(Arc::new(masks))
@@ -80,7 +58,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
     let sessions = {
         let codes = with_codes(codes);
         // The week says which meaning a code had; no code has changed its class with its date so far.
-        udf("sessions", vec![Utf8, Utf8, Date32], Int32, move |a, _| {
+        scalar("sessions", vec![Utf8, Utf8, Date32], Int32, move |a, _| {
             let set = named_set(&codes, &a[1])?;
             let counts: Int32Array = a[0]
                 .as_string::<i32>()
@@ -90,7 +68,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             Ok(Arc::new(counts))
         })
     };
-    let boxes_between = udf("boxes_between", vec![Date32, Date32, Date32], Int32, |a, rows| {
+    let boxes_between = scalar("boxes_between", vec![Date32, Date32, Date32], Int32, |a, rows| {
         let (week, first, last) =
             (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Date32Type>(), a[2].as_primitive::<Date32Type>());
         // No first or last day: no bound on that side.
@@ -103,11 +81,11 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             .collect();
         Ok(Arc::new(masks))
     });
-    let box_count = udf("box_count", vec![Int32], Int32, |a, _| {
+    let box_count = scalar("box_count", vec![Int32], Int32, |a, _| {
         let masks = a[0].as_primitive::<Int32Type>();
         Ok(Arc::new(masks.iter().map(|m| m.map(|m| m.count_ones() as i32)).collect::<Int32Array>()))
     });
-    let clip = udf("clip", vec![Utf8, Date32, Date32, Date32], Utf8, |a, rows| {
+    let clip = scalar("clip", vec![Utf8, Date32, Date32, Date32], Utf8, |a, rows| {
         let marks = a[0].as_string::<i32>();
         let (week, first, last) =
             (a[1].as_primitive::<Date32Type>(), a[2].as_primitive::<Date32Type>(), a[3].as_primitive::<Date32Type>());
@@ -123,7 +101,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
         }
         Ok(Arc::new(out.finish()))
     });
-    let line_of = udf("line_of", vec![Int32, Utf8], Utf8, |a, rows| {
+    let line_of = scalar("line_of", vec![Int32, Utf8], Utf8, |a, rows| {
         let masks = a[0].as_primitive::<Int32Type>();
         let letters = a[1].as_string::<i32>();
         let lines: StringArray = (0..rows)
@@ -135,7 +113,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
     });
     let mark_at = {
         let codes = with_codes(codes);
-        udf("mark_at", vec![Utf8, Int32], Utf8, move |a, rows| {
+        scalar("mark_at", vec![Utf8, Int32], Utf8, move |a, rows| {
             let (marks, places) = (a[0].as_string::<i32>(), a[1].as_primitive::<Int32Type>());
             let found: StringArray = (0..rows)
                 .map(|i| {
@@ -147,20 +125,20 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             Ok(Arc::new(found))
         })
     };
-    let nth_box_day = udf("nth_box_day", vec![Date32, Int32, Int32], Date32, |a, rows| {
+    let nth_box_day = scalar("nth_box_day", vec![Date32, Int32, Int32], Date32, |a, rows| {
         let (week, masks, n) =
             (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Int32Type>(), a[2].as_primitive::<Int32Type>());
         let days: Date32Array = (0..rows)
             .map(|i| {
                 let known = !week.is_null(i) && !masks.is_null(i) && !n.is_null(i);
-                let nth = usize::try_from(n.value(i) - 1).ok().filter(|_| known)?;
+                let nth = n.value(i).checked_sub(1).and_then(|n| usize::try_from(n).ok()).filter(|_| known)?;
                 let at = (0..SESSIONS_A_WEEK as i32).filter(|b| masks.value(i) >> b & 1 == 1).nth(nth)?;
                 Some(week.value(i) + at / 2)
             })
             .collect();
         Ok(Arc::new(days))
     });
-    let last_box_day = udf("last_box_day", vec![Date32, Int32], Date32, |a, rows| {
+    let last_box_day = scalar("last_box_day", vec![Date32, Int32], Date32, |a, rows| {
         let (week, masks) = (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Int32Type>());
         let days: Date32Array = (0..rows)
             .map(|i| {
@@ -170,7 +148,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             .collect();
         Ok(Arc::new(days))
     });
-    let first_box_day = udf("first_box_day", vec![Date32, Int32], Date32, |a, rows| {
+    let first_box_day = scalar("first_box_day", vec![Date32, Int32], Date32, |a, rows| {
         let (week, masks) = (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Int32Type>());
         let days: Date32Array = (0..rows)
             .map(|i| {
@@ -180,8 +158,15 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             .collect();
         Ok(Arc::new(days))
     });
+    let add_days = scalar("add_days", vec![Date32, Int32], Date32, |a, rows| {
+        let (days, more) = (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Int32Type>());
+        let later: Date32Array = (0..rows)
+            .map(|i| (!days.is_null(i) && !more.is_null(i)).then(|| days.value(i).saturating_add(more.value(i))))
+            .collect();
+        Ok(Arc::new(later))
+    });
     vec![
-        boxes, sessions, boxes_between, box_count, clip, line_of, mark_at, nth_box_day, last_box_day, first_box_day,
+        boxes, sessions, add_days, boxes_between, box_count, clip, line_of, mark_at, nth_box_day, last_box_day, first_box_day,
         tally(codes),
     ]
 }
@@ -205,7 +190,7 @@ fn tally(codes: &Arc<CodeTable>) -> ScalarUDF {
         }
     }
     let gives = DataType::Struct(fields.clone());
-    udf("tally", vec![DataType::Utf8, DataType::Int32], gives, move |a, rows| {
+    scalar("tally", vec![DataType::Utf8, DataType::Int32], gives, move |a, rows| {
         let marks = a[0].as_string::<i32>();
         let masks = a[1].as_primitive::<Int32Type>();
         let mut counts: [Vec<i32>; TALLIED.len()] = std::array::from_fn(|_| Vec::with_capacity(rows));

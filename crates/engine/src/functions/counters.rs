@@ -7,12 +7,12 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int32Type};
 use datafusion::common::{Result, not_impl_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator, ScalarUDF, Signature,
-    Volatility, create_udf,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ScalarUDF, Signature, Volatility,
 };
 use model::{CodeTable, SESSIONS_A_WEEK};
 
 use super::boxes::named_set;
+use super::scalar;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,13 +53,11 @@ pub fn scalars() -> Vec<ScalarUDF> {
         let at = bytes.get(place * 8..place * 8 + 8)?;
         Some(i64::from_le_bytes(at.try_into().ok()?))
     };
-    let count_of = create_udf(
+    let count_of = scalar(
         "count_of",
         vec![DataType::Binary, DataType::Utf8],
         DataType::Int64,
-        Volatility::Immutable,
-        Arc::new(move |args: &[ColumnarValue]| {
-            let a = ColumnarValue::values_to_arrays(args)?;
+        move |a: &[ArrayRef], _| {
             let letters = a[1].as_string::<i32>();
             let counts: Int64Array = a[0]
                 .as_binary::<i32>()
@@ -67,16 +65,14 @@ pub fn scalars() -> Vec<ScalarUDF> {
                 .enumerate()
                 .map(|(i, bytes)| counter(bytes?, usize::from(*letters.value(i).as_bytes().first()?)))
                 .collect();
-            Ok(ColumnarValue::Array(Arc::new(counts)))
-        }),
+            Ok(Arc::new(counts))
+        },
     );
-    let count_at = create_udf(
+    let count_at = scalar(
         "count_at",
         vec![DataType::Binary, DataType::Int32],
         DataType::Int64,
-        Volatility::Immutable,
-        Arc::new(move |args: &[ColumnarValue]| {
-            let a = ColumnarValue::values_to_arrays(args)?;
+        move |a: &[ArrayRef], _| {
             let places = a[1].as_primitive::<Int32Type>();
             let counts: Int64Array = a[0]
                 .as_binary::<i32>()
@@ -84,8 +80,8 @@ pub fn scalars() -> Vec<ScalarUDF> {
                 .enumerate()
                 .map(|(i, bytes)| counter(bytes?, usize::try_from(places.value(i)).ok()?))
                 .collect();
-            Ok(ColumnarValue::Array(Arc::new(counts)))
-        }),
+            Ok(Arc::new(counts))
+        },
     );
     vec![count_of, count_at]
 }

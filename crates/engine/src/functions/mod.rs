@@ -8,13 +8,20 @@ pub mod counters;
 pub mod identity;
 pub mod register;
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use model::CodeTable;
 
 /// Makes every function known to a session.
-pub fn register_all(registry: &mut dyn FunctionRegistry, codes: &Arc<CodeTable>) -> datafusion::common::Result<()> {
+pub fn register_all(registry: &mut dyn FunctionRegistry, codes: &Arc<CodeTable>) -> Result<()> {
     for function in boxes::all(codes).into_iter().chain(register::scalars(codes)).chain(counters::scalars()).chain(identity::all())
     {
         registry.register_udf(Arc::new(function))?;
@@ -23,4 +30,79 @@ pub fn register_all(registry: &mut dyn FunctionRegistry, codes: &Arc<CodeTable>)
         registry.register_udaf(Arc::new(function))?;
     }
     Ok(())
+}
+
+type Body = Box<dyn Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync>;
+
+/// A function of fixed types whose arguments are cast to them, so that SQL may write plain numbers.
+struct Scalar {
+    name: &'static str,
+    takes: Vec<DataType>,
+    gives: DataType,
+    signature: Signature,
+    body: Body,
+}
+
+/// Makes a function of arrays known to SQL. `body` is given the arguments and the number of rows.
+fn scalar(
+    name: &'static str,
+    takes: Vec<DataType>,
+    gives: DataType,
+    body: impl Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync + 'static,
+) -> ScalarUDF {
+    let signature = Signature::user_defined(Volatility::Immutable);
+    ScalarUDF::from(Scalar { name, takes, gives, signature, body: Box::new(body) })
+}
+
+impl std::fmt::Debug for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+// One function has one name in a session.
+impl PartialEq for Scalar {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Scalar {}
+
+impl Hash for Scalar {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Scalar {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.gives.clone())
+    }
+
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        if given.len() != self.takes.len() {
+            return plan_err!("{}() takes {} arguments, not {}", self.name, self.takes.len(), given.len());
+        }
+        Ok(self.takes.clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let single = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
+        let rows = if single { 1 } else { args.number_rows };
+        let arrays = args.args.iter().map(|a| a.to_array(rows)).collect::<Result<Vec<_>>>()?;
+        let out = (self.body)(&arrays, rows)?;
+        Ok(match single {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&out, 0)?),
+            false => ColumnarValue::Array(out),
+        })
+    }
 }

@@ -11,12 +11,12 @@ use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Fields
 use datafusion::common::{Result, exec_err, not_impl_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator, ScalarUDF, Signature,
-    Volatility, create_udf,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ScalarUDF, Signature, Volatility,
 };
 use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
 
 use super::boxes::named_set;
+use super::scalar;
 
 /// More weeks than any register has: a date that went wrong is refused, not allocated.
 const MOST_WEEKS: i32 = 53 * 30;
@@ -157,30 +157,26 @@ pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
     let neutral = codes.set("administrative").unwrap_or([false; 128]);
     let list = DataType::List(Arc::new(Field::new_list_field(DataType::Struct(run_fields()), true)));
     let with_codes = Arc::clone(codes);
-    let runs_udf = create_udf(
+    let runs_udf = scalar(
         "runs",
         vec![DataType::Binary, DataType::Utf8, DataType::Int32],
         list,
-        Volatility::Immutable,
-        Arc::new(move |args: &[ColumnarValue]| {
-            let a = ColumnarValue::values_to_arrays(args)?;
+        move |a: &[ArrayRef], _| {
             let inside = named_set(&with_codes, &a[1])?;
             let least = a[2].as_primitive::<Int32Type>();
             let found = a[0].as_binary::<i32>().iter().enumerate().map(|(i, bytes)| {
                 let register = bytes.and_then(Register::read);
                 register.map_or_else(Vec::new, |r| runs(r, &inside, &neutral, least.value(i)))
             });
-            Ok(ColumnarValue::Array(as_list(found.collect())))
-        }),
+            Ok(as_list(found.collect()))
+        },
     );
     let with_codes = Arc::clone(codes);
-    let nth_day = create_udf(
+    let nth_day = scalar(
         "nth_day",
         vec![DataType::Binary, DataType::Utf8, DataType::Int32],
         DataType::Date32,
-        Volatility::Immutable,
-        Arc::new(move |args: &[ColumnarValue]| {
-            let a = ColumnarValue::values_to_arrays(args)?;
+        move |a: &[ArrayRef], _| {
             let inside = named_set(&with_codes, &a[1])?;
             let n = a[2].as_primitive::<Int32Type>();
             let days: Date32Array = a[0]
@@ -192,18 +188,16 @@ pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
                     days_inside(Register::read(bytes?)?, &inside).map(|(day, _)| day).nth(nth)
                 })
                 .collect();
-            Ok(ColumnarValue::Array(Arc::new(days)))
-        }),
+            Ok(Arc::new(days))
+        },
     );
-    let counted = |name: &str, count_days: bool| {
+    let counted = |name: &'static str, count_days: bool| {
         let codes = Arc::clone(codes);
-        create_udf(
+        scalar(
             name,
             vec![DataType::Binary, DataType::Utf8, DataType::Date32, DataType::Date32],
             DataType::Int32,
-            Volatility::Immutable,
-            Arc::new(move |args: &[ColumnarValue]| {
-                let a = ColumnarValue::values_to_arrays(args)?;
+            move |a: &[ArrayRef], _| {
                 let inside = named_set(&codes, &a[1])?;
                 let (first, last) = (a[2].as_primitive::<Date32Type>(), a[3].as_primitive::<Date32Type>());
                 let counts: Int32Array = a[0]
@@ -218,8 +212,8 @@ pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
                         Some(days.map(|(_, sessions)| if count_days { 1 } else { sessions }).sum())
                     })
                     .collect();
-                Ok(ColumnarValue::Array(Arc::new(counts)))
-            }),
+                Ok(Arc::new(counts))
+            },
         )
     };
     vec![runs_udf, nth_day, counted("days_with", true), counted("sessions_with", false)]
@@ -311,7 +305,8 @@ impl Registers {
     fn add(&mut self, group: usize, week: i32, marks: &[u8]) -> Result<()> {
         let before = self.groups[group].lines.capacity();
         self.groups[group].add(week, marks)?;
-        self.bytes += self.groups[group].lines.capacity() - before;
+        // A register that was given an earlier first week is a new vector, perhaps a tighter one.
+        self.bytes = (self.bytes + self.groups[group].lines.capacity()).saturating_sub(before);
         Ok(())
     }
 

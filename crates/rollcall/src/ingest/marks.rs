@@ -12,7 +12,7 @@ use arrow::array::{
     new_null_array,
 };
 use arrow::buffer::{Buffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{Date32Type, Int32Type, Int64Type};
 use chrono::NaiveDate;
 use engine::Incoming;
 use lake::landing::{Receipt, ReceiptFile};
@@ -52,17 +52,6 @@ struct Waiting {
     name: String,
     return_id: i64,
     grid: SchoolGrid,
-}
-
-/// The columns of `incoming.line`.
-pub(super) fn line_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        Field::new("file_id", DataType::Int64, false),
-        Field::new("urn", DataType::Int32, false),
-        Field::new("line_key", DataType::Int64, false),
-        Field::new("week_start", DataType::Date32, false),
-        Field::new("marks", DataType::Utf8, false),
-    ]))
 }
 
 /// Merges marks files into the register ledger.
@@ -436,7 +425,7 @@ impl Lines {
             Arc::new(Date32Array::from(self.week)),
             Arc::new(StringArray::try_new(offsets, Buffer::from_vec(self.marks), None)?),
         ];
-        Ok(RecordBatch::try_new(line_schema(), columns)?)
+        Ok(RecordBatch::try_new(engine::rules::line_schema(), columns)?)
     }
 }
 

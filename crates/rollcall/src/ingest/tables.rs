@@ -9,7 +9,7 @@ use arrow::array::{
     TimestampMicrosecondArray, UInt32Array, new_null_array,
 };
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
-use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type, Schema};
+use arrow::datatypes::{Date32Type, Int32Type, Int64Type};
 use chrono::NaiveDate;
 use engine::{Found, Incoming};
 use lake::landing::Receipt;
@@ -52,17 +52,6 @@ pub(super) struct FileSchool<'a> {
 
 /// The rows of `incoming.file`.
 pub(super) fn incoming_files(schools: &[FileSchool<'_>]) -> Result<RecordBatch> {
-    let schema = Schema::new(vec![
-        Field::new("file_id", DataType::Int64, false),
-        Field::new("name", DataType::Utf8, false),
-        Field::new("kind", DataType::Utf8, false),
-        Field::new("urn", DataType::Int32, true),
-        Field::new("named_urn", DataType::Int32, true),
-        Field::new("rows", DataType::Int64, false),
-        Field::new("first_day", DataType::Date32, true),
-        Field::new("last_day", DataType::Date32, true),
-        Field::new("of_many", DataType::Boolean, false),
-    ]);
     let day = |f: fn(&(NaiveDate, NaiveDate)) -> NaiveDate| {
         Arc::new(schools.iter().map(|s| s.days.as_ref().map(f).map(days_from_epoch)).collect::<Date32Array>())
             as ArrayRef
@@ -78,7 +67,7 @@ pub(super) fn incoming_files(schools: &[FileSchool<'_>]) -> Result<RecordBatch> 
         day(|d| d.1),
         Arc::new(BooleanArray::from(schools.iter().map(|s| s.of_many).collect::<Vec<_>>())),
     ];
-    Ok(RecordBatch::try_new(Arc::new(schema), columns)?)
+    Ok(RecordBatch::try_new(engine::rules::file_schema(), columns)?)
 }
 
 /// The one six-digit number in a file's own name; none where there is none or several.
@@ -91,7 +80,7 @@ fn named_urn(name: &str) -> Option<i32> {
 
 /// No lines: for files that state none.
 pub(super) fn no_lines() -> RecordBatch {
-    RecordBatch::new_empty(super::marks::line_schema())
+    RecordBatch::new_empty(engine::rules::line_schema())
 }
 
 /// A rule's finding as a problem of a file.

@@ -97,7 +97,8 @@ impl Ask {
                 "known_at" => {
                     // An unescaped + in an address arrives as a space.
                     let value = value.replace(' ', "+");
-                    date::instant(&value).ok_or_else(|| wrong("a time written like 2026-11-24T09:00:00Z".to_owned()))?;
+                    date::instant(&value)
+                        .ok_or_else(|| wrong("a time written like 2026-11-24T09:00:00Z".to_owned()))?;
                     ask.known_at = Some(value);
                 }
                 "sort" => {

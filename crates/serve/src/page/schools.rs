@@ -18,7 +18,9 @@ pub fn arrange<'a>(schools: &'a [SchoolRow], ask: &Ask) -> Vec<&'a SchoolRow> {
 fn compare(a: &SchoolRow, b: &SchoolRow, sort: SortBy, direction: Direction) -> Ordering {
     let known = |a: Option<f64>, b: Option<f64>| last_if_none(a, b, direction, f64::total_cmp);
     let number = |a: Option<u64>, b: Option<u64>| last_if_none(a, b, direction, u64::cmp);
-    let text = |a: Option<&str>, b: Option<&str>| last_if_none(a, b, direction, |a, b| a.to_lowercase().cmp(&b.to_lowercase()));
+    let text = |a: Option<&str>, b: Option<&str>| {
+        last_if_none(a, b, direction, |a, b| a.to_lowercase().cmp(&b.to_lowercase()))
+    };
     match sort {
         SortBy::Name => turned(by_name(a, b), direction),
         SortBy::Phase => text(Some(&a.phase), Some(&b.phase)),
@@ -29,7 +31,8 @@ fn compare(a: &SchoolRow, b: &SchoolRow, sort: SortBy, direction: Direction) -> 
         SortBy::PersistentPercent => known(a.persistent_percent, b.persistent_percent),
         SortBy::Severe => number(a.severe, b.severe),
         SortBy::SeverePercent => known(a.severe_percent, b.severe_percent),
-        SortBy::LastSent => text(a.last_sent.as_deref(), b.last_sent.as_deref()),
+        // Never is the longest ago, not unknown.
+        SortBy::LastSent => turned(a.last_sent.cmp(&b.last_sent), direction),
         SortBy::RefusedRows => turned(a.refused_rows.cmp(&b.refused_rows), direction),
     }
 }
@@ -87,6 +90,15 @@ mod tests {
         assert_eq!(names(&some_schools(), &ask), ["Ash", "Alder", "Beech", "cedar"]);
         ask.direction = Some(Direction::Ascending);
         assert_eq!(names(&some_schools(), &ask), ["Alder", "Beech", "Ash", "cedar"]);
+    }
+
+    #[test]
+    fn never_sent_is_the_longest_silent() {
+        let mut schools = some_schools();
+        schools[0].last_sent = Some("2026-11-20".into());
+        schools[1].last_sent = Some("2026-10-02".into());
+        let ask = Ask { sort: SortBy::LastSent, ..Ask::default() };
+        assert_eq!(names(&schools, &ask), ["Alder", "Ash", "Beech", "cedar"]);
     }
 
     #[test]
