@@ -405,6 +405,11 @@ fn chains(former: &[(i64, i64)]) -> HashMap<i64, (i64, i64)> {
     found
 }
 
+/// The columns of `believed.joined_key`: a key, the first key of its chain, the newest.
+pub fn joined_key_schema() -> SchemaRef {
+    Arc::new(Schema::new(["line_key", "pupil_key", "upn_key"].map(|n| Field::new(n, DataType::Int64, false)).to_vec()))
+}
+
 async fn joined_keys(lake: &Lake, run: &RunRecord, known_at: i64) -> Result<RecordBatch, EngineError> {
     let mut keys: Vec<(i64, i64, i64)> = chains(&former_keys(lake, run, known_at).await?)
         .into_iter()
@@ -414,8 +419,7 @@ async fn joined_keys(lake: &Lake, run: &RunRecord, known_at: i64) -> Result<Reco
     let column = |f: fn(&(i64, i64, i64)) -> i64| {
         Arc::new(Int64Array::from_iter_values(keys.iter().map(f))) as arrow::array::ArrayRef
     };
-    let schema = Schema::new(["line_key", "pupil_key", "upn_key"].map(|n| Field::new(n, DataType::Int64, false)).to_vec());
-    Ok(RecordBatch::try_new(Arc::new(schema), vec![column(|k| k.0), column(|k| k.1), column(|k| k.2)])?)
+    Ok(RecordBatch::try_new(joined_key_schema(), vec![column(|k| k.0), column(|k| k.1), column(|k| k.2)])?)
 }
 
 #[cfg(test)]

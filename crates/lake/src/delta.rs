@@ -99,14 +99,9 @@ fn lost_a_race(error: &DeltaTableError) -> bool {
 
 async fn open_or_create(lake: &Lake, target: &Target) -> Result<DeltaTable, DeltaTableError> {
     let mut table = DeltaTable::new(log_store(lake, target)?);
-    match table.load().await {
-        Ok(()) => return Ok(table),
-        Err(DeltaTableError::NotATable(_)) | Err(DeltaTableError::InvalidVersion(_)) => {}
-        Err(e) => {
-            if table.verify_deltatable_existence().await.unwrap_or(false) {
-                return Err(e);
-            }
-        }
+    if table.verify_deltatable_existence().await? {
+        table.load().await?;
+        return Ok(table);
     }
     let mut columns: Vec<Field> = target.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
     columns.extend(target.partitions.iter().map(|name| Field::new(*name, DataType::Utf8, true)));

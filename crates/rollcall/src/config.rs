@@ -104,7 +104,7 @@ impl Config {
                 path.display()
             );
         }
-        let figment = Figment::new().merge(Toml::file_exact(path)).merge(Env::prefixed("ROLLCALL_").split("__"));
+        let figment = Figment::new().merge(Toml::file_exact(path)).merge(Env::prefixed("ROLLCALL_").ignore(&["log", "crash_at"]).split("__"));
         let mut config: Self = figment.extract().map_err(|e| anyhow::anyhow!("{}: {}", path.display(), explained(&e)))?;
         if !(200..=999).contains(&config.la_code) {
             bail!("{}: la_code is {}; expected an authority's three digits, e.g. 850", path.display(), config.la_code);

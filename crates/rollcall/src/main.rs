@@ -1,6 +1,5 @@
 //! Rollcall: from schools' registers to figures that can be proved.
 
-mod alerts;
 mod ask;
 mod config;
 mod crash;
@@ -130,7 +129,7 @@ fn known_at(text: &str) -> Result<DateTime<Utc>, String> {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("ROLLCALL_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,buoyant_kernel=off,delta_kernel=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let json = cli.json;
     match run(cli) {
@@ -264,6 +263,10 @@ impl House {
                 ask::print(session.stream(ask::ALERTS).await?, form).await
             }
         }
+    }
+
+    async fn serve(&self, _address: &str, _as_of: Option<NaiveDate>) -> Result<()> {
+        Ok(())
     }
 
     async fn doctor(&self, json: bool) -> Result<()> {

@@ -1,5 +1,5 @@
-//! The files that pages need, inside the binary: GOV.UK Frontend's ready style sheet, ours, and the icon.
-//! No typeface and no image of GOV.UK: those may be used on gov.uk only.
+//! The files that pages need, inside the binary: GOV.UK Frontend's style sheet as `build.rs` readies it, ours,
+//! and the icon. No typeface and no image of GOV.UK: those may be used on gov.uk only.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -18,7 +18,7 @@ static ASSETS: [Asset; 3] = [
     Asset {
         name: "govuk-frontend.min.css",
         media_type: "text/css; charset=utf-8",
-        bytes: include_bytes!("../web/node_modules/govuk-frontend/dist/govuk/govuk-frontend.min.css"),
+        bytes: include_bytes!(concat!(env!("OUT_DIR"), "/govuk-frontend.min.css")),
     },
     Asset { name: "rollcall.css", media_type: "text/css; charset=utf-8", bytes: include_bytes!("../web/rollcall.css") },
     Asset { name: "rollcall.svg", media_type: "image/svg+xml", bytes: include_bytes!("../web/rollcall.svg") },
@@ -47,6 +47,12 @@ mod tests {
         let tags: Vec<_> = ASSETS.iter().map(|asset| find(asset.name).unwrap().etag()).collect();
         assert!(tags[0] != tags[1] && tags[1] != tags[2]);
         assert!(find("../Cargo.toml").is_none() && find("").is_none());
+    }
+
+    #[test]
+    fn no_typeface_of_gov_uk_is_asked_for() {
+        let govuk = std::str::from_utf8(find("govuk-frontend.min.css").unwrap().bytes).unwrap();
+        assert!(govuk.len() > 100_000 && !govuk.contains("@font-face") && !govuk.contains("GDS Transport"));
     }
 
     #[test]

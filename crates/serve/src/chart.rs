@@ -99,7 +99,7 @@ impl Frame {
         // Room for the longest line of a label, in bold.
         let lines = [names.area, names.england].into_iter().flat_map(|name| wrap(name, frame.label_width));
         let longest = lines.map(|line| line.chars().count()).max().unwrap_or(0).max(6);
-        let right = LABEL_GAP + longest as f64 * frame.font * 0.6;
+        let right = LABEL_GAP + longest as f64 * frame.font * 0.6 + 4.0;
         Frame { right: right.min(frame.width * 0.4), ..frame }
     }
 
@@ -264,45 +264,53 @@ impl Plot<'_> {
         }
     }
 
-    /// A line breaks where a week has no figure, rather than bridge what nobody knows.
+    /// A line breaks where a week has no figure, rather than bridge what nobody knows. Where weeks are
+    /// crowded, strokes are thinner, and markers that would hide the dashes between them are left out.
     fn line(&self, svg: &mut String, points: &[WeekPoint], line: &Line) {
+        let there: Vec<_> = points
+            .iter()
+            .zip(&self.slots.of_points)
+            .filter_map(|(point, slot)| Some((point, *slot, finite((line.of)(point))?)))
+            .collect();
         let mut path = String::new();
         let mut before = None;
-        for (point, slot) in points.iter().zip(&self.slots.of_points) {
-            if let Some(value) = finite((line.of)(point)) {
-                let goes_on = before.is_some_and(|before| before + 1 == *slot);
-                put!(path, "{}{:.1} {:.1}", if goes_on { 'L' } else { 'M' }, self.x(*slot), self.y(value));
-                before = Some(*slot);
-            }
+        for (_, slot, value) in &there {
+            let goes_on = before.is_some_and(|before| before + 1 == *slot);
+            put!(path, "{}{:.1} {:.1}", if goes_on { 'L' } else { 'M' }, self.x(*slot), self.y(*value));
+            before = Some(*slot);
         }
         if path.is_empty() {
             return;
         }
+        let is_crowded = self.slot_width() < 10.0;
+        let (width, dashes) = match (line.is_area, is_crowded) {
+            (true, crowded) => (if crowded { 2 } else { 3 }, ""),
+            (false, false) => (3, r#" stroke-dasharray="9 5""#),
+            (false, true) => (2, r#" stroke-dasharray="5 3""#),
+        };
+        let colour = line.colour;
         put!(
             svg,
-            r#"<path d="{path}" fill="none" stroke="{}" stroke-width="3" stroke-linejoin="round"{}/>"#,
-            line.colour,
-            line.dashes,
+            r#"<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width}" stroke-linejoin="round"{dashes}/>"#,
         );
         let size = (self.slot_width() / 5.0).clamp(2.0, 5.0);
-        for (point, slot) in points.iter().zip(&self.slots.of_points) {
-            if let Some(value) = finite((line.of)(point)) {
-                let (x, y) = (self.x(*slot), self.y(value));
-                if line.is_area {
-                    let fill = if point.settled { line.colour } else { "#ffffff" };
-                    put!(
-                        svg,
-                        r#"<circle cx="{x:.1}" cy="{y:.1}" r="{size:.1}" fill="{fill}" stroke="{}" stroke-width="2"/>"#,
-                        line.colour,
-                    );
-                } else {
-                    put!(
-                        svg,
-                        r#"<path d="M{x:.1} {:.1}l{size:.1} {size:.1}l-{size:.1} {size:.1}l-{size:.1} -{size:.1}z" fill="{colour}" stroke="{colour}"/>"#,
-                        y - size,
-                        colour = line.colour,
-                    );
-                }
+        for (at, (point, slot, value)) in there.iter().enumerate() {
+            let (x, y) = (self.x(*slot), self.y(*value));
+            let is_beside = |other: Option<&(&WeekPoint, usize, f64)>| other.is_some_and(|o| o.1.abs_diff(*slot) == 1);
+            let stands_alone =
+                !is_beside(there.get(at + 1)) && !is_beside(at.checked_sub(1).and_then(|at| there.get(at)));
+            if line.is_area {
+                let fill = if point.settled { colour } else { "#ffffff" };
+                put!(
+                    svg,
+                    r#"<circle cx="{x:.1}" cy="{y:.1}" r="{size:.1}" fill="{fill}" stroke="{colour}" stroke-width="2"/>"#,
+                );
+            } else if stands_alone || !is_crowded {
+                put!(
+                    svg,
+                    r#"<path d="M{x:.1} {:.1}l{size:.1} {size:.1}l-{size:.1} {size:.1}l-{size:.1} -{size:.1}z" fill="{colour}" stroke="{colour}"/>"#,
+                    y - size,
+                );
             }
         }
     }
@@ -310,9 +318,9 @@ impl Plot<'_> {
     /// Each line's name and last figure at its end, moved apart where they would meet.
     fn labels(&self, svg: &mut String, points: &[WeekPoint], names: Names<'_>) {
         let height = self.frame.font * 1.2;
-        let mut labels: Vec<Label> = [(names.area, AREA, true), (names.england, ENGLAND, false)]
+        let mut labels: Vec<Label> = [(names.area, true), (names.england, false)]
             .into_iter()
-            .filter_map(|(name, colour, is_area)| {
+            .filter_map(|(name, is_area)| {
                 let of = |point: &WeekPoint| finite(if is_area { point.area } else { point.england });
                 let (point, slot, value) = points
                     .iter()
@@ -329,7 +337,7 @@ impl Plot<'_> {
                 }
                 let at = self.y(value);
                 let tall = height * lines.len() as f64;
-                Some(Label { lines, colour, from: (self.x(slot), at), top: at - tall / 2.0, tall })
+                Some(Label { lines, from: (self.x(slot), at), top: at - tall / 2.0, tall })
             })
             .collect();
         labels.sort_by(|a, b| a.from.1.total_cmp(&b.from.1));
@@ -351,13 +359,12 @@ impl Plot<'_> {
             let middle = label.top + label.tall / 2.0;
             put!(
                 svg,
-                r#"<path d="M{:.1} {:.1}L{:.1} {:.1}L{:.1} {middle:.1}" fill="none" stroke="{}" stroke-width="1"/>"#,
+                r#"<path d="M{:.1} {:.1}L{:.1} {:.1}L{:.1} {middle:.1}" fill="none" stroke="{QUIET}" stroke-width="1" stroke-dasharray="1 3"/>"#,
                 label.from.0 + 7.0,
                 label.from.1,
                 self.frame.inner_right(),
                 label.from.1,
                 left - 3.0,
-                label.colour,
             );
             for (at, (line, is_bold)) in label.lines.iter().enumerate() {
                 let y = label.top + height * (at as f64 + 0.8);
@@ -394,7 +401,6 @@ impl Plot<'_> {
 struct Label {
     /// Words, and whether they are bold.
     lines: Vec<(String, bool)>,
-    colour: &'static str,
     from: (f64, f64),
     top: f64,
     tall: f64,

@@ -730,6 +730,9 @@ impl<'a> Reading<'a> {
             findings.rows_in += 1;
             let found = format!("{} fields", row.len());
             findings.refuse("field_count", row.line, None, &found);
+            if let Body::Marks(grids) = &mut self.body {
+                grids.spoilt_row(row);
+            }
             return;
         }
         match &mut self.body {

@@ -286,6 +286,8 @@ impl<'a> Grids<'a> {
             return None;
         }
         let Some(session) = session else {
+            // It may have been either half day: neither is withdrawn for want of a row.
+            self.leave_alone(upn, day, &[Session::Am, Session::Pm]);
             findings.refuse_of("unknown_session", line, Some(urn), &text(row.session), Some(upn.key()), Some((day.date, Session::Am)));
             return None;
         };
@@ -331,6 +333,33 @@ impl<'a> Grids<'a> {
         school.rows_kept += 1;
         findings.rows_kept += 1;
         Some((upn.key(), day.date, session))
+    }
+
+    /// Makes sure that sessions of a refused row are not taken as withdrawn.
+    fn leave_alone(&mut self, upn: Upn, day: Day, sessions: &[Session]) {
+        let school = &mut self.schools[self.school];
+        let pupil = school.pupil(upn, self.pupil);
+        for session in sessions {
+            let now = &mut school.line(day.monday, pupil)[box_of(day.date, *session)];
+            if *now == UNSTATED {
+                *now = REFUSED;
+            }
+        }
+    }
+
+    /// A row with too few or too many fields: refused, and its session left alone as far as it can be read.
+    pub fn spoilt_row(&mut self, row: &Row) {
+        let at = |column: usize| self.header.columns[column].map_or(&[][..], |i| row.bytes(i).trim_ascii()).to_vec();
+        let (urn, upn, date, session) = (at(0), at(1), at(2), at(3));
+        let (Some(urn), Ok(upn)) = (parse_urn(&urn), Upn::parse(&upn)) else { return };
+        let Some(school) = self.places.get(&urn).copied() else { return };
+        self.school = school;
+        let known = self.schools[school].upns.contains(&upn);
+        let Some(day) = self.read_day(&date).filter(|_| known) else { return };
+        match std::str::from_utf8(&session).ok().and_then(Session::parse) {
+            Some(session) => self.leave_alone(upn, day, &[session]),
+            None => self.leave_alone(upn, day, &[Session::Am, Session::Pm]),
+        }
     }
 
     fn read_day(&mut self, text: &[u8]) -> Option<Day> {

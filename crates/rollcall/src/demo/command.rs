@@ -2,9 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail};
+use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
+use engine::session::Session;
+use model::{AcademicYear, Outcome};
 
 use super::{Cadence, Plan, write};
 
@@ -114,7 +119,142 @@ pub(crate) fn files(files: &Files, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Makes an authority up, takes its files in, and says what an officer would read.
-pub(crate) async fn demo(demo: Demo, _json: bool) -> Result<()> {
-    anyhow::bail!("{demo:?}")
+/// Makes an authority up, takes its files in through the same door as any other, and says what an officer
+/// would read.
+pub(crate) async fn demo(demo: Demo, json: bool) -> Result<()> {
+    if demo.dir.exists() {
+        bail!("{} is there already: take it away, or name another folder with --dir", demo.dir.display());
+    }
+    let plan = Plan {
+        seed: demo.seed,
+        la_code: 850,
+        schools: demo.schools,
+        pupils: demo.pupils,
+        academic_year: AcademicYear::of(demo.until).0,
+        until: demo.until,
+        cadence: Cadence::Week,
+        dirt: 0.0005,
+        dialects: true,
+        events: true,
+    };
+    let files = demo.dir.join("files");
+    let written = write(&plan, &files)?;
+    let lake = demo.dir.join("lake");
+    std::fs::create_dir_all(&lake)?;
+    let config = format!("{}la_name = \"Demoshire\"\nmade_up = true\n", top_keys(&crate::config::commented(850)));
+    std::fs::write(lake.join("rollcall.toml"), config)?;
+    let house = crate::House::open(&lake.join("rollcall.toml"))?;
+    if !json {
+        println!(
+            "Made up: {} schools, {} pupils, {} rows of marks in {} files of {} arrivals (seed {}).",
+            demo.schools, written.pupils, written.mark_rows, written.files, written.arrivals, demo.seed
+        );
+    }
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(files.join("arrivals"))?.map(|e| Ok(e?.path())).collect::<Result<_>>()?;
+    folders.sort();
+    let bar = crate::progress::Bar::new(json);
+    let (mut rows, mut refused) = ((0, 0, 0), BTreeMap::new());
+    for folder in &folders {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let received = name.split_once('_').map_or("", |(_, at)| at).parse().with_context(|| format!("{name} names no time"))?;
+        let summary = house.ingest(&bar).arrival("drop", std::slice::from_ref(folder), received).await?;
+        for taken in &summary.returns {
+            rows = (rows.0 + taken.rows.0, rows.1 + taken.rows.1, rows.2 + taken.rows.2);
+            for problem in taken.problems.iter().filter(|p| p.outcome != Outcome::Warn) {
+                let entry = refused.entry(problem.rule.clone()).or_insert((0, problem.expected.clone()));
+                entry.0 += problem.rows;
+            }
+        }
+    }
+    bar.finish();
+    let session = house.session(Some(demo.until), None).await?;
+    if json {
+        println!("{}", serde_json::json!({ "rows_in": rows.0, "rows_kept": rows.1, "rows_refused": rows.2 }));
+    } else {
+        println!("Taken in: {} rows = {} kept + {} refused. Ledger version {}.\n", rows.0, rows.1, rows.2, session.run().n);
+        say(&session, &demo).await?;
+        println!("\nRefused, and why");
+        for (rule, (rows, expected)) in refused {
+            println!("  {rows:>6}  {rule}: expected {expected}");
+        }
+        let lake = lake.display();
+        println!("\nAsk more:  cd {lake} && rollcall query \"SELECT * FROM metrics.area_year\" --as-of {}", demo.until);
+    }
+    if demo.no_serve {
+        return Ok(());
+    }
+    house.serve("127.0.0.1:0", Some(demo.until)).await
+}
+
+/// A configuration up to its first table or commented table, so that keys may follow.
+fn top_keys(config: &str) -> &str {
+    config.find("\n# How a source").map_or(config, |at| &config[..=at])
+}
+
+/// What an officer would read: the area, its phases, three schools to worry about, the weeks drawn.
+async fn say(session: &Session, demo: &Demo) -> Result<()> {
+    let year = AcademicYear::of(demo.until).label();
+    let area = session
+        .rows(&format!(
+            "SELECT phase, schools_received, schools_expected, enrolments, absence_percent, persistent_percent, severe_percent \
+             FROM metrics.area_year WHERE academic_year = '{year}' ORDER BY phase = 'Total', phase"
+        ))
+        .await?;
+    println!("{year} up to {}     schools    pupils   absence   persistent   severe", demo.until);
+    for row in texts(&area)? {
+        println!(
+            "  {:<24} {:>4} of {:<4} {:>8} {:>8}% {:>11}% {:>7}%",
+            row[0], row[1], row[2], row[3], one_place(&row[4]), one_place(&row[5]), one_place(&row[6])
+        );
+    }
+    let schools = session
+        .rows(&format!(
+            "SELECT s.name, y.phase, y.absence_percent, y.severe_percent, a.absence_percent AS area \
+             FROM metrics.school_year y JOIN tables.school s ON s.urn = y.urn \
+             JOIN metrics.area_year a ON a.phase = y.phase AND a.academic_year = y.academic_year \
+             WHERE y.academic_year = '{year}' ORDER BY y.absence_percent - a.absence_percent DESC LIMIT 3"
+        ))
+        .await?;
+    println!("\nThree schools to worry about");
+    for row in texts(&schools)? {
+        println!(
+            "  {:<40} {:<12} {}% absent ({}% in the area's phase), {}% of pupils severely",
+            row[0], row[1], one_place(&row[2]), one_place(&row[4]), one_place(&row[3])
+        );
+    }
+    let weeks = session
+        .rows(&format!(
+            "SELECT week_start, absence_percent, is_settled FROM metrics.area_week \
+             WHERE phase = 'Total' AND academic_year = '{year}' AND absence_percent IS NOT NULL ORDER BY week_start"
+        ))
+        .await?;
+    println!("\nAbsence by week, all phases (· not settled yet)");
+    for row in texts(&weeks)? {
+        let percent: f64 = row[1].parse().unwrap_or(0.0);
+        let bar = "█".repeat((percent * 4.0).round() as usize);
+        println!("  {}  {:>5}% {}{}", row[0], one_place(&row[1]), bar, if row[2] == "true" { "" } else { " ·" });
+    }
+    let alerts = session.rows("SELECT rule, status, count(*) FROM alerts.current GROUP BY rule, status ORDER BY rule, status").await?;
+    println!("\nAlerts");
+    for row in texts(&alerts)? {
+        println!("  {:>6}  {} ({})", row[2], row[0], row[1]);
+    }
+    Ok(())
+}
+
+fn one_place(number: &str) -> String {
+    number.parse::<f64>().map_or_else(|_| "-".to_owned(), |n| format!("{n:.1}"))
+}
+
+/// All values of some rows as text.
+pub(crate) fn texts(batches: &[RecordBatch]) -> Result<Vec<Vec<String>>> {
+    let mut rows = Vec::new();
+    for batch in batches {
+        for row in 0..batch.num_rows() {
+            let value = |c: &arrow::array::ArrayRef| arrow::util::display::array_value_to_string(c, row);
+            rows.push(batch.columns().iter().map(value).collect::<Result<Vec<_>, _>>()?);
+        }
+    }
+    Ok(rows)
 }

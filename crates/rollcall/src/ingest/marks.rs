@@ -54,12 +54,14 @@ struct Waiting {
     grid: SchoolGrid,
 }
 
-/// Merges marks files into the register ledger.
+/// Merges marks files into the register ledger: those `unpacked` already, and `files`.
+#[allow(clippy::too_many_arguments)]
 pub(super) async fn merge(
     ingest: &Ingest<'_>,
     staged: &mut Staged,
     receipt: &Receipt,
     files: Vec<(i32, ReceiptFile)>,
+    mut unpacked: Vec<Decoded>,
     joined: Vec<(i64, i64, i64)>,
     taken_before: &HashSet<i64>,
     summary: &mut Summary,
@@ -74,6 +76,8 @@ pub(super) async fn merge(
     }
     rewriting.finish_round(ingest, staged, summary).await?;
 
+    judge(ingest, staged, receipt, &mut unpacked).await?;
+    unpacked.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
     let total = files.len() as u64;
     let mut done = 0;
     let mut files = files.into_iter().peekable();
@@ -89,15 +93,7 @@ pub(super) async fn merge(
         let mut decoded: Vec<Decoded> =
             decoded.into_iter().filter(|d| !taken_before.contains(&d.return_id)).collect();
         judge(ingest, staged, receipt, &mut decoded).await?;
-        for mut file in decoded {
-            if let Content::Marks(schools) = std::mem::replace(&mut file.content, Content::Nothing) {
-                for grid in schools {
-                    let waiting = Waiting { name: file.name.clone(), return_id: file.return_id, grid };
-                    pending.entry(waiting.grid.urn).or_default().push(waiting);
-                }
-            }
-            registers.taken.push(tables::into_taken(file));
-        }
+        decoded.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
         // Schools that no later file begins with have all they will get, unless a file holds many schools.
         let next = files.peek().map_or(i32::MAX, |(urn, _)| *urn);
         merge_pending(ingest, staged, &mut pending, next, &mut rewriting, &mut registers, at, summary).await?;
@@ -106,6 +102,17 @@ pub(super) async fn merge(
     merge_pending(ingest, staged, &mut pending, i32::MAX, &mut rewriting, &mut registers, at, summary).await?;
     rewriting.finish_round(ingest, staged, summary).await?;
     Ok(registers)
+}
+
+/// Puts a decoded file's schools where they wait for their turn.
+fn file_away(mut file: Decoded, pending: &mut BTreeMap<i32, Vec<Waiting>>, registers: &mut Registers) {
+    if let Content::Marks(schools) = std::mem::replace(&mut file.content, Content::Nothing) {
+        for grid in schools {
+            let waiting = Waiting { name: file.name.clone(), return_id: file.return_id, grid };
+            pending.entry(waiting.grid.urn).or_default().push(waiting);
+        }
+    }
+    registers.taken.push(tables::into_taken(file));
 }
 
 #[allow(clippy::too_many_arguments)]

@@ -5,6 +5,7 @@
 //! landing, a rebuild gives the same ledger, and an arrival that was received before others already taken
 //! is fitted in by taking all of them again in order.
 
+mod alerts;
 mod files;
 mod marks;
 mod problems;
@@ -22,6 +23,7 @@ use lake::landing::{self, Receipt};
 use lake::register::Roots;
 use lake::{Lake, RunRecord, Table, TableState};
 use model::{AsOf, Problem};
+use sources::Kind;
 use sources::arrival::offered;
 
 use crate::config::Config;
@@ -210,15 +212,22 @@ impl Ingest<'_> {
 
         // What says who is where comes first: the rules on marks ask for it.
         let small = self.decode_all(receipt, looked_at.small).await?;
-        let small: Vec<_> = small.into_iter().filter(|d| !taken_before.contains(&d.return_id)).collect();
+        let new = small.into_iter().filter(|d| !taken_before.contains(&d.return_id));
+        // Marks that came in an archive or a workbook are decoded already.
+        let (unpacked, small): (Vec<_>, Vec<_>) = new.partition(|d| d.kind == Some(Kind::Marks));
         let mut merged = tables::merge(self, &mut run, &before.roots, small, receipt, at).await?;
 
         let mut staged = Staged { run, roots: merged.roots };
         let registers =
-            marks::merge(self, &mut staged, receipt, looked_at.marks, merged.joined, &taken_before, summary).await?;
+            marks::merge(self, &mut staged, receipt, looked_at.marks, unpacked, merged.joined, &taken_before, summary)
+                .await?;
         merged.taken.extend(registers.taken);
         problems::record(self, &mut staged.run, receipt, &merged.taken, &registers.stated).await?;
         self.append(&mut staged.run, Table::Return, problems::return_rows(receipt, &merged.taken)?).await?;
+        let moved = |table: Table| staged.run.table(table).files != before.run.table(table).files;
+        if moved(Table::RegisterWeek) || moved(Table::Enrolment) || moved(Table::Identity) {
+            alerts::record(self, &mut staged.run, receipt).await?;
+        }
         for taken in &merged.taken {
             let (rows_in, kept, refused) = taken.rows;
             assert_eq!(rows_in, kept + refused, "rows in = rows kept + rows refused");

@@ -90,7 +90,8 @@ fn what_is_not_settled_is_hatched_hollow_and_said() {
     assert_eq!(svg.matches("url(#hatch-wide)").count(), 1, "one band for neighbours");
     assert_eq!(svg.matches("fill=\"#ffffff\" stroke=\"#12436D\"").count(), 2);
     assert!(
-        svg.contains("7.6% so far")
+        svg.contains(">7.6%<")
+            && svg.contains(">so far<")
             && svg.contains("Not settled yet, hatched: week beginning 9 November 2026, 16 November 2026.")
     );
 }

@@ -17,7 +17,7 @@ pub(super) struct Table {
 }
 
 pub(super) struct Column {
-    pub label: &'static str,
+    pub label: String,
     pub numeric: bool,
     pub sort: Option<Sort>,
 }
@@ -50,12 +50,12 @@ pub(super) struct Cell {
 }
 
 impl Column {
-    pub fn text(label: &'static str) -> Self {
-        Column { label, numeric: false, sort: None }
+    pub fn text(label: impl Into<String>) -> Self {
+        Column { label: label.into(), numeric: false, sort: None }
     }
 
-    pub fn number(label: &'static str) -> Self {
-        Column { label, numeric: true, sort: None }
+    pub fn number(label: impl Into<String>) -> Self {
+        Column { label: label.into(), numeric: true, sort: None }
     }
 
     pub fn sorted(self, sort: Sort) -> Self {

@@ -56,7 +56,7 @@ pub(super) fn silent(overview: &Overview, id: &'static str, goes_on: &str, schoo
             Column::text("School"),
             Column::text("Phase"),
             Column::text("Last sent"),
-            Column::number("School days without a return"),
+            Column::number("School days silent"),
         ],
         rows: schools
             .iter()
@@ -73,10 +73,9 @@ pub(super) fn silent(overview: &Overview, id: &'static str, goes_on: &str, schoo
 }
 
 pub(super) fn weeks(overview: &Overview, weeks: &[WeekPoint], england: Option<&str>) -> Table {
-    let mut columns = vec![Column::text("Week beginning"), Column::number("Absence")];
-    if england.is_some() {
-        columns.push(Column::number("Absence, published"));
-    }
+    let absence = |name: &str| Column::number(format!("Absence, {name}"));
+    let mut columns = vec![Column::text("Week beginning"), absence(&overview.authority)];
+    columns.extend(england.map(absence));
     columns.extend([Column::number("Schools received"), Column::number("Schools expected"), Column::text("State")]);
     Table {
         id: "weeks-table",

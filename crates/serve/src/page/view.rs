@@ -98,9 +98,8 @@ impl<'a> Page<'a> {
         let england = overview.benchmark.as_ref().map(|benchmark| benchmark.label.as_str());
         let schools = tables::schools(overview, ask);
         let (first, rest) = overview.silent_schools.split_at(overview.silent_schools.len().min(SILENT_SHOWN));
-        let table_of = |id, goes_on, schools: &[_]| {
-            (!schools.is_empty()).then(|| tables::silent(overview, id, goes_on, schools))
-        };
+        let table_of =
+            |id, goes_on, schools: &[_]| (!schools.is_empty()).then(|| tables::silent(overview, id, goes_on, schools));
         Page {
             overview,
             period: tables::period(overview),
@@ -160,18 +159,27 @@ fn facts(overview: &Overview) -> Vec<Fact> {
     vec![
         Fact {
             name: "Figures up to",
-            value: date::day_in_words(&stamp.as_of),
+            value: date::weekday_in_words(&stamp.as_of),
             note: format!("from {}", date::day_in_words(&stamp.from)),
         },
         Fact {
             name: "Settled to",
             value: coverage.settled_to.as_deref().map_or_else(|| "no week yet".to_owned(), date::day_in_words),
-            note: "later figures may still move".to_owned(),
+            note: if coverage.settled_to.is_some() {
+                "later figures may still move"
+            } else {
+                "every figure may still move"
+            }
+            .to_owned(),
         },
         Fact {
             name: "Schools received",
             value: format!("{} of {}", count(coverage.schools_received), count(coverage.schools_expected)),
-            note: format!("for {}", coverage.received_for),
+            note: if coverage.received_for.is_empty() {
+                String::new()
+            } else {
+                format!("for {}", coverage.received_for)
+            },
         },
         Fact {
             name: "As known at",
@@ -226,3 +234,6 @@ fn choices(overview: &Overview, ask: &Ask) -> Vec<Choice> {
     });
     std::iter::once(all).chain(of_phase).collect()
 }
+
+#[cfg(test)]
+mod tests;

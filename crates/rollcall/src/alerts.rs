@@ -1,1 +1,0 @@
-//! What a run raised, ended, opened again or retracted.

@@ -1,0 +1,152 @@
+//! What an arrival raised, ended, opened again or retracted.
+//!
+//! An alert is derived: whether it stands is a question to the marks. What is kept is only that its answer
+//! changed, and when, so that a rebuild from landing gives the same events.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use anyhow::Result;
+use arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, new_null_array,
+};
+use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use lake::landing::Receipt;
+use lake::{RunRecord, Table};
+use model::AcademicYear;
+use model::line::day_of;
+
+use super::Ingest;
+
+/// Rules about being on a roll: they end when a roll says otherwise, and were not wrong before.
+const ENDED_BY_A_ROLL: [&str; 1] = ["off_roll_no_destination"];
+
+/// An alert as it stands, or as it last stood.
+#[derive(Clone, Debug, PartialEq)]
+struct Alert {
+    rule: String,
+    pupil_key: i64,
+    urn: Option<i32>,
+    from: Option<i32>,
+    to: Option<i32>,
+    sessions: Option<i64>,
+    status: String,
+}
+
+/// One change of status.
+struct Event<'a> {
+    id: &'a str,
+    alert: &'a Alert,
+    before: Option<&'a str>,
+    after: &'a str,
+    reason: &'static str,
+}
+
+/// Appends what changed with this arrival.
+pub(super) async fn record(ingest: &Ingest<'_>, run: &mut RunRecord, receipt: &Receipt) -> Result<()> {
+    let session = ingest.session(run, receipt).await?;
+    let mut standing = BTreeMap::new();
+    let sql = "SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM alerts.standing";
+    for batch in session.rows(sql).await? {
+        read(&batch, ["alert_id", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions", "status"], &mut standing);
+    }
+    let known = lake::parquet_file::read_all(ingest.lake, Table::AlertEvent, run.table(Table::AlertEvent).files.iter()).await?;
+    let known = in_order(&known)?;
+    let mut before = BTreeMap::new();
+    read(&known, ["alert_id", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions", "to_status"], &mut before);
+
+    let year = AcademicYear::of(receipt.received_at.date_naive());
+    let ids: BTreeSet<&String> = standing.keys().chain(before.keys()).collect();
+    let mut events = Vec::new();
+    for id in ids {
+        let (was, is) = (before.get(id), standing.get(id));
+        let old = was.map(|a| a.status.as_str());
+        match (was, is) {
+            (_, Some(alert)) if old == Some(alert.status.as_str()) => {}
+            (_, Some(alert)) => {
+                let reason = match (old, alert.status.as_str()) {
+                    (None, _) => "the rule is met",
+                    (Some("retracted"), _) => "the rule is met again by the marks known now",
+                    (_, "ended") => "the child has been marked otherwise since",
+                    _ => "the run goes on",
+                };
+                events.push(Event { id, alert, before: old, after: &alert.status, reason });
+            }
+            (Some(alert), None) => {
+                let this_year = alert.to.is_none_or(|day| AcademicYear::of(day_of(day)) == year);
+                let by_roll = ENDED_BY_A_ROLL.contains(&alert.rule.as_str());
+                let (after, reason) = match by_roll {
+                    true => ("ended", "a roll says where the child is"),
+                    false => ("retracted", "the marks known now no longer meet the rule"),
+                };
+                if this_year && !matches!(old, Some("retracted")) && !(by_roll && old == Some("ended")) {
+                    events.push(Event { id, alert, before: old, after, reason });
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    ingest.append(run, Table::AlertEvent, rows(&events, receipt)?).await
+}
+
+fn in_order(rows: &RecordBatch) -> Result<RecordBatch> {
+    let at = rows.column(rows.schema().index_of("changed_at")?).as_primitive::<TimestampMicrosecondType>();
+    let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
+    order.sort_by_key(|i| at.value(*i as usize));
+    Ok(arrow::compute::take_record_batch(rows, &arrow::array::UInt32Array::from(order))?)
+}
+
+/// Reads alerts by id; of several rows of one, the last stands.
+fn read(batch: &RecordBatch, names: [&str; 8], into: &mut BTreeMap<String, Alert>) {
+    let column = |i: usize| batch.column_by_name(names[i]);
+    let text = |i: usize, row: usize| {
+        column(i).and_then(|c| arrow::util::display::array_value_to_string(c, row).ok()).unwrap_or_default()
+    };
+    let day = |i: usize, row: usize| {
+        column(i).and_then(|c| c.as_primitive_opt::<Date32Type>()).filter(|c| c.is_valid(row)).map(|c| c.value(row))
+    };
+    for row in 0..batch.num_rows() {
+        let whole = |i: usize| column(i).and_then(|c| c.as_primitive_opt::<Int64Type>());
+        let urn = column(3).and_then(|c| c.as_primitive_opt::<Int32Type>());
+        let alert = Alert {
+            rule: text(1, row),
+            pupil_key: whole(2).map_or(0, |c| c.value(row)),
+            urn: urn.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
+            from: day(4, row),
+            to: day(5, row),
+            sessions: whole(6).filter(|c| c.is_valid(row)).map(|c| c.value(row)),
+            status: text(7, row),
+        };
+        into.insert(text(0, row), alert);
+    }
+}
+
+fn rows(events: &[Event<'_>], receipt: &Receipt) -> Result<RecordBatch> {
+    let n = events.len();
+    let at = receipt.received_at.timestamp_micros();
+    let stamps = || Arc::new(TimestampMicrosecondArray::from(vec![at; n]).with_timezone("UTC")) as ArrayRef;
+    let text = |f: &dyn Fn(&Event<'_>) -> String| {
+        Arc::new(StringArray::from_iter_values(events.iter().map(f))) as ArrayRef
+    };
+    Ok(RecordBatch::try_new(
+        Table::AlertEvent.schema(),
+        vec![
+            text(&|e| e.id.to_owned()),
+            stamps(),
+            Arc::new(events.iter().map(|e| e.before).collect::<StringArray>()),
+            text(&|e| e.after.to_owned()),
+            text(&|_| "rollcall".to_owned()),
+            text(&|e| e.reason.to_owned()),
+            text(&|e| e.alert.rule.clone()),
+            Arc::new(Int64Array::from_iter_values(events.iter().map(|e| e.alert.pupil_key))),
+            Arc::new(events.iter().map(|e| e.alert.urn).collect::<Int32Array>()),
+            Arc::new(events.iter().map(|e| e.alert.from).collect::<Date32Array>()),
+            Arc::new(events.iter().map(|e| e.alert.to).collect::<Date32Array>()),
+            Arc::new(events.iter().map(|e| e.alert.sessions).collect::<Int64Array>()),
+            stamps(),
+            new_null_array(&lake::table::stamp(), n),
+            Arc::new(Int64Array::from(vec![receipt.n as i64; n])),
+        ],
+    )?)
+}

@@ -1,0 +1,203 @@
+//! The command as a new user meets it: what works, and what each wrong word, file or configuration says.
+
+use crate::authority::{Authority, SCHOOLS, all_files, roll, rollcall, said, week};
+
+const A: &str = "Q850200120003";
+const B: &str = "H850200723000";
+
+fn started() -> Authority {
+    let authority = Authority::new();
+    let out = authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll_140001.csv", &roll(140001, &[A, B]))]);
+    assert!(out.status.success(), "{}", said(&out));
+    authority
+}
+
+#[test]
+fn a_first_week_from_files_to_figures() {
+    let authority = started();
+    let marks = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\I."), (B, "/\\/\\/\\/\\/\\")]);
+    let out = authority.receive("2026-09-11T18:00:00Z", &[("marks_140001.csv", &marks)]);
+    assert!(said(&out).contains("19 rows in = 19 kept + 0 refused"), "{}", said(&out));
+    let year = "SELECT upn, possible, absent, missing_marks FROM metrics.pupil_year";
+    assert_eq!(
+        authority.ask(year, &["--as-of", "2026-09-11"]),
+        [format!("{B},10,0,0"), format!("{A},9,1,1")]
+    );
+    // As known before the marks came, and up to the day before the last.
+    assert_eq!(
+        authority.ask(year, &["--as-of", "2026-09-11", "--known-at", "2026-09-10"]),
+        [format!("{B},0,0,0"), format!("{A},0,0,0")]
+    );
+    assert_eq!(authority.ask(year, &["--as-of", "2026-09-10"]), [format!("{B},8,0,0"), format!("{A},8,0,0")]);
+    assert!(authority.ok(&["explain", "metrics.pupil_year"]).contains("one row for each"));
+    assert!(authority.ok(&["check"]).contains("plan"));
+    assert!(authority.ok(&["doctor"]).contains("each whole"));
+}
+
+#[test]
+fn every_dialect_says_the_same() {
+    let plain = week(140001, "2026-09-07", &[(A, "/\\/\\NN/\\I."), (B, "/\\/\\/\\/\\/\\")]);
+    let slashed = {
+        let swap = |line: &str| {
+            let f: Vec<&str> = line.split(',').collect();
+            let d: Vec<&str> = f[2].split('-').collect();
+            if d.len() == 3 { format!("{},{},{}/{}/{},{},{}", f[0], f[1], d[2], d[1], d[0], f[3], f[4]) } else { line.to_owned() }
+        };
+        plain.lines().map(swap).collect::<Vec<_>>().join("\n")
+    };
+    let quoted = plain.lines().map(|l| l.split(',').map(|f| format!("\"{f}\"")).collect::<Vec<_>>().join(",")).collect::<Vec<_>>().join("\r\n");
+    let reordered = plain
+        .lines()
+        .map(|l| {
+            let f: Vec<&str> = l.split(',').collect();
+            format!("{},{},x,{},{},{}", f[4], f[3], f[2], f[1], f[0])
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let dialects = [
+        plain.clone(),
+        format!("\u{feff}{plain}"),
+        plain.replace('\n', "\r\n"),
+        plain.replace("URN,UPN,Date,Session,Mark", "urn, U_pn ,DATE,session ,mark"),
+        slashed,
+        quoted,
+        reordered,
+    ];
+    let mut beliefs = Vec::new();
+    for dialect in &dialects {
+        let authority = started();
+        let out = authority.receive("2026-09-11T18:00:00Z", &[("marks.csv", dialect)]);
+        assert!(said(&out).contains("19 rows in = 19 kept + 0 refused"), "{dialect}\n{}", said(&out));
+        beliefs.push(authority.ask("SELECT pupil_key, week_start, marks FROM ledger.register_week", &[]));
+    }
+    for belief in &beliefs {
+        assert_eq!(belief, &beliefs[0]);
+    }
+}
+
+#[test]
+fn bad_rows_are_refused_by_line_and_change_nothing() {
+    let authority = started();
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    let bad = format!(
+        "URN,UPN,Date,Session,Mark\n140001,{A},2026-09-07,AM,QQ\n140001,{A},2026-09-31,AM,/\n140001,{A},2026-09-08,EVE,/\n\
+         140001,NOTAUPN,2026-09-08,AM,/\n1.40E+05,{A},2026-09-08,AM,/\n140001,{A},2027-09-08,AM,/\n140001,{A},1999-09-08,AM,/\n\
+         140001,{A},2026-09-08,AM\n140001,{A},2026-09-08,AM,I\n140001,{A},2026-09-08,AM,O\n999999,{A},2026-09-08,PM,/\nURN,UPN,Date,Session,Mark\n"
+    );
+    let out = authority.receive("2026-09-12T18:00:00Z", &[("bad.csv", &bad)]);
+    let text = said(&out);
+    assert!(out.status.success(), "{text}");
+    assert!(text.contains("11 rows in = 1 kept + 10 refused"), "{text}");
+    for line in ["line 2", "line 3", "line 4", "line 5", "line 6", "line 7", "line 8", "line 9", "line 11"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("NOTAUPN") && text.contains("AAAAAAA (7 characters)"), "{text}");
+    let marks = authority.ask("SELECT marks FROM ledger.register_week WHERE known_to IS NULL", &[]);
+    assert_eq!(marks, ["/\\I\\/\\/\\/\\...."]);
+    // A later return of that day mends what it covers.
+    authority.receive("2026-09-14T18:00:00Z", &[("good.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    let open = authority.ask("SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND rule = 'unknown_code'", &[]);
+    assert_eq!(open, [""; 0]);
+    let mended = authority.ask("SELECT rule FROM quality.problem WHERE fixed_by IS NOT NULL AND rule = 'unknown_code'", &[]);
+    assert_eq!(mended, ["unknown_code"]);
+}
+
+#[test]
+fn whole_files_that_cannot_be_trusted_are_refused_whole() {
+    let authority = started();
+    let good = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]);
+    let mixed = good.replacen("2026-09-08", "08/09/2026", 1);
+    let cut = good.replace(",Mark\n", "\n");
+    let files = [
+        ("marks_140002.csv", good.as_str(), "140001 in a file named after 140002"),
+        ("mixed.csv", &mixed, "date formats"),
+        ("cut.csv", &cut, "no Mark"),
+        ("letter.csv", "Dear council,\nhere is our register\n", "expected the header"),
+        ("empty.csv", "", "an empty file"),
+        ("not.xlsx", "PK\u{3}\u{4}not a workbook", "expected a CSV file"),
+    ];
+    let arrival: Vec<(&str, &str)> = files.iter().map(|(name, text, _)| (*name, *text)).collect();
+    let text = said(&authority.receive("2026-09-11T18:00:00Z", &arrival));
+    for (name, _, says) in files {
+        assert!(text.contains(name) && text.contains(says), "{name}: {text}");
+    }
+    assert_eq!(authority.ask("SELECT count(*) FROM ledger.register_week", &[]), ["0"]);
+    assert_eq!(authority.ask("SELECT count(*) FROM ledger.return WHERE rows_in <> rows_kept + rows_refused", &[]), ["0"]);
+}
+
+#[test]
+fn packed_files_and_workbooks() {
+    use std::io::Write;
+    let authority = started();
+    let marks = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]);
+    let folder = authority.offer("2026-09-11T18:00:00Z", &[]);
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gz.write_all(marks.as_bytes()).unwrap();
+    std::fs::write(folder.join("a.csv.gz"), gz.finish().unwrap()).unwrap();
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("inner.csv", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(week(140001, "2026-09-14", &[(A, "/\\/\\/\\/\\/\\")]).as_bytes()).unwrap();
+    std::fs::write(folder.join("b.zip"), zip.finish().unwrap().into_inner()).unwrap();
+    let out = authority.run(&["ingest", folder.to_str().unwrap(), "--received-at", "2026-09-18T18:00:00Z"]);
+    assert!(said(&out).contains("20 rows in = 20 kept + 0 refused"), "{}", said(&out));
+    assert_eq!(authority.ask("SELECT count(*) FROM ledger.register_week", &[]), ["2"]);
+}
+
+#[test]
+fn wrong_words_say_what_to_do() {
+    let authority = started();
+    let cases: [(&[&str], &str); 6] = [
+        (&["query", "SELECT * FROM metrics.pupil_yaer"], "the nearest is metrics.pupil_year"),
+        (&["query", "DROP TABLE metrics.pupil_year"], ""),
+        (&["query", "SELECT 1; SELECT 2"], "2 statements"),
+        (&["explain", "metrics.nothing"], "the nearest is"),
+        (&["ingest", "/no/such/folder"], "/no/such/folder"),
+        (&["query", "SELECT 1", "--known-at", "yesterday"], "2026-11-21"),
+    ];
+    for (arguments, says) in cases {
+        let out = authority.run(arguments);
+        assert!(!out.status.success(), "{arguments:?}");
+        assert!(said(&out).contains(says), "{arguments:?}: {}", said(&out));
+        assert!(!said(&out).contains("panicked"), "{arguments:?}: {}", said(&out));
+    }
+    let nowhere = tempfile::tempdir().unwrap();
+    let out = rollcall().arg("check").current_dir(nowhere.path()).output().unwrap();
+    assert!(!out.status.success() && said(&out).contains("rollcall init"), "{}", said(&out));
+    let out = rollcall().args(["init", "--la-code", "7"]).arg(nowhere.path().join("x")).output().unwrap();
+    assert!(!out.status.success() && said(&out).contains("three digits"), "{}", said(&out));
+    std::fs::write(authority.lake().join("rollcall.toml"), "la_code = 850\nmemroy_mib = 5\n").unwrap();
+    assert!(said(&authority.run(&["check"])).contains("nearest known key is `memory_mib`"));
+}
+
+#[test]
+fn a_question_cannot_write_or_read_files() {
+    let authority = started();
+    for sql in [
+        "CREATE EXTERNAL TABLE x STORED AS PARQUET LOCATION '/etc/passwd'",
+        "COPY (SELECT 1) TO '/tmp/x.parquet'",
+        "INSERT INTO believed.school SELECT * FROM believed.school",
+        "SET datafusion.execution.target_partitions = 1",
+        "CREATE VIEW x AS SELECT 1",
+    ] {
+        assert!(!authority.run(&["query", sql]).status.success(), "{sql}");
+    }
+}
+
+#[test]
+fn no_child_stands_in_logs_messages_or_file_names() {
+    let authority = started();
+    let bad = format!("URN,UPN,Date,Session,Mark\n140001,{A},2026-09-07,AM,QQ\n140001,{A}X,2026-09-07,AM,/\n");
+    let folder = authority.offer("2026-09-11T18:00:00Z", &[("m.csv", &bad)]);
+    let out = rollcall()
+        .args(["ingest", folder.to_str().unwrap(), "--received-at", "2026-09-11T18:00:00Z"])
+        .env("ROLLCALL_LOG", "trace")
+        .current_dir(authority.lake())
+        .output()
+        .unwrap();
+    assert!(!said(&out).contains(A) && !said(&out).contains("Made"), "a child in the output");
+    for (path, bytes) in all_files(&authority.lake()) {
+        assert!(!path.to_string_lossy().contains(A), "{}", path.display());
+        let receipt = path.extension().is_some_and(|e| e == "json");
+        assert!(!receipt || !String::from_utf8_lossy(&bytes).contains(A), "{}", path.display());
+    }
+}

@@ -1,0 +1,8 @@
+//! The one test binary: the house rules, the examples beside the SQL, and the command from end to end.
+
+mod authority;
+mod command;
+mod examples;
+mod ledger;
+mod readers;
+mod tidy;
