@@ -86,7 +86,8 @@ pub const SCHOOLS: &str = "URN,LA (code),LA (name),EstablishmentNumber,Establish
 
 /// A roll of two pupils at a school.
 pub fn roll(urn: u32, pupils: &[&str]) -> String {
-    let mut text = String::from("URN,UPN,FormerUPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingDate,LeavingGround\n");
+    let mut text =
+        String::from("URN,UPN,FormerUPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingDate,LeavingGround\n");
     for upn in pupils {
         text += &format!("{urn},{upn},,Made,Up,2016-01-01,F,5,2026-09-01,,\n");
     }

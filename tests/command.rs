@@ -7,7 +7,8 @@ const B: &str = "H850200723000";
 
 fn started() -> Authority {
     let authority = Authority::new();
-    let out = authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll_140001.csv", &roll(140001, &[A, B]))]);
+    let out = authority
+        .receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll_140001.csv", &roll(140001, &[A, B]))]);
     assert!(out.status.success(), "{}", said(&out));
     authority
 }
@@ -19,10 +20,7 @@ fn a_first_week_from_files_to_figures() {
     let out = authority.receive("2026-09-11T18:00:00Z", &[("marks_140001.csv", &marks)]);
     assert!(said(&out).contains("19 rows in = 19 kept + 0 refused"), "{}", said(&out));
     let year = "SELECT upn, possible, absent, missing_marks FROM metrics.pupil_year";
-    assert_eq!(
-        authority.ask(year, &["--as-of", "2026-09-11"]),
-        [format!("{B},10,0,0"), format!("{A},9,1,1")]
-    );
+    assert_eq!(authority.ask(year, &["--as-of", "2026-09-11"]), [format!("{B},10,0,0"), format!("{A},9,1,1")]);
     // As known before the marks came, and up to the day before the last.
     assert_eq!(
         authority.ask(year, &["--as-of", "2026-09-11", "--known-at", "2026-09-10"]),
@@ -41,11 +39,19 @@ fn every_dialect_says_the_same() {
         let swap = |line: &str| {
             let f: Vec<&str> = line.split(',').collect();
             let d: Vec<&str> = f[2].split('-').collect();
-            if d.len() == 3 { format!("{},{},{}/{}/{},{},{}", f[0], f[1], d[2], d[1], d[0], f[3], f[4]) } else { line.to_owned() }
+            if d.len() == 3 {
+                format!("{},{},{}/{}/{},{},{}", f[0], f[1], d[2], d[1], d[0], f[3], f[4])
+            } else {
+                line.to_owned()
+            }
         };
         plain.lines().map(swap).collect::<Vec<_>>().join("\n")
     };
-    let quoted = plain.lines().map(|l| l.split(',').map(|f| format!("\"{f}\"")).collect::<Vec<_>>().join(",")).collect::<Vec<_>>().join("\r\n");
+    let quoted = plain
+        .lines()
+        .map(|l| l.split(',').map(|f| format!("\"{f}\"")).collect::<Vec<_>>().join(","))
+        .collect::<Vec<_>>()
+        .join("\r\n");
     let reordered = plain
         .lines()
         .map(|l| {
@@ -98,7 +104,8 @@ fn bad_rows_are_refused_by_line_and_change_nothing() {
     authority.receive("2026-09-14T18:00:00Z", &[("good.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
     let open = authority.ask("SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND rule = 'unknown_code'", &[]);
     assert_eq!(open, [""; 0]);
-    let mended = authority.ask("SELECT rule FROM quality.problem WHERE fixed_by IS NOT NULL AND rule = 'unknown_code'", &[]);
+    let mended =
+        authority.ask("SELECT rule FROM quality.problem WHERE fixed_by IS NOT NULL AND rule = 'unknown_code'", &[]);
     assert_eq!(mended, ["unknown_code"]);
 }
 
@@ -122,7 +129,10 @@ fn whole_files_that_cannot_be_trusted_are_refused_whole() {
         assert!(text.contains(name) && text.contains(says), "{name}: {text}");
     }
     assert_eq!(authority.ask("SELECT count(*) FROM ledger.register_week", &[]), ["0"]);
-    assert_eq!(authority.ask("SELECT count(*) FROM ledger.return WHERE rows_in <> rows_kept + rows_refused", &[]), ["0"]);
+    assert_eq!(
+        authority.ask("SELECT count(*) FROM ledger.return WHERE rows_in <> rows_kept + rows_refused", &[]),
+        ["0"]
+    );
 }
 
 #[test]

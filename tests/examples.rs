@@ -70,13 +70,18 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::open(url::Url::from_directory_path(folder.path()).unwrap().as_str()).unwrap();
         let library = Arc::new(Library::load(Some(&sql_folder())).unwrap());
-        let settings =
-            Settings { memory_bytes: 256 << 20, partitions: 2, spill_folder: None, la_code: 850 };
+        let settings = Settings { memory_bytes: 256 << 20, partitions: 2, spill_folder: None, la_code: 850 };
         let as_of = AsOf {
             as_of: NaiveDate::from_ymd_opt(2026, 11, 20).unwrap(),
             known_at: "2027-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap(),
         };
-        Self { engine: Engine::new(lake, library, settings), as_of, rows: BTreeMap::new(), session: None, _folder: folder }
+        Self {
+            engine: Engine::new(lake, library, settings),
+            as_of,
+            rows: BTreeMap::new(),
+            session: None,
+            _folder: folder,
+        }
     }
 
     fn say(&mut self, words: &str) -> Result<(), Fault> {
@@ -160,15 +165,20 @@ impl World {
         let fault = |e: &dyn std::fmt::Display| Fault(e.to_string());
         if self.session.is_none() {
             let session = self.engine.session(&RunRecord::default(), self.as_of).await.map_err(|e| fault(&e))?;
-            session.put_rows("incoming", "file", RecordBatch::new_empty(engine::rules::file_schema())).map_err(|e| fault(&e))?;
-            session.put_rows("incoming", "line", RecordBatch::new_empty(engine::rules::line_schema())).map_err(|e| fault(&e))?;
+            session
+                .put_rows("incoming", "file", RecordBatch::new_empty(engine::rules::file_schema()))
+                .map_err(|e| fault(&e))?;
+            session
+                .put_rows("incoming", "line", RecordBatch::new_empty(engine::rules::line_schema()))
+                .map_err(|e| fault(&e))?;
             for ((schema, table), rows) in &self.rows {
                 let text: String = rows.iter().map(|r| Value::Object(r.clone()).to_string() + "\n").collect();
                 let reader = arrow::json::ReaderBuilder::new(schema_of(schema, table)?)
                     .build(std::io::Cursor::new(text))
                     .map_err(|e| fault(&e))?;
                 let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| fault(&e))?;
-                let all = arrow::compute::concat_batches(&schema_of(schema, table)?, &batches).map_err(|e| fault(&e))?;
+                let all =
+                    arrow::compute::concat_batches(&schema_of(schema, table)?, &batches).map_err(|e| fault(&e))?;
                 session.put_rows(schema, table, all).map_err(|e| fault(&e))?;
             }
             self.session = Some(session);

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::authority::{Authority, SCHOOLS, rollcall, roll, said, week};
+use crate::authority::{Authority, SCHOOLS, roll, rollcall, said, week};
 
 const PUPILS: [&str; 3] = ["Q850200120003", "H850200723000", "T20110001804V"];
 const BELIEF: &str = "SELECT urn, pupil_key, week_start, marks, known_from, known_to FROM ledger.register_week";
@@ -45,14 +45,17 @@ fn arrivals() -> impl Strategy<Value = Vec<Sent>> {
             [(PUPILS[0], a.as_str()), (PUPILS[1], b.as_str())].into_iter().take(1 + pupils.min(1)).collect();
         (format!("marks_{urn}_{monday}.csv"), week(urn, &monday.to_string(), &rows))
     });
-    proptest::collection::vec(proptest::collection::vec(file, 1..3), 1..5).prop_map(|all| {
-        all.into_iter().enumerate().map(|(i, files)| Sent { day: i as u32, files }).collect()
-    })
+    proptest::collection::vec(proptest::collection::vec(file, 1..3), 1..5)
+        .prop_map(|all| all.into_iter().enumerate().map(|(i, files)| Sent { day: i as u32, files }).collect())
 }
 
 fn started() -> Authority {
     let authority = Authority::new();
-    let rolls = [("gias.csv", SCHOOLS.to_owned()), ("roll_1.csv", roll(140001, &PUPILS)), ("roll_2.csv", roll(140002, &PUPILS))];
+    let rolls = [
+        ("gias.csv", SCHOOLS.to_owned()),
+        ("roll_1.csv", roll(140001, &PUPILS)),
+        ("roll_2.csv", roll(140002, &PUPILS)),
+    ];
     let files: Vec<(&str, &str)> = rolls.iter().map(|(n, t)| (*n, t.as_str())).collect();
     let out = authority.receive("2026-09-02T05:00:00Z", &files);
     assert!(out.status.success(), "{}", said(&out));
@@ -87,7 +90,10 @@ fn reordered_doubled_and_replayed_arrivals_end_in_the_same_belief() {
         }
         prop_assert_eq!(&shuffled.ask(BELIEF, &[]), &belief);
         prop_assert_eq!(&shuffled.ask(FIGURES, &["--as-of", "2026-10-30"]), &figures);
-        prop_assert_eq!(shuffled.ask("SELECT * FROM ledger.return", &[]), in_order.ask("SELECT * FROM ledger.return", &[]));
+        prop_assert_eq!(
+            shuffled.ask("SELECT * FROM ledger.return", &[]),
+            in_order.ask("SELECT * FROM ledger.return", &[])
+        );
 
         in_order.ok(&["replay"]);
         prop_assert_eq!(&in_order.ask(BELIEF, &[]), &belief);
@@ -143,7 +149,10 @@ fn rows_in_are_rows_kept_and_refused_whatever_the_bytes() {
         prop_assert!(out.status.success(), "{}", said(&out));
         Ok(())
     });
-    assert_eq!(authority.ask("SELECT count(*) FROM ledger.return WHERE rows_in <> rows_kept + rows_refused", &[]), ["0"]);
+    assert_eq!(
+        authority.ask("SELECT count(*) FROM ledger.return WHERE rows_in <> rows_kept + rows_refused", &[]),
+        ["0"]
+    );
 }
 
 #[test]
@@ -171,7 +180,9 @@ fn a_run_that_is_cut_off_is_finished_and_nothing_is_doubled() {
         assert!(seen.is_empty() || seen == whole.ask(BELIEF, &[]), "{point}");
         // The next run finishes it first; the same arrival again changes nothing.
         sent.receive(&authority);
-        for view in [BELIEF, "SELECT * FROM ledger.return", "SELECT * FROM quality.problem", "SELECT * FROM alerts.history"] {
+        for view in
+            [BELIEF, "SELECT * FROM ledger.return", "SELECT * FROM quality.problem", "SELECT * FROM alerts.history"]
+        {
             assert_eq!(authority.ask(view, &[]), whole.ask(view, &[]), "{point}: {view}");
         }
     }
@@ -185,9 +196,15 @@ fn a_changed_upn_is_one_child() {
     let changed = roll(140001, &[PUPILS[0], PUPILS[1], new]).replace(&format!("{new},,"), &format!("{new},{old},"));
     // The new UPN comes in the middle of a week, after marks under it.
     authority.receive("2026-09-16T18:00:00Z", &[("m2.csv", &week(140001, "2026-09-14", &[(old, "OOOO......")]))]);
-    authority.receive("2026-09-17T18:00:00Z", &[("m3.csv", &week(140001, "2026-09-14", &[(new, "....OOOO..")]).replace("140001,X", "140001,X"))]);
+    authority.receive(
+        "2026-09-17T18:00:00Z",
+        &[("m3.csv", &week(140001, "2026-09-14", &[(new, "....OOOO..")]).replace("140001,X", "140001,X"))],
+    );
     authority.receive("2026-09-18T18:00:00Z", &[("roll.csv", &changed)]);
-    let year = authority.ask("SELECT upn, possible, unauthorised FROM metrics.pupil_year WHERE 0 < possible", &["--as-of", "2026-09-18"]);
+    let year = authority.ask(
+        "SELECT upn, possible, unauthorised FROM metrics.pupil_year WHERE 0 < possible",
+        &["--as-of", "2026-09-18"],
+    );
     assert_eq!(year, [format!("{new},18,18")]);
     // Old weeks restated under the new UPN change nothing.
     let before = authority.ask(BELIEF, &[]);
@@ -203,14 +220,21 @@ fn an_alert_is_raised_ended_and_retracted() {
         let marks = week(140001, monday, &[(PUPILS[0], "OOOOOOOOOO")]);
         authority.receive(&format!("2026-09-{}T18:00:00Z", 11 + 7 * i), &[("m.csv", &marks)]);
     }
-    let history = "SELECT changed_at, rule, from_status, to_status FROM alerts.history WHERE rule = 'unauthorised_10_days'";
+    let history =
+        "SELECT changed_at, rule, from_status, to_status FROM alerts.history WHERE rule = 'unauthorised_10_days'";
     assert_eq!(authority.ask(history, &[]).len(), 1);
-    authority.receive("2026-09-25T18:00:00Z", &[("m.csv", &week(140001, "2026-09-21", &[(PUPILS[0], "/\\/\\/\\/\\/\\")]))]);
+    authority
+        .receive("2026-09-25T18:00:00Z", &[("m.csv", &week(140001, "2026-09-21", &[(PUPILS[0], "/\\/\\/\\/\\/\\")]))]);
     authority.receive("2026-09-28T18:00:00Z", &[("m.csv", &week(140001, "2026-09-14", &[(PUPILS[0], "OOOOIIOOOO")]))]);
-    let told: Vec<String> = authority.ask(history, &[]).iter().map(|r| r.rsplit(',').next().unwrap().to_owned()).collect();
+    let told: Vec<String> =
+        authority.ask(history, &[]).iter().map(|r| r.rsplit(',').next().unwrap().to_owned()).collect();
     assert_eq!(told, ["open", "ended", "retracted"]);
-    let then = authority.ask("SELECT rule FROM alerts.current WHERE rule = 'unauthorised_10_days'", &["--as-of", "2026-09-28", "--known-at", "2026-09-26"]);
+    let then = authority.ask(
+        "SELECT rule FROM alerts.current WHERE rule = 'unauthorised_10_days'",
+        &["--as-of", "2026-09-28", "--known-at", "2026-09-26"],
+    );
     assert_eq!(then, ["unauthorised_10_days"]);
-    let now = authority.ask("SELECT rule FROM alerts.current WHERE rule = 'unauthorised_10_days'", &["--as-of", "2026-09-28"]);
+    let now = authority
+        .ask("SELECT rule FROM alerts.current WHERE rule = 'unauthorised_10_days'", &["--as-of", "2026-09-28"]);
     assert_eq!(now, [""; 0]);
 }

@@ -205,7 +205,9 @@ fn every_view_says_its_grain_and_every_column_who_may_see_it() {
                 wrong.push(format!("{}: its grain is not of its columns", definition.name));
             }
             for (name, column) in &definition.header.columns {
-                if !matches!(column.visibility.as_str(), "pupil" | "school" | "area" | "public") || column.doc.is_empty() {
+                if !matches!(column.visibility.as_str(), "pupil" | "school" | "area" | "public")
+                    || column.doc.is_empty()
+                {
                     wrong.push(format!("{}.{name}: who may see it, and what is it?", definition.name));
                 }
             }
@@ -244,7 +246,9 @@ const KINDS: [&str; 8] = ["utils", "util", "types", "common", "helpers", "manage
 
 #[test]
 fn files_are_named_for_ideas() {
-    for file in files(&root().join("crates"), "rs").into_iter().filter(|f| !f.to_string_lossy().contains("node_modules")) {
+    for file in
+        files(&root().join("crates"), "rs").into_iter().filter(|f| !f.to_string_lossy().contains("node_modules"))
+    {
         let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
         assert!(!KINDS.contains(&stem.as_str()), "{}", file.display());
     }

@@ -152,8 +152,7 @@ pub fn substitute(sql: &str, value: impl Fn(&str) -> Option<String>) -> Result<S
             out.push_str(&rest[..end]);
             rest = &rest[end..];
         } else if quote == b'$' {
-            let name: String =
-                rest[1..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let name: String = rest[1..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
             let replaced = value(&name).ok_or_else(|| format!("no parameter is called ${name}"))?;
             out.push_str(&replaced);
             rest = &rest[1 + name.len()..];
@@ -188,7 +187,10 @@ mod tests {
     #[test]
     fn parameters_in_quotes_are_text() {
         let value = |name: &str| (name == "n").then(|| "7".to_owned());
-        assert_eq!(substitute("a > $n AND b = '$n' AND \"$n\" - 1", value).unwrap(), "a > 7 AND b = '$n' AND \"$n\" - 1");
+        assert_eq!(
+            substitute("a > $n AND b = '$n' AND \"$n\" - 1", value).unwrap(),
+            "a > 7 AND b = '$n' AND \"$n\" - 1"
+        );
         assert!(substitute("$other", value).is_err());
     }
 }

@@ -3,8 +3,8 @@
 
 pub mod definition;
 pub mod functions;
-pub mod library;
 pub mod ledger;
+pub mod library;
 pub mod rules;
 pub mod session;
 

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
 use datafusion::catalog::{CatalogProvider, MemTable, MemorySchemaProvider, TableProvider, view::ViewTable};
+use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::error::DataFusionError;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use lake::register::Roots;
@@ -179,9 +179,7 @@ impl Session {
     }
 
     fn catalog(&self) -> Result<Arc<dyn CatalogProvider>, EngineError> {
-        self.context
-            .catalog("datafusion")
-            .ok_or_else(|| EngineError::Question("the session has no catalog".to_owned()))
+        self.context.catalog("datafusion").ok_or_else(|| EngineError::Question("the session has no catalog".to_owned()))
     }
 
     fn put(&self, schema: &str, name: &str, table: Arc<dyn TableProvider>) -> Result<(), EngineError> {
@@ -205,8 +203,7 @@ impl Session {
             if schema.is_some_and(|s| s.table_exist(short)) {
                 continue;
             }
-            let fault =
-                |source| EngineError::Definition { name: definition.name.clone(), source: Box::new(source) };
+            let fault = |source| EngineError::Definition { name: definition.name.clone(), source: Box::new(source) };
             let sql = self.bound(definition)?;
             let plan = self.context.state().create_logical_plan(&sql).await.map_err(fault)?;
             self.put(definition.folder(), short, Arc::new(ViewTable::new(plan, Some(sql))))?;
@@ -253,6 +250,17 @@ impl Session {
         Ok(self.ask(sql).await?.collect().await?)
     }
 
+    /// All rows of a question as JSON objects; a value that is not known is left out.
+    pub async fn objects(&self, sql: &str) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, EngineError> {
+        let batches = self.rows(sql).await?;
+        let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
+        writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
+        writer.finish()?;
+        let text = writer.into_inner();
+        let objects = serde_json::Deserializer::from_slice(&text).into_iter();
+        objects.collect::<Result<_, _>>().map_err(|e| EngineError::Question(e.to_string()))
+    }
+
     /// The rows of a question as they are made.
     pub async fn stream(&self, sql: &str) -> Result<SendableRecordBatchStream, EngineError> {
         Ok(self.ask(sql).await?.execute_stream().await?)
@@ -267,10 +275,7 @@ impl Session {
         for name in names {
             self.plan([name.clone()]).await?;
             let frame = self.context.table(name.as_str()).await?;
-            frame.create_physical_plan().await.map_err(|e| EngineError::Definition {
-                name,
-                source: Box::new(e),
-            })?;
+            frame.create_physical_plan().await.map_err(|e| EngineError::Definition { name, source: Box::new(e) })?;
             planned += 1;
         }
         Ok(planned)
@@ -363,10 +368,7 @@ pub async fn former_keys(lake: &Lake, run: &RunRecord, known_at: i64) -> Result<
     let former = rows.column(0).as_primitive::<Int64Type>();
     let now = rows.column(1).as_primitive::<Int64Type>();
     let from = rows.column(2).as_primitive::<TimestampMicrosecondType>();
-    Ok((0..rows.num_rows())
-        .filter(|i| from.value(*i) <= known_at)
-        .map(|i| (former.value(i), now.value(i)))
-        .collect())
+    Ok((0..rows.num_rows()).filter(|i| from.value(*i) <= known_at).map(|i| (former.value(i), now.value(i))).collect())
 }
 
 /// Every key of a chain of changed UPNs to the first of the chain (the child's `pupil_key`).

@@ -50,7 +50,6 @@ pub async fn append(
 pub fn sorted(table: Table, rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
     let mut columns = crate::versioned::key_columns(rows, table.identity_columns())?;
     columns.push(Arc::clone(rows.column(rows.schema().index_of("known_from")?)));
-    let columns: Vec<SortColumn> =
-        columns.into_iter().map(|values| SortColumn { values, options: None }).collect();
+    let columns: Vec<SortColumn> = columns.into_iter().map(|values| SortColumn { values, options: None }).collect();
     Ok(take_record_batch(rows, &lexsort_to_indices(&columns, None)?)?)
 }

@@ -7,17 +7,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, Add, Remove, StructField, StructType, Transaction};
-use deltalake::operations::create::CreateBuilder;
-use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::logstore::{LogStoreRef, default_logstore};
-use deltalake::{DeltaTable, DeltaTableError};
-use object_store::ObjectStore;
-use object_store::prefix::PrefixStore;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::{Action, Add, Remove, StructField, StructType, Transaction};
+use deltalake::logstore::{LogStoreRef, default_logstore};
+use deltalake::operations::create::CreateBuilder;
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::prefix::PrefixStore;
 use url::Url;
 
 use crate::run::{DataFile, TableState};
@@ -73,9 +73,7 @@ pub async fn commit(
             return Ok(TableState { version: Some(version as u64), files });
         }
         let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
-        let mut properties = CommitProperties::default()
-            .with_max_retries(0)
-            .with_cleanup_expired_logs(Some(false));
+        let mut properties = CommitProperties::default().with_max_retries(0).with_cleanup_expired_logs(Some(false));
         if run > 0 {
             properties = properties.with_application_transaction(Transaction::new("rollcall", run as i64));
         }

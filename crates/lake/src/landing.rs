@@ -129,8 +129,7 @@ pub async fn give_receipt(
 pub async fn receipt(lake: &Lake, n: u64) -> Result<Receipt, LakeError> {
     let place = path::receipt(n);
     let bytes = lake.read_existing(&place).await?;
-    serde_json::from_slice(&bytes)
-        .map_err(|e| LakeError::Damaged { path: place.to_string(), reason: e.to_string() })
+    serde_json::from_slice(&bytes).map_err(|e| LakeError::Damaged { path: place.to_string(), reason: e.to_string() })
 }
 
 /// How many arrivals have a receipt.
@@ -154,7 +153,10 @@ pub async fn verify(lake: &Lake, deep: bool) -> Result<u64, LakeError> {
             let place = path::landed(&receipt.source, receipt.received_at.date_naive(), &file.sha256);
             let found = hex(&Sha256::digest(lake.read_existing(&place).await?));
             if found != file.sha256 {
-                return Err(LakeError::Damaged { path: place.to_string(), reason: "its bytes have changed".to_owned() });
+                return Err(LakeError::Damaged {
+                    path: place.to_string(),
+                    reason: "its bytes have changed".to_owned(),
+                });
             }
         }
         previous = hex(&Sha256::digest(&bytes));

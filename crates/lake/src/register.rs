@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -94,7 +93,8 @@ impl Columns {
     fn take(&mut self) -> Result<RecordBatch, LakeError> {
         let columns = std::mem::take(self);
         let rows = columns.len();
-        let stamps = |v: Vec<Option<i64>>| Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC")) as ArrayRef;
+        let stamps =
+            |v: Vec<Option<i64>>| Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC")) as ArrayRef;
         let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(SESSIONS_A_WEEK, rows));
         let marks = StringArray::try_new(offsets, Buffer::from_vec(columns.marks), None)?;
         Ok(RecordBatch::try_new(
@@ -295,10 +295,9 @@ impl Month {
         if self.writer.is_none() {
             self.writer = Some(FileWriter::new(Table::RegisterWeek.schema())?);
         }
-        self.writer.as_mut().ok_or_else(|| LakeError::Damaged {
-            path: self.month.clone(),
-            reason: "no writer".to_owned(),
-        })
+        self.writer
+            .as_mut()
+            .ok_or_else(|| LakeError::Damaged { path: self.month.clone(), reason: "no writer".to_owned() })
     }
 
     fn flush(&mut self, at_least: usize) -> Result<(), LakeError> {
@@ -437,10 +436,7 @@ mod tests {
             &Roots::new(),
             9,
         );
-        assert_eq!(
-            shown(&merged.open),
-            [(1, "/\\I...........".to_owned(), 9), (2, "/\\............".to_owned(), 5)]
-        );
+        assert_eq!(shown(&merged.open), [(1, "/\\I...........".to_owned(), 9), (2, "/\\............".to_owned(), 5)]);
         assert_eq!(shown(&merged.closed), [(1, "/\\NN..........".to_owned(), 5)]);
     }
 

@@ -28,13 +28,12 @@ impl Lake {
         if url.scheme() == "file" {
             let folder = url.to_file_path().map_err(|()| refuse("not a local path".to_owned()))?;
             std::fs::create_dir_all(&folder).map_err(|e| refuse(e.to_string()))?;
-            let store = object_store::local::LocalFileSystem::new_with_prefix(&folder)
-                .map_err(|e| refuse(e.to_string()))?;
+            let store =
+                object_store::local::LocalFileSystem::new_with_prefix(&folder).map_err(|e| refuse(e.to_string()))?;
             return Ok(Self { store: Arc::new(store), url });
         }
         let environment = std::env::vars().map(|(k, v)| (k.to_ascii_lowercase(), v));
-        let (store, prefix) =
-            object_store::parse_url_opts(&url, environment).map_err(|e| refuse(e.to_string()))?;
+        let (store, prefix) = object_store::parse_url_opts(&url, environment).map_err(|e| refuse(e.to_string()))?;
         Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)), url })
     }
 

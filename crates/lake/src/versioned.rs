@@ -38,17 +38,14 @@ pub fn merge(
     withdrawn: &[usize],
     at_micros: i64,
 ) -> Result<Merged, LakeError> {
-    let keys = RowConverter::new(
-        current_keys.iter().map(|k| SortField::new(k.data_type().clone())).collect(),
-    )?;
+    let keys = RowConverter::new(current_keys.iter().map(|k| SortField::new(k.data_type().clone())).collect())?;
     let current_keys = keys.convert_columns(current_keys)?;
     let stated_keys = keys.convert_columns(stated_keys)?;
     let schema = current.schema();
     let values: Vec<usize> =
         (0..schema.fields().len()).filter(|i| !TIMES.contains(&schema.field(*i).name().as_str())).collect();
-    let meanings = RowConverter::new(
-        values.iter().map(|i| SortField::new(schema.field(*i).data_type().clone())).collect(),
-    )?;
+    let meanings =
+        RowConverter::new(values.iter().map(|i| SortField::new(schema.field(*i).data_type().clone())).collect())?;
     let of = |batch: &RecordBatch| {
         meanings.convert_columns(&values.iter().map(|i| Arc::clone(batch.column(*i))).collect::<Vec<_>>())
     };
@@ -91,13 +88,11 @@ fn close(rows: &RecordBatch, at_micros: i64) -> Result<RecordBatch, LakeError> {
     use arrow::datatypes::TimestampMicrosecondType;
     let schema = rows.schema();
     let from = rows.column(schema.index_of("known_from")?).as_primitive::<TimestampMicrosecondType>();
-    let lasting: UInt32Array =
-        (0..rows.num_rows()).filter(|i| from.value(*i) < at_micros).map(|i| i as u32).collect();
+    let lasting: UInt32Array = (0..rows.num_rows()).filter(|i| from.value(*i) < at_micros).map(|i| i as u32).collect();
     let rows = take_record_batch(rows, &lasting)?;
     let mut columns = rows.columns().to_vec();
-    columns[schema.index_of("known_to")?] = Arc::new(
-        TimestampMicrosecondArray::from(vec![at_micros; rows.num_rows()]).with_timezone("UTC"),
-    );
+    columns[schema.index_of("known_to")?] =
+        Arc::new(TimestampMicrosecondArray::from(vec![at_micros; rows.num_rows()]).with_timezone("UTC"));
     Ok(RecordBatch::try_new(schema, columns)?)
 }
 

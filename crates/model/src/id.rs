@@ -60,11 +60,8 @@ impl Upn {
             n = n * 10 + i64::from(b - b'0');
         }
         let last = self.0[12];
-        let last = if last.is_ascii_digit() {
-            i64::from(last - b'0')
-        } else {
-            10 + i64::from(LETTER_VALUE[last as usize])
-        };
+        let last =
+            if last.is_ascii_digit() { i64::from(last - b'0') } else { 10 + i64::from(LETTER_VALUE[last as usize]) };
         n * LAST + last
     }
 

@@ -56,9 +56,7 @@ pub fn days_from_epoch(day: NaiveDate) -> i32 {
 
 /// The day of a Date32; the epoch where it lies outside what a date can be.
 pub fn day_of(days: i32) -> NaiveDate {
-    NaiveDate::default()
-        .checked_add_signed(chrono::Duration::days(i64::from(days)))
-        .unwrap_or_default()
+    NaiveDate::default().checked_add_signed(chrono::Duration::days(i64::from(days))).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -11,9 +11,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::attendance_columns::{
-    COLUMNS, Class, Figure, NOT_POSSIBLE, PHASE, PLACE, POSSIBLE, TIME_IDENTIFIER,
-};
+use crate::attendance_columns::{COLUMNS, Class, Figure, NOT_POSSIBLE, PHASE, PLACE, POSSIBLE, TIME_IDENTIFIER};
 use crate::local_authority::{self, ENGLAND_CODE, ENGLAND_NAME, LocalAuthority};
 use crate::screening::time::{SIX_DIGIT_IDENTIFIERS, are_successive_years};
 
@@ -154,19 +152,15 @@ pub enum OpenDataError {
 
 /// Builds both files. The same request gives the same bytes always.
 pub fn build(request: &Request) -> Result<Built, OpenDataError> {
-    let authority = local_authority::find(request.la_code)
-        .ok_or(OpenDataError::UnknownAuthority(request.la_code))?;
+    let authority = local_authority::find(request.la_code).ok_or(OpenDataError::UnknownAuthority(request.la_code))?;
     if !are_successive_years(&request.academic_year) {
         return Err(OpenDataError::AcademicYear(request.academic_year.clone()));
     }
     if !SIX_DIGIT_IDENTIFIERS.contains(&request.time_identifier.as_str()) {
-        return Err(OpenDataError::TimeIdentifier(
-            request.time_identifier.clone(),
-        ));
+        return Err(OpenDataError::TimeIdentifier(request.time_identifier.clone()));
     }
     let rows = rows(&request.phases)?;
-    let data =
-        data_file(request, authority, &rows).map_err(|e| OpenDataError::Csv(e.to_string()))?;
+    let data = data_file(request, authority, &rows).map_err(|e| OpenDataError::Csv(e.to_string()))?;
     let meta = meta_file().map_err(|e| OpenDataError::Csv(e.to_string()))?;
     let stem = format!("{NAME}_{:03}_{}", request.la_code, request.academic_year);
     Ok(Built {
@@ -180,10 +174,7 @@ pub fn build(request: &Request) -> Result<Built, OpenDataError> {
 
 /// SHA-256 in lower-case hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Counts that add up, all sessions by code.
@@ -207,10 +198,7 @@ struct Row {
 /// The phases in published order and their total. Where a phase is hidden the total is too: the
 /// phase could be found by taking the others away from it.
 fn rows(phases: &[PhaseCounts]) -> Result<Vec<Row>, OpenDataError> {
-    if let Some(other) = phases
-        .iter()
-        .find(|given| !PHASES.contains(&given.phase.as_str()))
-    {
+    if let Some(other) = phases.iter().find(|given| !PHASES.contains(&given.phase.as_str())) {
         return Err(OpenDataError::UnknownPhase(other.phase.clone()));
     }
     let mut rows = Vec::new();
@@ -227,40 +215,25 @@ fn rows(phases: &[PhaseCounts]) -> Result<Vec<Row>, OpenDataError> {
         }
         total.add(&counted);
         let suppressed = counted.is_one_school();
-        rows.push(Row {
-            phase,
-            counted,
-            suppressed,
-        });
+        rows.push(Row { phase, counted, suppressed });
     }
     if rows.is_empty() {
         return Err(OpenDataError::NoPhase);
     }
     let suppressed = rows.iter().any(|row| row.suppressed);
-    rows.push(Row {
-        phase: "Total",
-        counted: total,
-        suppressed,
-    });
+    rows.push(Row { phase: "Total", counted: total, suppressed });
     Ok(rows)
 }
 
 impl Counted {
     fn of(counts: &PhaseCounts) -> Result<Counted, OpenDataError> {
-        let mut sessions = BTreeMap::from([
-            ("/".to_string(), counts.present_am),
-            ("\\".to_string(), counts.present_pm),
-        ]);
+        let mut sessions =
+            BTreeMap::from([("/".to_string(), counts.present_am), ("\\".to_string(), counts.present_pm)]);
         for (code, &in_codes) in &counts.codes {
             if let Some(&in_field) = sessions.get(code) {
                 if in_codes != in_field {
                     let (phase, code) = (counts.phase.clone(), code.clone());
-                    return Err(OpenDataError::PresentTwice {
-                        phase,
-                        code,
-                        in_codes,
-                        in_field,
-                    });
+                    return Err(OpenDataError::PresentTwice { phase, code, in_codes, in_field });
                 }
             } else if is_register_code(code) {
                 sessions.insert(code.clone(), in_codes);
@@ -280,39 +253,23 @@ impl Counted {
             sessions,
         };
         match counted.fault() {
-            Some(what) => Err(OpenDataError::Implausible {
-                phase: counts.phase.clone(),
-                what,
-            }),
+            Some(what) => Err(OpenDataError::Implausible { phase: counts.phase.clone(), what }),
             None => Ok(counted),
         }
     }
 
     fn fault(&self) -> Option<String> {
-        let counts = [
-            self.schools_received,
-            self.schools_total,
-            self.enrolments_total,
-            self.persistent,
-            self.pa_enrolments,
-        ];
-        if let Some(count) = counts
-            .iter()
-            .chain(self.sessions.values())
-            .find(|&&count| count > MOST)
-        {
-            return Some(format!(
-                "a count of {count} is too large for one phase of one authority"
-            ));
+        let counts =
+            [self.schools_received, self.schools_total, self.enrolments_total, self.persistent, self.pa_enrolments];
+        if let Some(count) = counts.iter().chain(self.sessions.values()).find(|&&count| count > MOST) {
+            return Some(format!("a count of {count} is too large for one phase of one authority"));
         }
         if !(0.0..=MOST as f64).contains(&self.enrolments) {
             return Some(format!("{} is no number of enrolments", self.enrolments));
         }
         if self.persistent > self.pa_enrolments {
             let (persistent, of) = (self.persistent, self.pa_enrolments);
-            return Some(format!(
-                "{persistent} persistent absentees among {of} enrolments"
-            ));
+            return Some(format!("{persistent} persistent absentees among {of} enrolments"));
         }
         if self.schools_received == 0 && self.sum(POSSIBLE) > 0 {
             return Some("sessions are counted but `schools_received` is 0".to_string());
@@ -339,12 +296,7 @@ impl Counted {
     }
 
     fn sum(&self, classes: &[Class]) -> u64 {
-        classes
-            .iter()
-            .copied()
-            .flatten()
-            .filter_map(|code| self.sessions.get(*code))
-            .sum()
+        classes.iter().copied().flatten().filter_map(|code| self.sessions.get(*code)).sum()
     }
 
     fn show(&self, figure: &Figure) -> String {
@@ -361,19 +313,12 @@ impl Counted {
 }
 
 fn is_register_code(code: &str) -> bool {
-    POSSIBLE
-        .iter()
-        .chain(&[NOT_POSSIBLE])
-        .any(|class| class.contains(&code))
+    POSSIBLE.iter().chain(&[NOT_POSSIBLE]).any(|class| class.contains(&code))
 }
 
 /// `100 × part / whole`: one correctly rounded division, shown in as few digits as tell it apart.
 fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        "z".to_string()
-    } else {
-        ((100 * part) as f64 / whole as f64).to_string()
-    }
+    if whole == 0 { "z".to_string() } else { ((100 * part) as f64 / whole as f64).to_string() }
 }
 
 fn data_file(
@@ -383,13 +328,7 @@ fn data_file(
 ) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut file = csv::Writer::from_writer(Vec::new());
     let indicators = COLUMNS.iter().map(|column| column.name);
-    file.write_record(
-        PLACE
-            .into_iter()
-            .chain([PHASE])
-            .chain(indicators)
-            .chain([TIME_IDENTIFIER]),
-    )?;
+    file.write_record(PLACE.into_iter().chain([PHASE]).chain(indicators).chain([TIME_IDENTIFIER]))?;
     let place = [
         request.academic_year.as_str(),
         "Local authority",
@@ -405,11 +344,7 @@ fn data_file(
         let mut cells: Vec<String> = place.iter().map(ToString::to_string).collect();
         cells.push(row.phase.to_string());
         cells.extend(COLUMNS.iter().map(|column| {
-            if row.suppressed && !column.always_shown() {
-                "c".to_string()
-            } else {
-                row.counted.show(&column.figure)
-            }
+            if row.suppressed && !column.always_shown() { "c".to_string() } else { row.counted.show(&column.figure) }
         }));
         cells.push(request.time_identifier.clone());
         file.write_record(&cells)?;
@@ -423,16 +358,7 @@ fn meta_file() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     file.write_record([PHASE, "Filter", "Education phase", "", "", "", "", ""])?;
     for column in COLUMNS {
         let (unit, places) = column.unit_and_places();
-        let line = [
-            column.name,
-            "Indicator",
-            column.label,
-            column.grouping,
-            unit,
-            places,
-            "",
-            "",
-        ];
+        let line = [column.name, "Indicator", column.label, column.grouping, unit, places, "", ""];
         file.write_record(line)?;
     }
     Ok(file.into_inner()?)

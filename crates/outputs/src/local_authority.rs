@@ -55,9 +55,7 @@ pub fn all() -> &'static [LocalAuthority] {
 
 /// The live authority with this three-digit code.
 pub fn find(la_code: u16) -> Option<&'static LocalAuthority> {
-    all()
-        .iter()
-        .find(|la| la.status == Status::Live && la.old_la_code.parse() == Ok(la_code))
+    all().iter().find(|la| la.status == Status::Live && la.old_la_code.parse() == Ok(la_code))
 }
 
 #[cfg(test)]
@@ -67,10 +65,7 @@ mod tests {
     #[test]
     fn the_whole_table_is_read() {
         let lines = include_str!("../reference/local_authority.csv").lines();
-        assert_eq!(
-            all().len(),
-            lines.filter(|line| !line.starts_with('#')).count() - 1
-        );
+        assert_eq!(all().len(), lines.filter(|line| !line.starts_with('#')).count() - 1);
         assert_eq!(all().len(), 176);
     }
 
@@ -79,15 +74,9 @@ mod tests {
         let hampshire = find(850).map(|la| (la.la_name.as_str(), la.region_name.as_str()));
         assert_eq!(hampshire, Some(("Hampshire", "South East")));
         // A code that outlived its GSS code: the live one is given.
-        assert_eq!(
-            find(929).map(|la| la.new_la_code.as_str()),
-            Some("E06000057")
-        );
+        assert_eq!(find(929).map(|la| la.new_la_code.as_str()), Some("E06000057"));
         // An authority that has ended, and one that never was.
-        assert_eq!(
-            find(815).map(|la| la.new_la_code.as_str()),
-            Some("E06000065")
-        );
+        assert_eq!(find(815).map(|la| la.new_la_code.as_str()), Some("E06000065"));
         assert_eq!(find(909), None);
         assert_eq!(find(999), None);
     }

@@ -68,9 +68,7 @@ pub fn screen(data_name: &str, data: &[u8], meta_name: &str, meta: &[u8]) -> Vec
 
 /// Whether no check failed.
 pub fn passes(findings: &[Finding]) -> bool {
-    findings
-        .iter()
-        .all(|finding| finding.outcome != Outcome::Fail)
+    findings.iter().all(|finding| finding.outcome != Outcome::Fail)
 }
 
 /// The stages in order; each relies on those before it.
@@ -94,11 +92,7 @@ const STAGES: &[&[Check]] = &[
 ];
 
 fn finding(check: &'static str, outcome: Outcome, message: String) -> Finding {
-    Finding {
-        check,
-        outcome,
-        message,
-    }
+    Finding { check, outcome, message }
 }
 
 /// One named rule.
@@ -133,16 +127,12 @@ enum Verdict {
 impl Verdict {
     /// Fails if anything was found; `what` says what these are.
     fn fail_if_any<T: AsRef<str>>(what: &str, found: impl IntoIterator<Item = T>) -> Verdict {
-        list(found).map_or(Verdict::Pass, |found| {
-            Verdict::Fail(format!("{what}: {found}"))
-        })
+        list(found).map_or(Verdict::Pass, |found| Verdict::Fail(format!("{what}: {found}")))
     }
 
     /// Warns if anything was found.
     fn warn_if_any<T: AsRef<str>>(what: &str, found: impl IntoIterator<Item = T>) -> Verdict {
-        list(found).map_or(Verdict::Pass, |found| {
-            Verdict::Warning(format!("{what}: {found}"))
-        })
+        list(found).map_or(Verdict::Pass, |found| Verdict::Warning(format!("{what}: {found}")))
     }
 }
 
@@ -150,10 +140,7 @@ impl Verdict {
 fn list<T: AsRef<str>>(found: impl IntoIterator<Item = T>) -> Option<String> {
     const SHOWN: usize = 5;
     const LONGEST: usize = 80;
-    let found: BTreeSet<String> = found
-        .into_iter()
-        .map(|value| value.as_ref().to_string())
-        .collect();
+    let found: BTreeSet<String> = found.into_iter().map(|value| value.as_ref().to_string()).collect();
     let shown: Vec<String> = found
         .iter()
         .take(SHOWN)
@@ -190,12 +177,7 @@ struct Described {
 }
 
 impl<'a> Pair<'a> {
-    fn read(
-        data_name: &'a str,
-        data: &[u8],
-        meta_name: &'a str,
-        meta: &[u8],
-    ) -> Result<Pair<'a>, String> {
+    fn read(data_name: &'a str, data: &[u8], meta_name: &'a str, meta: &[u8]) -> Result<Pair<'a>, String> {
         let data = Sheet::read(data).map_err(|why| format!("the data file {why}"))?;
         let meta = Sheet::read(meta).map_err(|why| format!("the meta file {why}"))?;
         let described = (0..meta.rows())
@@ -214,13 +196,7 @@ impl<'a> Pair<'a> {
                 }
             })
             .collect();
-        Ok(Pair {
-            data_name,
-            meta_name,
-            data,
-            meta,
-            described,
-        })
+        Ok(Pair { data_name, meta_name, data, meta, described })
     }
 
     fn filters(&self) -> impl Iterator<Item = &Described> {
@@ -228,24 +204,18 @@ impl<'a> Pair<'a> {
     }
 
     fn indicators(&self) -> impl Iterator<Item = &Described> {
-        self.described
-            .iter()
-            .filter(|row| row.col_type == "Indicator")
+        self.described.iter().filter(|row| row.col_type == "Indicator")
     }
 
     /// Names of the columns that group a filter's items.
     fn filter_groups(&self) -> impl Iterator<Item = &str> {
-        self.filters()
-            .map(|row| row.filter_grouping_column.as_str())
-            .filter(|name| !name.is_empty())
+        self.filters().map(|row| row.filter_grouping_column.as_str()).filter(|name| !name.is_empty())
     }
 
     /// Filters, and the columns that group them, as far as the data has them.
     fn filter_columns(&self) -> impl Iterator<Item = &str> {
         let filters = self.filters().map(|row| row.col_name.as_str());
-        filters
-            .chain(self.filter_groups())
-            .filter(|name| self.data.has(name))
+        filters.chain(self.filter_groups()).filter(|name| self.data.has(name))
     }
 }
 

@@ -37,10 +37,7 @@ pub struct SubmittedFile {
 impl SubmittedFile {
     /// The entry of a file with this content.
     pub fn of(name: &str, content: &[u8]) -> SubmittedFile {
-        SubmittedFile {
-            name: name.to_string(),
-            sha256: attendance_open_data::sha256(content),
-        }
+        SubmittedFile { name: name.to_string(), sha256: attendance_open_data::sha256(content) }
     }
 }
 
@@ -79,23 +76,13 @@ pub fn diff(old: &[u8], new: &[u8]) -> Vec<String> {
         (_, Err(why)) => return vec![format!("the new file can't be compared: {why}")],
     };
     let mut lines = Vec::new();
-    let gone = old
-        .columns
-        .iter()
-        .filter(|column| !new.columns.contains(column));
+    let gone = old.columns.iter().filter(|column| !new.columns.contains(column));
     lines.extend(gone.map(|column| format!("column {column} is gone")));
-    let added = new
-        .columns
-        .iter()
-        .filter(|column| !old.columns.contains(column));
+    let added = new.columns.iter().filter(|column| !old.columns.contains(column));
     lines.extend(added.map(|column| format!("column {column} is new")));
 
     let known_by = KEY.into_iter().filter(|column| {
-        let mut values = old
-            .rows
-            .iter()
-            .chain(&new.rows)
-            .map(|row| row.value(column));
+        let mut values = old.rows.iter().chain(&new.rows).map(|row| row.value(column));
         let first = values.next();
         *column == "education_phase" || values.any(|value| Some(value) != first)
     });
@@ -108,11 +95,7 @@ pub fn diff(old: &[u8], new: &[u8]) -> Vec<String> {
             lines.push(format!("{title}: new row"));
             continue;
         };
-        for column in new
-            .columns
-            .iter()
-            .filter(|column| old.columns.contains(column))
-        {
+        for column in new.columns.iter().filter(|column| old.columns.contains(column)) {
             let (from, to) = (before.value(column), row.value(column));
             if from != to {
                 let (from, to) = in_words(from, to);
@@ -120,22 +103,13 @@ pub fn diff(old: &[u8], new: &[u8]) -> Vec<String> {
             }
         }
     }
-    let gone = old
-        .rows
-        .iter()
-        .filter(|row| !after.contains_key(&row.key[..]));
+    let gone = old.rows.iter().filter(|row| !after.contains_key(&row.key[..]));
     lines.extend(gone.map(|row| format!("{}: row is gone", row.title(&known_by))));
     lines
 }
 
 /// What a row is known by, in the order in which it is named.
-const KEY: [&str; 5] = [
-    "time_period",
-    "time_identifier",
-    "geographic_level",
-    "old_la_code",
-    "education_phase",
-];
+const KEY: [&str; 5] = ["time_period", "time_identifier", "geographic_level", "old_la_code", "education_phase"];
 
 struct Table {
     columns: Vec<String>,
@@ -158,24 +132,12 @@ impl Table {
         let mut rows = Vec::new();
         for record in reader.records() {
             let record = record.map_err(|error| error.to_string())?;
-            let cells = header
-                .iter()
-                .map(str::to_string)
-                .zip(record.iter().map(str::to_string));
-            let mut row = Row {
-                key: Vec::new(),
-                cells: cells.collect(),
-            };
-            row.key = KEY
-                .iter()
-                .map(|column| row.value(column).to_string())
-                .collect();
+            let cells = header.iter().map(str::to_string).zip(record.iter().map(str::to_string));
+            let mut row = Row { key: Vec::new(), cells: cells.collect() };
+            row.key = KEY.iter().map(|column| row.value(column).to_string()).collect();
             rows.push(row);
         }
-        Ok(Table {
-            columns: header.iter().map(str::to_string).collect(),
-            rows,
-        })
+        Ok(Table { columns: header.iter().map(str::to_string).collect(), rows })
     }
 }
 
@@ -185,10 +147,7 @@ impl Row {
     }
 
     fn title(&self, known_by: &[&str]) -> String {
-        let parts = known_by
-            .iter()
-            .map(|column| self.value(column))
-            .filter(|part| !part.is_empty());
+        let parts = known_by.iter().map(|column| self.value(column)).filter(|part| !part.is_empty());
         parts.collect::<Vec<_>>().join(" ")
     }
 }
@@ -213,9 +172,7 @@ fn show(value: &str, places: usize) -> String {
         "z" => return "z (not applicable)".to_string(),
         _ => {}
     }
-    let is_number = value
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let Some(number) = value.parse::<f64>().ok().filter(|_| is_number) else {
         return value.to_string();
     };
@@ -251,19 +208,14 @@ mod tests {
         202627,Local authority,850,Total,12352,94.3,Academic year\n";
 
     fn diff_after(changes: &[(&str, &str)]) -> Vec<String> {
-        let new = changes
-            .iter()
-            .fold(OLD.to_string(), |text, (from, to)| text.replace(from, to));
+        let new = changes.iter().fold(OLD.to_string(), |text, (from, to)| text.replace(from, to));
         diff(OLD.as_bytes(), new.as_bytes())
     }
 
     #[test]
     fn a_changed_figure_is_told_in_plain_words() {
         assert_eq!(diff_after(&[]), [""; 0]);
-        assert_eq!(
-            diff_after(&[("12345", "12401")]),
-            ["Primary: overall_absence 12,345 -> 12,401"]
-        );
+        assert_eq!(diff_after(&[("12345", "12401")]), ["Primary: overall_absence 12,345 -> 12,401"]);
         assert_eq!(
             diff_after(&[("94.311", "94.319"), ("7,c", "1007,88")]),
             [
@@ -273,29 +225,18 @@ mod tests {
             ]
         );
         // As many places as it takes.
-        assert_eq!(
-            diff_after(&[("94.311", "94.3112")]),
-            ["Primary: attendance_perc 94.3110 -> 94.3112"]
-        );
+        assert_eq!(diff_after(&[("94.311", "94.3112")]), ["Primary: attendance_perc 94.3110 -> 94.3112"]);
     }
 
     #[test]
     fn rows_and_columns_that_come_and_go_are_told() {
         assert_eq!(
             diff_after(&[("Special", "Secondary"), ("overall_absence", "absence")]),
-            [
-                "column overall_absence is gone",
-                "column absence is new",
-                "Secondary: new row",
-                "Special: row is gone",
-            ]
+            ["column overall_absence is gone", "column absence is new", "Secondary: new row", "Special: row is gone",]
         );
         // Another year: then the year is named.
         let lines = diff_after(&[("202627", "202728")]);
-        assert_eq!(
-            lines.first().map(String::as_str),
-            Some("202728 Primary: new row")
-        );
+        assert_eq!(lines.first().map(String::as_str), Some("202728 Primary: new row"));
     }
 
     #[test]

@@ -104,8 +104,11 @@ impl Config {
                 path.display()
             );
         }
-        let figment = Figment::new().merge(Toml::file_exact(path)).merge(Env::prefixed("ROLLCALL_").ignore(&["log", "crash_at"]).split("__"));
-        let mut config: Self = figment.extract().map_err(|e| anyhow::anyhow!("{}: {}", path.display(), explained(&e)))?;
+        let figment = Figment::new()
+            .merge(Toml::file_exact(path))
+            .merge(Env::prefixed("ROLLCALL_").ignore(&["log", "crash_at"]).split("__"));
+        let mut config: Self =
+            figment.extract().map_err(|e| anyhow::anyhow!("{}: {}", path.display(), explained(&e)))?;
         if !(200..=999).contains(&config.la_code) {
             bail!("{}: la_code is {}; expected an authority's three digits, e.g. 850", path.display(), config.la_code);
         }
@@ -233,7 +236,8 @@ mod tests {
 
     #[test]
     fn a_school_may_differ_from_its_source() {
-        let text = "la_code = 850\n[sources.drop.codes]\n\"@\" = \"\"\n[sources.drop.schools.140001.codes]\n\"PA\" = \"/\"\n";
+        let text =
+            "la_code = 850\n[sources.drop.codes]\n\"@\" = \"\"\n[sources.drop.schools.140001.codes]\n\"PA\" = \"/\"\n";
         let config = read(text).unwrap();
         assert_eq!(config.mapping("drop", "marks_140001.csv").codes.len(), 2);
         assert_eq!(config.mapping("drop", "marks_140002.csv").codes.len(), 1);

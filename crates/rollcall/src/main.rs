@@ -5,7 +5,10 @@ mod config;
 mod crash;
 mod demo;
 mod ingest;
+mod pipeline;
 mod progress;
+mod publish;
+mod submission;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -108,6 +111,40 @@ enum Command {
         /// What had been told by then (default: everything).
         #[arg(long, value_parser = known_at)]
         known_at: Option<DateTime<Utc>>,
+    },
+    /// One run of a pipeline now.
+    Run {
+        /// Its name: nightly, or a file of pipelines/ beside the configuration.
+        pipeline: String,
+        /// Up to which school day (default: today).
+        #[arg(long)]
+        as_of: Option<NaiveDate>,
+        /// What had been told by then (default: everything).
+        #[arg(long, value_parser = known_at)]
+        known_at: Option<DateTime<Utc>>,
+    },
+    /// Build a submission.
+    Submission {
+        /// Its name: attendance_open_data.
+        name: String,
+        /// The folder it is written to.
+        #[arg(long, default_value = "submissions")]
+        to: PathBuf,
+        /// Up to which school day (default: today).
+        #[arg(long)]
+        as_of: Option<NaiveDate>,
+        /// What had been told by then (default: everything).
+        #[arg(long, value_parser = known_at)]
+        known_at: Option<DateTime<Utc>>,
+    },
+    /// The dashboard.
+    Serve {
+        /// Where it listens. Port 0: any free one.
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        address: String,
+        /// Up to which school day, where the page is not asked for another (default: today).
+        #[arg(long)]
+        as_of: Option<NaiveDate>,
     },
     /// Write the files of a made-up authority, in the order in which they would arrive.
     DemoFiles(demo::command::Files),
@@ -256,6 +293,14 @@ impl House {
                 ask::print_built(&built, json);
                 Ok(())
             }
+            Command::Run { pipeline, as_of, known_at } => pipeline::run(self, &pipeline, as_of, known_at, json).await,
+            Command::Submission { name, to, as_of, known_at } => {
+                let session = self.session(as_of, known_at).await?;
+                let said = submission::write(&submission::build(self, &session, &name).await?, &to)?;
+                println!("{}", if json { serde_json::json!({ "submission": said }).to_string() } else { said });
+                Ok(())
+            }
+            Command::Serve { address, as_of } => self.serve(&address, as_of).await,
             Command::Doctor => self.doctor(json).await,
             Command::Alerts { as_of, known_at } => {
                 let session = self.session(as_of, known_at).await?;
@@ -265,8 +310,27 @@ impl House {
         }
     }
 
-    async fn serve(&self, _address: &str, _as_of: Option<NaiveDate>) -> Result<()> {
-        Ok(())
+    /// Serves the dashboard until it is interrupted.
+    async fn serve(&self, address: &str, as_of: Option<NaiveDate>) -> Result<()> {
+        let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
+            format!("{address} cannot be listened on; name another with --address, e.g. 127.0.0.1:0")
+        })?;
+        let authority = match self.config.la_name.as_str() {
+            "" => format!("Local authority {}", self.config.la_code),
+            name => name.to_owned(),
+        };
+        let source = serve::LedgerSource {
+            engine: self.engine.clone(),
+            authority,
+            made_up: self.config.made_up,
+            as_of,
+            clock: now,
+        };
+        println!("The dashboard is at http://{}/ (end with Ctrl-C)", listener.local_addr()?);
+        let stop = async {
+            let _ = tokio::signal::ctrl_c().await;
+        };
+        serve::web::serve(listener, serve::router(source), stop).await.context("the dashboard ended")
     }
 
     async fn doctor(&self, json: bool) -> Result<()> {

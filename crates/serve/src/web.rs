@@ -124,3 +124,12 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response,
 
 #[cfg(test)]
 mod tests;
+
+/// Serves a router until told to stop.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
+}

@@ -162,8 +162,7 @@ impl Rows {
         row.line = *line;
         loop {
             let input = &block[*at + read..limit];
-            let (result, n, out, ends) =
-                self.core.read_record(input, &mut row.text[wrote..], &mut row.ends[ended..]);
+            let (result, n, out, ends) = self.core.read_record(input, &mut row.text[wrote..], &mut row.ends[ended..]);
             read += n;
             wrote += out;
             ended += ends;
@@ -173,8 +172,12 @@ impl Rows {
                 ReadRecordResult::InputEmpty if limit == block.len() && !input.is_empty() => {}
                 ReadRecordResult::End => break,
                 _ => {
-                    if limit == block.len() && matches!(result, ReadRecordResult::InputEmpty) && !self.in_quotes(&block[*at..limit]) {
-                        let (_, _, out, ends) = self.core.read_record(&[], &mut row.text[wrote..], &mut row.ends[ended..]);
+                    if limit == block.len()
+                        && matches!(result, ReadRecordResult::InputEmpty)
+                        && !self.in_quotes(&block[*at..limit])
+                    {
+                        let (_, _, out, ends) =
+                            self.core.read_record(&[], &mut row.text[wrote..], &mut row.ends[ended..]);
                         wrote += out;
                         ended += ends;
                         let _ = wrote;
@@ -233,10 +236,7 @@ mod tests {
     #[test]
     fn quotes_line_breaks_and_an_end_without_one() {
         let text = b"a,\"b,\"\"c\"\"\"\r\n\"two\nlines\",x\r\n\r\nlast,row";
-        assert_eq!(
-            rows(text),
-            [row(1, &["a", "b,\"c\""]), row(2, &["two\nlines", "x"]), row(5, &["last", "row"])]
-        );
+        assert_eq!(rows(text), [row(1, &["a", "b,\"c\""]), row(2, &["two\nlines", "x"]), row(5, &["last", "row"])]);
     }
 
     #[test]

@@ -21,9 +21,8 @@ pub fn parse(text: &str) -> Option<(NaiveDate, DateForm)> {
         [day @ .., b' ' | b'T', b'0', b'0', b':', b'0', b'0', b':', b'0', b'0'] => day,
         _ => b,
     };
-    let number = |part: &[u8]| {
-        part.iter().try_fold(0u32, |n, d| d.is_ascii_digit().then(|| n * 10 + u32::from(d - b'0')))
-    };
+    let number =
+        |part: &[u8]| part.iter().try_fold(0u32, |n, d| d.is_ascii_digit().then(|| n * 10 + u32::from(d - b'0')));
     let (y, m, d, form) = match b {
         [y @ .., b'-', m1, m2, b'-', d1, d2] if y.len() == 4 => (y, [*m1, *m2], [*d1, *d2], DateForm::Iso),
         [d1, d2, b'/', m1, m2, b'/', y @ ..] if y.len() == 4 => (y, [*m1, *m2], [*d1, *d2], DateForm::Slashed),
@@ -45,7 +44,17 @@ mod tests {
         assert_eq!(parse("2026-09-07 00:00:00"), Some((day, DateForm::Iso)));
         assert_eq!(parse("07/09/2026"), Some((day, DateForm::Slashed)));
         assert_eq!(parse("07-09-2026"), Some((day, DateForm::Dashed)));
-        for wrong in ["", "7/9/26", "2026-02-30", "31/09/2026", "2026-09-07 10:00:00", "２０２６-09-07", "2026/09/07", "-", "46272"] {
+        for wrong in [
+            "",
+            "7/9/26",
+            "2026-02-30",
+            "31/09/2026",
+            "2026-09-07 10:00:00",
+            "２０２６-09-07",
+            "2026/09/07",
+            "-",
+            "46272",
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

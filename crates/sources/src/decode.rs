@@ -587,13 +587,7 @@ fn one_of(mut urns: impl Iterator<Item = Urn>) -> Option<Urn> {
     urns.all(|u| u == first).then_some(first)
 }
 
-fn decode_csv(
-    decoder: &Decoder<'_>,
-    source: &str,
-    name: &str,
-    sha256: &str,
-    input: Box<dyn Read + Send>,
-) -> Decoded {
+fn decode_csv(decoder: &Decoder<'_>, source: &str, name: &str, sha256: &str, input: Box<dyn Read + Send>) -> Decoded {
     let mut findings = Findings::new(decoder);
     let mut blocks = Blocks::new(input);
     let mut reading: Option<Reading<'_>> = None;
@@ -950,12 +944,15 @@ impl TableRows {
         }
         let columns = schema.fields().iter().map(|field| match field.name().as_str() {
             "known_from" => Arc::new(
-                TimestampMicrosecondArray::from(vec![decoder.received_at.timestamp_micros(); rows]).with_timezone("UTC"),
+                TimestampMicrosecondArray::from(vec![decoder.received_at.timestamp_micros(); rows])
+                    .with_timezone("UTC"),
             ) as ArrayRef,
             "return_id" => Arc::new(Int64Array::from(vec![return_id; rows])),
             name => match by_name.get(name) {
                 // A key that a file may leave out is empty text, not unknown.
-                Some(array) if !field.is_nullable() && 0 < array.null_count() && field.data_type() == &DataType::Utf8 => {
+                Some(array)
+                    if !field.is_nullable() && 0 < array.null_count() && field.data_type() == &DataType::Utf8 =>
+                {
                     let text = arrow::array::AsArray::as_string::<i32>(array);
                     Arc::new(text.iter().map(|v| Some(v.unwrap_or_default())).collect::<arrow::array::StringArray>())
                 }
@@ -964,11 +961,9 @@ impl TableRows {
             },
         });
         match RecordBatch::try_new(Arc::clone(&schema), columns.collect()) {
-            Ok(batch) => Content::Rows {
-                rows: batch,
-                former: self.former.into_iter().collect(),
-                snapshots: self.snapshots,
-            },
+            Ok(batch) => {
+                Content::Rows { rows: batch, former: self.former.into_iter().collect(), snapshots: self.snapshots }
+            }
             Err(_) => Content::Nothing,
         }
     }

@@ -34,11 +34,8 @@ pub enum HeaderFault {
 
 /// Reads a first row. `renames` maps other systems' folded header names to ours.
 pub fn read(fields: &[String], renames: &BTreeMap<String, String>) -> Result<Header, HeaderFault> {
-    let names: Vec<String> = fields
-        .iter()
-        .map(|f| folded(f))
-        .map(|f| renames.get(&f).map_or(f, |to| folded(to)))
-        .collect();
+    let names: Vec<String> =
+        fields.iter().map(|f| folded(f)).map(|f| renames.get(&f).map_or(f, |to| folded(to))).collect();
     let mut nearest: Option<(usize, Kind, Vec<&'static str>)> = None;
     for kind in Kind::ALL {
         let place = |column: &str| names.iter().position(|n| *n == folded(column));
@@ -73,7 +70,10 @@ mod tests {
     #[test]
     fn kinds_are_known_by_their_header() {
         assert_eq!(of("urn,Upn,DATE,session ,mark").unwrap().kind, Kind::Marks);
-        assert_eq!(of("Mark,Session,extra,Date,U_P_N,URN").unwrap().columns[..5], [Some(5), Some(4), Some(3), Some(1), Some(0)]);
+        assert_eq!(
+            of("Mark,Session,extra,Date,U_P_N,URN").unwrap().columns[..5],
+            [Some(5), Some(4), Some(3), Some(1), Some(0)]
+        );
         assert_eq!(of("URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate").unwrap().kind, Kind::Roll);
         assert_eq!(of("URN,LinkURN,LinkName,LinkType,LinkEstablishedDate").unwrap().kind, Kind::Links);
         assert_eq!(of("URN,UPN,Date,Session"), Err(HeaderFault::Missing(Kind::Marks, vec!["Mark"])));
@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn other_systems_names_are_mapped() {
-        let renames = BTreeMap::from([("schoolurn".to_owned(), "URN".to_owned()), ("rawmark".to_owned(), "Mark".to_owned())]);
+        let renames =
+            BTreeMap::from([("schoolurn".to_owned(), "URN".to_owned()), ("rawmark".to_owned(), "Mark".to_owned())]);
         let fields: Vec<String> = "School URN,UPN,Date,Session,Raw Mark".split(',').map(str::to_owned).collect();
         assert_eq!(read(&fields, &renames).unwrap().kind, Kind::Marks);
     }

@@ -218,8 +218,7 @@ impl<'a> Grids<'a> {
         let at = |column: usize| self.header.columns[column].map_or(&[][..], |i| row.bytes(i).trim_ascii());
         let said = |column: usize| !at(column).is_empty();
         let deleted = matches!(at(8).to_ascii_lowercase().as_slice(), b"y" | b"yes" | b"true" | b"1" | b"t");
-        let fields =
-            Fields { urn: at(0), upn: at(1), date: at(2), session: at(3), mark: at(4), deleted };
+        let fields = Fields { urn: at(0), upn: at(1), date: at(2), session: at(3), mark: at(4), deleted };
         let extra = said(6) || said(7);
         let placed = self.put(&fields, row.line, findings);
         if let (true, Some((pupil_key, date, session))) = (extra, placed) {
@@ -237,12 +236,7 @@ impl<'a> Grids<'a> {
 
     /// Judges one row and sets its box. Says where it was put, if it was kept.
     #[inline]
-    fn put(
-        &mut self,
-        row: &Fields<'_>,
-        line: u64,
-        findings: &mut Findings,
-    ) -> Option<(i64, NaiveDate, Session)> {
+    fn put(&mut self, row: &Fields<'_>, line: u64, findings: &mut Findings) -> Option<(i64, NaiveDate, Session)> {
         findings.rows_in += 1;
         let urn = match parse_urn(row.urn) {
             Some(urn) => urn,
@@ -288,7 +282,14 @@ impl<'a> Grids<'a> {
         let Some(session) = session else {
             // It may have been either half day: neither is withdrawn for want of a row.
             self.leave_alone(upn, day, &[Session::Am, Session::Pm]);
-            findings.refuse_of("unknown_session", line, Some(urn), &text(row.session), Some(upn.key()), Some((day.date, Session::Am)));
+            findings.refuse_of(
+                "unknown_session",
+                line,
+                Some(urn),
+                &text(row.session),
+                Some(upn.key()),
+                Some((day.date, Session::Am)),
+            );
             return None;
         };
         let place = Some((day.date, session));
@@ -297,7 +298,14 @@ impl<'a> Grids<'a> {
         let known = school.upns.len();
         self.pupil = school.pupil(upn, self.pupil);
         if known < school.upns.len() && !upn.check_letter_is_right() {
-            findings.warn_of("upn_check_letter", line, Some(urn), &model::id::shape_of(upn.as_str().as_bytes()), Some(upn.key()), None);
+            findings.warn_of(
+                "upn_check_letter",
+                line,
+                Some(urn),
+                &model::id::shape_of(upn.as_str().as_bytes()),
+                Some(upn.key()),
+                None,
+            );
         }
         let at = box_of(day.date, session);
         let now = &mut school.line(day.monday, self.pupil)[at];
@@ -322,7 +330,14 @@ impl<'a> Grids<'a> {
                 findings.gather("duplicate_same_mark", line, Some(urn), &text(row.mark), place);
             }
             _ => {
-                findings.refuse_of("duplicate_different_mark", line, Some(urn), &text(row.mark), Some(upn.key()), place);
+                findings.refuse_of(
+                    "duplicate_different_mark",
+                    line,
+                    Some(urn),
+                    &text(row.mark),
+                    Some(upn.key()),
+                    place,
+                );
                 return None;
             }
         }
@@ -400,7 +415,11 @@ impl<'a> Grids<'a> {
             return Judged::Refused("code_not_valid_on_day");
         }
         if code.valid_to.is_some_and(|to| to < day) {
-            return if code.legacy { Judged::Warned("legacy_code", letter) } else { Judged::Refused("code_not_valid_on_day") };
+            return if code.legacy {
+                Judged::Warned("legacy_code", letter)
+            } else {
+                Judged::Refused("code_not_valid_on_day")
+            };
         }
         match (letter, session) {
             (b'/', Session::Pm) | (b'\\', Session::Am) => Judged::Warned("present_code_of_other_session", letter),

@@ -26,14 +26,18 @@ pub(super) fn named_set(codes: &CodeTable, names: &ArrayRef) -> Result<[bool; 12
     }
     match codes.set(names.value(0)) {
         Some(set) => Ok(set),
-        None => exec_err!("`{}` is neither a class of codes, a measure, nor `codes:` and a list of codes", names.value(0)),
+        None => {
+            exec_err!("`{}` is neither a class of codes, a measure, nor `codes:` and a list of codes", names.value(0))
+        }
     }
 }
 
 fn mask_of(marks: &str, set: &[bool; 128]) -> i32 {
-    marks.bytes().take(SESSIONS_A_WEEK).enumerate().fold(0, |mask, (i, b)| {
-        mask | (i32::from(set[usize::from(b & 127)]) << i)
-    })
+    marks
+        .bytes()
+        .take(SESSIONS_A_WEEK)
+        .enumerate()
+        .fold(0, |mask, (i, b)| mask | (i32::from(set[usize::from(b & 127)]) << i))
 }
 
 /// Boxes of the week that begins on day `week` which lie from `first` to `last`, both included.
@@ -60,11 +64,8 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
         // The week says which meaning a code had; no code has changed its class with its date so far.
         scalar("sessions", vec![Utf8, Utf8, Date32], Int32, move |a, _| {
             let set = named_set(&codes, &a[1])?;
-            let counts: Int32Array = a[0]
-                .as_string::<i32>()
-                .iter()
-                .map(|m| m.map(|m| mask_of(m, &set).count_ones() as i32))
-                .collect();
+            let counts: Int32Array =
+                a[0].as_string::<i32>().iter().map(|m| m.map(|m| mask_of(m, &set).count_ones() as i32)).collect();
             Ok(Arc::new(counts))
         })
     };
@@ -105,9 +106,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
         let masks = a[0].as_primitive::<Int32Type>();
         let letters = a[1].as_string::<i32>();
         let lines: StringArray = (0..rows)
-            .map(|i| {
-                (!masks.is_null(i)).then(|| kept(&letters.value(i).repeat(SESSIONS_A_WEEK), masks.value(i)))
-            })
+            .map(|i| (!masks.is_null(i)).then(|| kept(&letters.value(i).repeat(SESSIONS_A_WEEK), masks.value(i))))
             .collect();
         Ok(Arc::new(lines))
     });
@@ -166,7 +165,17 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
         Ok(Arc::new(later))
     });
     vec![
-        boxes, sessions, add_days, boxes_between, box_count, clip, line_of, mark_at, nth_box_day, last_box_day, first_box_day,
+        boxes,
+        sessions,
+        add_days,
+        boxes_between,
+        box_count,
+        clip,
+        line_of,
+        mark_at,
+        nth_box_day,
+        last_box_day,
+        first_box_day,
         tally(codes),
     ]
 }

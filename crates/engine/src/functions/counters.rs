@@ -53,11 +53,8 @@ pub fn scalars() -> Vec<ScalarUDF> {
         let at = bytes.get(place * 8..place * 8 + 8)?;
         Some(i64::from_le_bytes(at.try_into().ok()?))
     };
-    let count_of = scalar(
-        "count_of",
-        vec![DataType::Binary, DataType::Utf8],
-        DataType::Int64,
-        move |a: &[ArrayRef], _| {
+    let count_of =
+        scalar("count_of", vec![DataType::Binary, DataType::Utf8], DataType::Int64, move |a: &[ArrayRef], _| {
             let letters = a[1].as_string::<i32>();
             let counts: Int64Array = a[0]
                 .as_binary::<i32>()
@@ -66,13 +63,9 @@ pub fn scalars() -> Vec<ScalarUDF> {
                 .map(|(i, bytes)| counter(bytes?, usize::from(*letters.value(i).as_bytes().first()?)))
                 .collect();
             Ok(Arc::new(counts))
-        },
-    );
-    let count_at = scalar(
-        "count_at",
-        vec![DataType::Binary, DataType::Int32],
-        DataType::Int64,
-        move |a: &[ArrayRef], _| {
+        });
+    let count_at =
+        scalar("count_at", vec![DataType::Binary, DataType::Int32], DataType::Int64, move |a: &[ArrayRef], _| {
             let places = a[1].as_primitive::<Int32Type>();
             let counts: Int64Array = a[0]
                 .as_binary::<i32>()
@@ -81,8 +74,7 @@ pub fn scalars() -> Vec<ScalarUDF> {
                 .map(|(i, bytes)| counter(bytes?, usize::try_from(places.value(i)).ok()?))
                 .collect();
             Ok(Arc::new(counts))
-        },
-    );
+        });
     vec![count_of, count_at]
 }
 

@@ -12,29 +12,18 @@ use super::scalar;
 
 /// `upn_of(pupil_key)` and `stable_id(text)`.
 pub fn all() -> Vec<ScalarUDF> {
-    let upn_of = scalar(
-        "upn_of",
-        vec![DataType::Int64],
-        DataType::Utf8,
-        |arrays: &[ArrayRef], _| {
-            let keys = arrays[0].as_primitive::<Int64Type>();
-            let upns: StringArray =
-                keys.iter().map(|k| k.and_then(Upn::of_key).map(|u| u.as_str().to_owned())).collect();
-            Ok(Arc::new(upns))
-        },
-    );
-    let stable_id = scalar(
-        "stable_id",
-        vec![DataType::Utf8],
-        DataType::Utf8,
-        |arrays: &[ArrayRef], _| {
-            let ids: StringArray = arrays[0]
-                .as_string::<i32>()
-                .iter()
-                .map(|t| t.map(|t| lake::landing::hex(&Sha256::digest(t)[..10])))
-                .collect();
-            Ok(Arc::new(ids))
-        },
-    );
+    let upn_of = scalar("upn_of", vec![DataType::Int64], DataType::Utf8, |arrays: &[ArrayRef], _| {
+        let keys = arrays[0].as_primitive::<Int64Type>();
+        let upns: StringArray = keys.iter().map(|k| k.and_then(Upn::of_key).map(|u| u.as_str().to_owned())).collect();
+        Ok(Arc::new(upns))
+    });
+    let stable_id = scalar("stable_id", vec![DataType::Utf8], DataType::Utf8, |arrays: &[ArrayRef], _| {
+        let ids: StringArray = arrays[0]
+            .as_string::<i32>()
+            .iter()
+            .map(|t| t.map(|t| lake::landing::hex(&Sha256::digest(t)[..10])))
+            .collect();
+        Ok(Arc::new(ids))
+    });
     vec![upn_of, stable_id]
 }

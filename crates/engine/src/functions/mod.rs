@@ -15,14 +15,13 @@ use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::execution::FunctionRegistry;
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use model::CodeTable;
 
 /// Makes every function known to a session.
 pub fn register_all(registry: &mut dyn FunctionRegistry, codes: &Arc<CodeTable>) -> Result<()> {
-    for function in boxes::all(codes).into_iter().chain(register::scalars(codes)).chain(counters::scalars()).chain(identity::all())
+    for function in
+        boxes::all(codes).into_iter().chain(register::scalars(codes)).chain(counters::scalars()).chain(identity::all())
     {
         registry.register_udf(Arc::new(function))?;
     }

@@ -157,11 +157,8 @@ pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
     let neutral = codes.set("administrative").unwrap_or([false; 128]);
     let list = DataType::List(Arc::new(Field::new_list_field(DataType::Struct(run_fields()), true)));
     let with_codes = Arc::clone(codes);
-    let runs_udf = scalar(
-        "runs",
-        vec![DataType::Binary, DataType::Utf8, DataType::Int32],
-        list,
-        move |a: &[ArrayRef], _| {
+    let runs_udf =
+        scalar("runs", vec![DataType::Binary, DataType::Utf8, DataType::Int32], list, move |a: &[ArrayRef], _| {
             let inside = named_set(&with_codes, &a[1])?;
             let least = a[2].as_primitive::<Int32Type>();
             let found = a[0].as_binary::<i32>().iter().enumerate().map(|(i, bytes)| {
@@ -169,8 +166,7 @@ pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
                 register.map_or_else(Vec::new, |r| runs(r, &inside, &neutral, least.value(i)))
             });
             Ok(as_list(found.collect()))
-        },
-    );
+        });
     let with_codes = Arc::clone(codes);
     let nth_day = scalar(
         "nth_day",

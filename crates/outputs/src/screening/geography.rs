@@ -13,18 +13,8 @@ struct Level {
     second_code: &'static str,
 }
 
-const fn level(
-    name: &'static str,
-    code: &'static str,
-    place: &'static str,
-    second_code: &'static str,
-) -> Level {
-    Level {
-        name,
-        code,
-        place,
-        second_code,
-    }
+const fn level(name: &'static str, code: &'static str, place: &'static str, second_code: &'static str) -> Level {
+    Level { name, code, place, second_code }
 }
 
 const NATIONAL: Level = level("National", "country_code", "country_name", "");
@@ -38,50 +28,23 @@ const ALL_LEVELS: [Level; 18] = [
     level("Local authority district", "lad_code", "lad_name", ""),
     level("RSC region", "", "rsc_region_lead_name", ""),
     level("Parliamentary constituency", "pcon_code", "pcon_name", ""),
-    level(
-        "Local skills improvement plan area",
-        "lsip_code",
-        "lsip_name",
-        "",
-    ),
-    level(
-        "Local enterprise partnership",
-        "local_enterprise_partnership_code",
-        "local_enterprise_partnership_name",
-        "",
-    ),
-    level(
-        "English devolved area",
-        "english_devolved_area_code",
-        "english_devolved_area_name",
-        "",
-    ),
-    level(
-        "Opportunity area",
-        "opportunity_area_code",
-        "opportunity_area_name",
-        "",
-    ),
+    level("Local skills improvement plan area", "lsip_code", "lsip_name", ""),
+    level("Local enterprise partnership", "local_enterprise_partnership_code", "local_enterprise_partnership_name", ""),
+    level("English devolved area", "english_devolved_area_code", "english_devolved_area_name", ""),
+    level("Opportunity area", "opportunity_area_code", "opportunity_area_name", ""),
     level("Ward", "ward_code", "ward_name", ""),
     level("MAT", "trust_id", "trust_name", ""),
     level("Sponsor", "sponsor_id", "sponsor_name", ""),
     level("School", "school_urn", "school_name", "school_laestab"),
     level("Provider", "provider_ukprn", "provider_name", ""),
     level("Institution", "institution_id", "institution_name", ""),
-    level(
-        "Planning area",
-        "planning_area_code",
-        "planning_area_name",
-        "",
-    ),
+    level("Planning area", "planning_area_code", "planning_area_name", ""),
     level("Police force area", "pfa_code", "pfa_name", ""),
 ];
 
 impl Level {
     fn columns(&self) -> impl Iterator<Item = &'static str> {
-        [self.code, self.place, self.second_code]
-            .into_iter()
-            .filter(|column| !column.is_empty())
+        [self.code, self.place, self.second_code].into_iter().filter(|column| !column.is_empty())
     }
 }
 
@@ -123,95 +86,46 @@ const NOWHERE: [&str; 6] = [
 ];
 
 pub(super) const LEVELS: &[Check] = &[
-    Check::new(
-        "geog_level",
-        "every geographic_level is one that EES knows",
-        geog_level,
-    ),
-    Check::new(
-        "geog_level_present",
-        "every level has its columns",
-        geog_level_present,
-    ),
+    Check::new("geog_level", "every geographic_level is one that EES knows", geog_level),
+    Check::new("geog_level_present", "every level has its columns", geog_level_present),
 ];
 
 pub(super) const PLACES: &[Check] = &[
-    Check::new(
-        "geog_country_combos",
-        "every country's code and name go together",
-        |pair| pairs_in(pair, &NATIONAL, &COUNTRIES),
-    ),
-    Check::new(
-        "geog_region_combos",
-        "every region's code and name go together",
-        |pair| pairs_in(pair, &REGIONAL, &REGIONS),
-    ),
-    Check::new("geog_ward_combos", "there are no wards", |pair| {
-        unknown_here(pair, "Ward")
+    Check::new("geog_country_combos", "every country's code and name go together", |pair| {
+        pairs_in(pair, &NATIONAL, &COUNTRIES)
     }),
+    Check::new("geog_region_combos", "every region's code and name go together", |pair| {
+        pairs_in(pair, &REGIONAL, &REGIONS)
+    }),
+    Check::new("geog_ward_combos", "there are no wards", |pair| unknown_here(pair, "Ward")),
     Check::new("geog_pcon_combos", "there are no constituencies", |pair| {
         unknown_here(pair, "Parliamentary constituency")
     }),
-    Check::new("geog_lad_combos", "there are no districts", |pair| {
-        unknown_here(pair, "Local authority district")
+    Check::new("geog_lad_combos", "there are no districts", |pair| unknown_here(pair, "Local authority district")),
+    Check::new("geog_lep_combos", "there are no enterprise partnerships", |pair| {
+        unknown_here(pair, "Local enterprise partnership")
     }),
-    Check::new(
-        "geog_lep_combos",
-        "there are no enterprise partnerships",
-        |pair| unknown_here(pair, "Local enterprise partnership"),
-    ),
-    Check::new(
-        "geog_lsip_combos",
-        "there are no skills improvement areas",
-        |pair| unknown_here(pair, "Local skills improvement plan area"),
-    ),
-    Check::new("geog_eda_combos", "there are no devolved areas", |pair| {
-        unknown_here(pair, "English devolved area")
+    Check::new("geog_lsip_combos", "there are no skills improvement areas", |pair| {
+        unknown_here(pair, "Local skills improvement plan area")
     }),
-    Check::new(
-        "geog_la_combos",
-        "every authority's codes and name go together",
-        geog_la_combos,
-    ),
-    Check::new(
-        "geog_level_completed",
-        "every row names its place",
-        geog_level_completed,
-    ),
-    Check::new(
-        "geog_la_col_present",
-        "of old_la_code, new_la_code and la_name all or none are there",
-        |pair| all_or_none(pair, &LA),
-    ),
-    Check::new(
-        "geog_region_col_present",
-        "of region_code and region_name both or neither are there",
-        |pair| all_or_none(pair, &REGIONAL),
-    ),
-    Check::new(
-        "geog_region_for_la",
-        "every authority's row names its region",
-        geog_region_for_la,
-    ),
-    Check::new(
-        "geog_na_code",
-        "what is nowhere in particular has the code z",
-        geog_na_code,
-    ),
-    Check::new(
-        "geog_overcompleted_cols",
-        "no national or regional row names a smaller place",
-        geog_overcompleted_cols,
-    ),
+    Check::new("geog_eda_combos", "there are no devolved areas", |pair| unknown_here(pair, "English devolved area")),
+    Check::new("geog_la_combos", "every authority's codes and name go together", geog_la_combos),
+    Check::new("geog_level_completed", "every row names its place", geog_level_completed),
+    Check::new("geog_la_col_present", "of old_la_code, new_la_code and la_name all or none are there", |pair| {
+        all_or_none(pair, &LA)
+    }),
+    Check::new("geog_region_col_present", "of region_code and region_name both or neither are there", |pair| {
+        all_or_none(pair, &REGIONAL)
+    }),
+    Check::new("geog_region_for_la", "every authority's row names its region", geog_region_for_la),
+    Check::new("geog_na_code", "what is nowhere in particular has the code z", geog_na_code),
+    Check::new("geog_overcompleted_cols", "no national or regional row names a smaller place", geog_overcompleted_cols),
 ];
 
 /// Every column that says when or where.
 pub(super) fn place_and_time_columns<'a>() -> impl Iterator<Item = &'a str> {
     let places = ALL_LEVELS.iter().flat_map(Level::columns);
-    TIME_AND_LEVEL
-        .into_iter()
-        .chain(places)
-        .map(|column| -> &'a str { column })
+    TIME_AND_LEVEL.into_iter().chain(places).map(|column| -> &'a str { column })
 }
 
 pub(super) fn is_place_or_time(column: &str) -> bool {
@@ -237,9 +151,7 @@ pub(super) fn sounds_like_a_place(column: &str) -> bool {
         "institution",
         "estab",
     ];
-    const NAMES: [&str; 8] = [
-        "name", "code", "urn", "ukprn", "number", "upin", "id", "laestab",
-    ];
+    const NAMES: [&str; 8] = ["name", "code", "urn", "ukprn", "number", "upin", "id", "laestab"];
     let lower = column.to_lowercase();
     let words: Vec<&str> = lower.split('_').collect();
     let is_place = |word: &&str| PLACES.contains(word);
@@ -252,24 +164,17 @@ pub(super) fn sounds_like_a_place(column: &str) -> bool {
 
 fn geog_level(pair: &Pair) -> Verdict {
     let known = |name: &str| ALL_LEVELS.iter().any(|level| level.name == name);
-    let others = pair
-        .data
-        .values("geographic_level")
-        .filter(|name| !known(name));
+    let others = pair.data.values("geographic_level").filter(|name| !known(name));
     Verdict::fail_if_any("geographic_level that EES does not know", others)
 }
 
 fn levels_in(pair: &Pair) -> impl Iterator<Item = &'static Level> {
     let there: BTreeSet<&str> = pair.data.values("geographic_level").collect();
-    ALL_LEVELS
-        .iter()
-        .filter(move |level| there.contains(level.name))
+    ALL_LEVELS.iter().filter(move |level| there.contains(level.name))
 }
 
 fn geog_level_present(pair: &Pair) -> Verdict {
-    let missing = levels_in(pair)
-        .flat_map(Level::columns)
-        .filter(|name| !pair.data.has(name));
+    let missing = levels_in(pair).flat_map(Level::columns).filter(|name| !pair.data.has(name));
     Verdict::fail_if_any("columns missing for a level", missing)
 }
 
@@ -278,11 +183,7 @@ fn pairs_in(pair: &Pair, level: &Level, known: &[(&str, &str)]) -> Verdict {
     if !level.columns().all(|column| pair.data.has(column)) {
         return Verdict::Pass;
     }
-    let found: BTreeSet<(&str, &str)> = pair
-        .data
-        .values(level.code)
-        .zip(pair.data.values(level.place))
-        .collect();
+    let found: BTreeSet<(&str, &str)> = pair.data.values(level.code).zip(pair.data.values(level.place)).collect();
     let wrong = found.into_iter().filter(|(code, name)| {
         let blank = code.is_empty() && name.is_empty();
         let nowhere = *code == "z" && NOWHERE.contains(name);
@@ -294,10 +195,7 @@ fn pairs_in(pair: &Pair, level: &Level, known: &[(&str, &str)]) -> Verdict {
 
 /// Warns where the file has places whose codes are not known to this program.
 fn unknown_here(pair: &Pair, name: &str) -> Verdict {
-    let columns = ALL_LEVELS
-        .iter()
-        .filter(|level| level.name == name)
-        .flat_map(Level::columns);
+    let columns = ALL_LEVELS.iter().filter(|level| level.name == name).flat_map(Level::columns);
     Verdict::warn_if_any(
         "not screened here, use the DfE's own screener, columns",
         columns.filter(|column| pair.data.has(column)),
@@ -322,10 +220,7 @@ fn geog_la_combos(pair: &Pair) -> Verdict {
         !blank && !nowhere && !known
     });
     let shown = wrong.map(|place| place.join(" "));
-    Verdict::fail_if_any(
-        "codes and names of authorities that do not go together",
-        shown,
-    )
+    Verdict::fail_if_any("codes and names of authorities that do not go together", shown)
 }
 
 /// The columns of a level that are blank on one of its rows.
@@ -334,9 +229,7 @@ fn blank_on_own_rows(pair: &Pair, own: &str, level: &Level) -> BTreeSet<&'static
     columns
         .filter(|column| {
             let levels = pair.data.values("geographic_level");
-            levels
-                .zip(pair.data.values(column))
-                .any(|(at, cell)| at == own && cell.is_empty())
+            levels.zip(pair.data.values(column)).any(|(at, cell)| at == own && cell.is_empty())
         })
         .collect()
 }
@@ -345,18 +238,14 @@ fn geog_level_completed(pair: &Pair) -> Verdict {
     let blank = levels_in(pair).flat_map(|level| {
         // Every row is in a country.
         let country = blank_on_own_rows(pair, level.name, &NATIONAL);
-        blank_on_own_rows(pair, level.name, level)
-            .into_iter()
-            .chain(country)
+        blank_on_own_rows(pair, level.name, level).into_iter().chain(country)
     });
     Verdict::fail_if_any("blank on rows that should name their place", blank)
 }
 
 fn all_or_none(pair: &Pair, level: &Level) -> Verdict {
     let any = level.columns().any(|column| pair.data.has(column));
-    let missing = level
-        .columns()
-        .filter(|column| any && !pair.data.has(column));
+    let missing = level.columns().filter(|column| any && !pair.data.has(column));
     Verdict::fail_if_any("columns missing beside the others of their place", missing)
 }
 
@@ -366,21 +255,13 @@ fn geog_region_for_la(pair: &Pair) -> Verdict {
     }
     let missing = REGIONAL.columns().filter(|column| !pair.data.has(column));
     let blank = blank_on_own_rows(pair, LA.name, &REGIONAL);
-    Verdict::warn_if_any(
-        "authorities without their region, in the columns",
-        missing.chain(blank),
-    )
+    Verdict::warn_if_any("authorities without their region, in the columns", missing.chain(blank))
 }
 
 fn geog_na_code(pair: &Pair) -> Verdict {
-    let coded = ALL_LEVELS
-        .iter()
-        .filter(|level| !level.code.is_empty() && pair.data.has(level.code));
+    let coded = ALL_LEVELS.iter().filter(|level| !level.code.is_empty() && pair.data.has(level.code));
     let wrong = coded.flat_map(|level| {
-        let places = pair
-            .data
-            .values(level.code)
-            .zip(pair.data.values(level.place));
+        let places = pair.data.values(level.code).zip(pair.data.values(level.place));
         places.filter(|(code, name)| NOWHERE.contains(name) && *code != "z")
     });
     let shown = wrong.map(|(code, name)| format!("{code} {name}"));
@@ -391,19 +272,10 @@ fn geog_overcompleted_cols(pair: &Pair) -> Verdict {
     let filled = |own: &'static str, smaller: &Level| -> Vec<String> {
         let columns = smaller.columns().filter(|column| {
             let levels = pair.data.values("geographic_level");
-            levels
-                .zip(pair.data.values(column))
-                .any(|(at, cell)| at == own && !cell.is_empty())
+            levels.zip(pair.data.values(column)).any(|(at, cell)| at == own && !cell.is_empty())
         });
         columns.map(|column| format!("{own}: {column}")).collect()
     };
-    let found = [
-        filled(NATIONAL.name, &REGIONAL),
-        filled(NATIONAL.name, &LA),
-        filled(REGIONAL.name, &LA),
-    ];
-    Verdict::fail_if_any(
-        "rows that name a smaller place",
-        found.into_iter().flatten(),
-    )
+    let found = [filled(NATIONAL.name, &REGIONAL), filled(NATIONAL.name, &LA), filled(REGIONAL.name, &LA)];
+    Verdict::fail_if_any("rows that name a smaller place", found.into_iter().flatten())
 }

@@ -22,10 +22,7 @@ impl Sheet {
         if header.is_empty() {
             return Err("is empty".to_string());
         }
-        let rows = reader
-            .records()
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(wrong)?;
+        let rows = reader.records().collect::<Result<Vec<_>, _>>().map_err(wrong)?;
         if rows.is_empty() {
             return Err("has no row under its header".to_string());
         }
@@ -33,11 +30,7 @@ impl Sheet {
         for (position, name) in header.iter().enumerate() {
             positions.entry(name.to_string()).or_insert(position);
         }
-        Ok(Sheet {
-            header,
-            rows,
-            positions,
-        })
+        Ok(Sheet { header, rows, positions })
     }
 
     pub(super) fn header(&self) -> impl Iterator<Item = &str> {
@@ -59,10 +52,7 @@ impl Sheet {
 
     /// The cell, or nothing where there is no such row or column.
     pub(super) fn cell(&self, row: usize, column: &str) -> &str {
-        let cell = self
-            .positions
-            .get(column)
-            .and_then(|&at| self.rows.get(row)?.get(at));
+        let cell = self.positions.get(column).and_then(|&at| self.rows.get(row)?.get(at));
         cell.unwrap_or_default()
     }
 
@@ -74,10 +64,7 @@ impl Sheet {
 
     /// Every row's cells of some columns.
     pub(super) fn select(&self, columns: &[&str]) -> impl Iterator<Item = Vec<&str>> {
-        let positions: Vec<Option<usize>> = columns
-            .iter()
-            .map(|column| self.positions.get(*column).copied())
-            .collect();
+        let positions: Vec<Option<usize>> = columns.iter().map(|column| self.positions.get(*column).copied()).collect();
         self.rows.iter().map(move |row| {
             let cell = |at: &Option<usize>| at.and_then(|at| row.get(at)).unwrap_or_default();
             positions.iter().map(cell).collect()

@@ -21,28 +21,18 @@ time_period,time_identifier,geographic_level,country_code,country_name,region_co
 ";
 
 fn outcome(findings: &[Finding], check: &str) -> Option<Outcome> {
-    findings
-        .iter()
-        .find(|finding| finding.check == check)
-        .map(|finding| finding.outcome)
+    findings.iter().find(|finding| finding.check == check).map(|finding| finding.outcome)
 }
 
 #[test]
 fn a_good_pair_passes_every_check() {
     let findings = screen(NAME, DATA.as_bytes(), META_NAME, META.as_bytes());
-    let broken: Vec<_> = findings
-        .iter()
-        .filter(|f| f.outcome != Outcome::Pass)
-        .collect();
+    let broken: Vec<_> = findings.iter().filter(|f| f.outcome != Outcome::Pass).collect();
     assert!(broken.is_empty(), "{broken:?}");
     let expected: usize = STAGES.iter().map(|stage| stage.len()).sum();
     assert_eq!(findings.len(), expected + 1);
     let names: BTreeSet<&str> = findings.iter().map(|finding| finding.check).collect();
-    assert_eq!(
-        names.len(),
-        findings.len(),
-        "each check has a name of its own"
-    );
+    assert_eq!(names.len(), findings.len(), "each check has a name of its own");
 }
 
 /// Which file a change is made in.
@@ -117,11 +107,7 @@ fn each_check_finds_its_own_fault() {
         };
         assert!(data != DATA || meta != META, "{check}: nothing was changed");
         let findings = screen(NAME, data.as_bytes(), META_NAME, meta.as_bytes());
-        assert_eq!(
-            outcome(&findings, check),
-            Some(*expected),
-            "{check}: {findings:#?}"
-        );
+        assert_eq!(outcome(&findings, check), Some(*expected), "{check}: {findings:#?}");
     }
 }
 
@@ -132,64 +118,24 @@ fn column_names_are_checked_in_both_files() {
     for (check, from, to, expected) in [
         ("meta_geog_catch", "sex", "school_number", Outcome::Fail),
         ("meta_geog_catch", "sex", "region", Outcome::Fail),
-        (
-            "col_names_spaces",
-            "absence_rate",
-            "absence rate",
-            Outcome::Fail,
-        ),
-        (
-            "harmonised_variables",
-            "sex",
-            "pupil_ethnicity",
-            Outcome::Fail,
-        ),
+        ("col_names_spaces", "absence_rate", "absence rate", Outcome::Fail),
+        ("harmonised_variables", "sex", "pupil_ethnicity", Outcome::Fail),
         ("harmonised_variables", "sex", "school_type", Outcome::Fail),
-        (
-            "harmonised_variables",
-            "sex",
-            "ethnicity_major",
-            Outcome::Pass,
-        ),
+        ("harmonised_variables", "sex", "ethnicity_major", Outcome::Pass),
         ("api_char_col_name", "sex", &long, Outcome::Warning),
-        (
-            "api_char_filter_items",
-            "Girls",
-            &"y".repeat(121),
-            Outcome::Warning,
-        ),
-        (
-            "api_char_filter_items",
-            "Girls",
-            &"é".repeat(120),
-            Outcome::Pass,
-        ),
-        (
-            "api_char_col_label",
-            "Absences",
-            &"z".repeat(101),
-            Outcome::Warning,
-        ),
+        ("api_char_filter_items", "Girls", &"y".repeat(121), Outcome::Warning),
+        ("api_char_filter_items", "Girls", &"é".repeat(120), Outcome::Pass),
+        ("api_char_col_label", "Absences", &"z".repeat(101), Outcome::Warning),
     ] {
         let (data, meta) = (DATA.replace(from, to), META.replace(from, to));
         let findings = screen(NAME, data.as_bytes(), META_NAME, meta.as_bytes());
-        assert_eq!(
-            outcome(&findings, check),
-            Some(expected),
-            "{check}: {findings:#?}"
-        );
+        assert_eq!(outcome(&findings, check), Some(expected), "{check}: {findings:#?}");
     }
     // An earlier stage always finds a space first, so this check is asked by itself.
     let spaced = META.replace("sex,Filter", "sex ,Filter");
     let pair = Pair::read(NAME, DATA.as_bytes(), META_NAME, spaced.as_bytes()).ok();
-    let check = STAGES
-        .iter()
-        .copied()
-        .flatten()
-        .find(|check| check.name == "meta_col_name_spaces");
-    let told = check
-        .zip(pair)
-        .map(|(check, pair)| check.apply(&pair).outcome);
+    let check = STAGES.iter().copied().flatten().find(|check| check.name == "meta_col_name_spaces");
+    let told = check.zip(pair).map(|(check, pair)| check.apply(&pair).outcome);
     assert_eq!(told, Some(Outcome::Fail));
 }
 
@@ -203,32 +149,16 @@ fn more_rows_in_the_meta_file_than_columns_is_refused() {
 #[test]
 fn file_names_are_checked() {
     for (check, data_name, meta_name) in [
-        (
-            "filename_spaces",
-            "absence 2026.csv",
-            "absence 2026.meta.csv",
-        ),
-        (
-            "filename_special",
-            "absence+2026.csv",
-            "absence+2026.meta.csv",
-        ),
-        (
-            "filename_special",
-            "absence.2026.csv",
-            "absence.2026.meta.csv",
-        ),
+        ("filename_spaces", "absence 2026.csv", "absence 2026.meta.csv"),
+        ("filename_special", "absence+2026.csv", "absence+2026.meta.csv"),
+        ("filename_special", "absence.2026.csv", "absence.2026.meta.csv"),
         ("filenames_match", "absence.csv", "absences.meta.csv"),
         ("filenames_match", "absence.csv", "absence.csv"),
         ("filenames_match", "absence.txt", "absence.meta.txt"),
         ("filenames_match", ".csv", ".meta.csv"),
     ] {
         let findings = screen(data_name, DATA.as_bytes(), meta_name, META.as_bytes());
-        assert_eq!(
-            outcome(&findings, check),
-            Some(Outcome::Fail),
-            "{data_name} {meta_name}"
-        );
+        assert_eq!(outcome(&findings, check), Some(Outcome::Fail), "{data_name} {meta_name}");
         // The first stage with a failure is the last.
         assert_eq!(outcome(&findings, "col_req_meta"), None);
     }
@@ -252,18 +182,11 @@ fn places_of_other_kinds_are_warned_of_or_wanted_whole() {
     ] {
         let data = add(&format!(",{column}"), ",");
         let findings = screen(NAME, data.as_bytes(), META_NAME, META.as_bytes());
-        assert_eq!(
-            outcome(&findings, check),
-            Some(Outcome::Warning),
-            "{findings:#?}"
-        );
+        assert_eq!(outcome(&findings, check), Some(Outcome::Warning), "{findings:#?}");
     }
     let data = add(",ward_code", &format!(",{}", "W".repeat(31)));
     let findings = screen(NAME, data.as_bytes(), META_NAME, META.as_bytes());
-    assert_eq!(
-        outcome(&findings, "api_char_loc_code"),
-        Some(Outcome::Warning)
-    );
+    assert_eq!(outcome(&findings, "api_char_loc_code"), Some(Outcome::Warning));
 
     // Only the national row left, so that the missing columns are not those of a row's own level.
     let rows: String = DATA
@@ -271,23 +194,12 @@ fn places_of_other_kinds_are_warned_of_or_wanted_whole() {
         .filter(|line| line.contains("time_period") || line.contains("National"))
         .map(|line| format!("{line}\n"))
         .collect();
-    let second = rows
-        .lines()
-        .nth(1)
-        .unwrap_or_default()
-        .replace("Total,Total,Everyone", "Primary,Total,Girls");
+    let second = rows.lines().nth(1).unwrap_or_default().replace("Total,Total,Everyone", "Primary,Total,Girls");
     let national = format!("{rows}{second}\n");
-    for (check, column) in [
-        ("geog_la_col_present", "la_name"),
-        ("geog_region_col_present", "region_code"),
-    ] {
+    for (check, column) in [("geog_la_col_present", "la_name"), ("geog_region_col_present", "region_code")] {
         let data = national.replace(column, "shoe_size");
         let findings = screen(NAME, data.as_bytes(), META_NAME, META.as_bytes());
-        assert_eq!(
-            outcome(&findings, check),
-            Some(Outcome::Fail),
-            "{findings:#?}"
-        );
+        assert_eq!(outcome(&findings, check), Some(Outcome::Fail), "{findings:#?}");
     }
 }
 
@@ -297,12 +209,7 @@ fn too_many_items_are_refused() {
         .map(|n| format!("202526,Academic year,National,E92000001,England,,,,,,p{n},g,s{n},1,1\n"))
         .collect();
     let header = DATA.lines().next().unwrap_or_default();
-    let findings = screen(
-        NAME,
-        format!("{header}\n{rows}").as_bytes(),
-        META_NAME,
-        META.as_bytes(),
-    );
+    let findings = screen(NAME, format!("{header}\n{rows}").as_bytes(), META_NAME, META.as_bytes());
     assert_eq!(outcome(&findings, "filter_item_limit"), Some(Outcome::Fail));
 }
 
@@ -325,12 +232,7 @@ fn periods_go_with_their_identifiers() {
     }
     let terms = DATA.replace("Academic year,National", "Autumn term,National");
     let terms = terms.replace("Academic year", "Spring term");
-    assert!(passes(&screen(
-        NAME,
-        terms.as_bytes(),
-        META_NAME,
-        META.as_bytes()
-    )));
+    assert!(passes(&screen(NAME, terms.as_bytes(), META_NAME, META.as_bytes())));
 }
 
 #[test]

@@ -123,9 +123,7 @@ impl Authority {
             starts,
             models,
         };
-        let weights: Vec<f64> = (0..plan.schools)
-            .map(|number| authority.size_weight(number))
-            .collect();
+        let weights: Vec<f64> = (0..plan.schools).map(|number| authority.size_weight(number)).collect();
         let scale = plan.pupils as f64 / weights.iter().sum::<f64>();
         for (number, weight) in weights.iter().enumerate() {
             let school = authority.make_school(plan, number, weight * scale);
@@ -161,11 +159,7 @@ impl Authority {
             (false, 0) => 1.0,
             (false, _) => -1.0,
         };
-        (
-            stream(self.seed, number, Purpose::School),
-            stream(self.seed, first, Purpose::Pair),
-            side,
-        )
+        (stream(self.seed, number, Purpose::School), stream(self.seed, first, Purpose::Pair), side)
     }
 
     /// Pupils relative to other schools.
@@ -222,19 +216,14 @@ impl Authority {
             name: names::school(phase, place, academy, plan.seed),
             academy,
             trust: (academy || converts).then_some(trust),
-            size: (size.round() as usize)
-                .max(year_sizes(phase).iter().filter(|s| **s > 0.0).count()),
+            size: (size.round() as usize).max(year_sizes(phase).iter().filter(|s| **s > 0.0).count()),
             sixth_form,
             standing: SCHOOL_SPREAD * (0.8 * deprivation + 0.6 * ethos),
             free_meals: self.model(phase).free_meals() * (1.0 + 0.45 * deprivation),
             minority: 1.0 + 0.5 * minority,
             missing: MISSING * (1.0 + 0.5 * side * own.random::<f64>()),
             habits: Habits::draw(&mut own),
-            dialect: if plan.dialects {
-                Dialect::of(number + plan.seed as usize % 9)
-            } else {
-                Dialect::default()
-            },
+            dialect: if plan.dialects { Dialect::of(number + plan.seed as usize % 9) } else { Dialect::default() },
         }
     }
 
@@ -249,11 +238,5 @@ fn phase_starts(schools: usize) -> [usize; 5] {
     let share = |per_cent: f64| ((schools as f64 * per_cent / 100.0).round() as usize).max(1);
     let (secondary, special, alternative) = (share(16.0), share(5.0), share(1.5));
     let primary = schools.saturating_sub(secondary + special + alternative);
-    [
-        0,
-        primary,
-        primary + secondary,
-        primary + secondary + special,
-        schools,
-    ]
+    [0, primary, primary + secondary, primary + secondary + special, schools]
 }

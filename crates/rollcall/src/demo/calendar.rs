@@ -94,24 +94,12 @@ impl Terms {
         let week_after = |monday: NaiveDate| monday + Days::new(7);
         Terms {
             halves: [
-                (
-                    on_or_after(Weekday::Wed, date(year, 9, 1)),
-                    friday_before(autumn_break),
-                ),
-                (
-                    week_after(autumn_break),
-                    on_or_before(Weekday::Fri, date(year, 12, 22)),
-                ),
-                (
-                    on_or_after(Weekday::Mon, date(year + 1, 1, 3)),
-                    friday_before(february_break),
-                ),
+                (on_or_after(Weekday::Wed, date(year, 9, 1)), friday_before(autumn_break)),
+                (week_after(autumn_break), on_or_before(Weekday::Fri, date(year, 12, 22))),
+                (on_or_after(Weekday::Mon, date(year + 1, 1, 3)), friday_before(february_break)),
                 (week_after(february_break), spring_end),
                 (summer_start, friday_before(may_break)),
-                (
-                    week_after(may_break),
-                    on_or_before(Weekday::Wed, date(year + 1, 7, 23)),
-                ),
+                (week_after(may_break), on_or_before(Weekday::Wed, date(year + 1, 7, 23))),
             ],
             bank_holidays: vec![
                 new_year_holiday,
@@ -163,10 +151,8 @@ impl Terms {
                     continue;
                 }
                 let monday = monday_of(day);
-                let trains = training
-                    .iter()
-                    .zip(habits.training)
-                    .any(|(candidate, chosen)| chosen && *candidate == day);
+                let trains =
+                    training.iter().zip(habits.training).any(|(candidate, chosen)| chosen && *candidate == day);
                 days.push(SchoolDay {
                     date: day,
                     weekday,
@@ -182,10 +168,7 @@ impl Terms {
     }
 
     /// Days on which schools put their staff training: next to breaks, and Fridays in between.
-    fn training_candidates(
-        &self,
-        halves: &[(NaiveDate, NaiveDate); 6],
-    ) -> [NaiveDate; TRAINING_CANDIDATES] {
+    fn training_candidates(&self, halves: &[(NaiveDate, NaiveDate); 6]) -> [NaiveDate; TRAINING_CANDIDATES] {
         [
             halves[0].1,
             halves[1].0,

@@ -112,7 +112,11 @@ pub(crate) fn files(files: &Files, json: bool) -> Result<()> {
     } else {
         println!(
             "{} arrivals, {} files, {} pupils, {} rows of marks, {} MB in {}",
-            written.arrivals, written.files, written.pupils, written.mark_rows, written.bytes / 1_000_000,
+            written.arrivals,
+            written.files,
+            written.pupils,
+            written.mark_rows,
+            written.bytes / 1_000_000,
             files.dir.display()
         );
     }
@@ -157,7 +161,8 @@ pub(crate) async fn demo(demo: Demo, json: bool) -> Result<()> {
     let (mut rows, mut refused) = ((0, 0, 0), BTreeMap::new());
     for folder in &folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let received = name.split_once('_').map_or("", |(_, at)| at).parse().with_context(|| format!("{name} names no time"))?;
+        let received =
+            name.split_once('_').map_or("", |(_, at)| at).parse().with_context(|| format!("{name} names no time"))?;
         let summary = house.ingest(&bar).arrival("drop", std::slice::from_ref(folder), received).await?;
         for taken in &summary.returns {
             rows = (rows.0 + taken.rows.0, rows.1 + taken.rows.1, rows.2 + taken.rows.2);
@@ -172,7 +177,13 @@ pub(crate) async fn demo(demo: Demo, json: bool) -> Result<()> {
     if json {
         println!("{}", serde_json::json!({ "rows_in": rows.0, "rows_kept": rows.1, "rows_refused": rows.2 }));
     } else {
-        println!("Taken in: {} rows = {} kept + {} refused. Ledger version {}.\n", rows.0, rows.1, rows.2, session.run().n);
+        println!(
+            "Taken in: {} rows = {} kept + {} refused. Ledger version {}.\n",
+            rows.0,
+            rows.1,
+            rows.2,
+            session.run().n
+        );
         say(&session, &demo).await?;
         println!("\nRefused, and why");
         for (rule, (rows, expected)) in refused {
@@ -205,7 +216,13 @@ async fn say(session: &Session, demo: &Demo) -> Result<()> {
     for row in texts(&area)? {
         println!(
             "  {:<24} {:>4} of {:<4} {:>8} {:>8}% {:>11}% {:>7}%",
-            row[0], row[1], row[2], row[3], one_place(&row[4]), one_place(&row[5]), one_place(&row[6])
+            row[0],
+            row[1],
+            row[2],
+            row[3],
+            one_place(&row[4]),
+            one_place(&row[5]),
+            one_place(&row[6])
         );
     }
     let schools = session
@@ -220,7 +237,11 @@ async fn say(session: &Session, demo: &Demo) -> Result<()> {
     for row in texts(&schools)? {
         println!(
             "  {:<40} {:<12} {}% absent ({}% in the area's phase), {}% of pupils severely",
-            row[0], row[1], one_place(&row[2]), one_place(&row[4]), one_place(&row[3])
+            row[0],
+            row[1],
+            one_place(&row[2]),
+            one_place(&row[4]),
+            one_place(&row[3])
         );
     }
     let weeks = session
@@ -235,7 +256,9 @@ async fn say(session: &Session, demo: &Demo) -> Result<()> {
         let bar = "█".repeat((percent * 4.0).round() as usize);
         println!("  {}  {:>5}% {}{}", row[0], one_place(&row[1]), bar, if row[2] == "true" { "" } else { " ·" });
     }
-    let alerts = session.rows("SELECT rule, status, count(*) FROM alerts.current GROUP BY rule, status ORDER BY rule, status").await?;
+    let alerts = session
+        .rows("SELECT rule, status, count(*) FROM alerts.current GROUP BY rule, status ORDER BY rule, status")
+        .await?;
     println!("\nAlerts");
     for row in texts(&alerts)? {
         println!("  {:>6}  {} ({})", row[2], row[0], row[1]);

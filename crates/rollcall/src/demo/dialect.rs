@@ -28,32 +28,11 @@ impl Dialect {
     pub fn of(school: usize) -> Self {
         let plain = Dialect::default();
         match school % 9 {
-            1 => Dialect {
-                byte_order_mark: true,
-                ..plain
-            },
-            2 => Dialect {
-                windows_1252: true,
-                crlf: true,
-                slashed_dates: true,
-                dash_if_missing: true,
-                ..plain
-            },
-            4 => Dialect {
-                loose_headers: true,
-                ..plain
-            },
-            5 => Dialect {
-                quoted: true,
-                crlf: true,
-                dash_if_missing: true,
-                ..plain
-            },
-            7 => Dialect {
-                reordered: true,
-                slashed_dates: true,
-                ..plain
-            },
+            1 => Dialect { byte_order_mark: true, ..plain },
+            2 => Dialect { windows_1252: true, crlf: true, slashed_dates: true, dash_if_missing: true, ..plain },
+            4 => Dialect { loose_headers: true, ..plain },
+            5 => Dialect { quoted: true, crlf: true, dash_if_missing: true, ..plain },
+            7 => Dialect { reordered: true, slashed_dates: true, ..plain },
             8 => Dialect {
                 byte_order_mark: true,
                 crlf: true,
@@ -85,11 +64,8 @@ impl Dialect {
         if self.byte_order_mark {
             out.extend_from_slice(b"\xEF\xBB\xBF");
         }
-        let columns: Vec<String> = columns
-            .iter()
-            .enumerate()
-            .map(|(place, name)| self.header_name(place, name))
-            .collect();
+        let columns: Vec<String> =
+            columns.iter().enumerate().map(|(place, name)| self.header_name(place, name)).collect();
         self.row(columns.iter().map(String::as_str), out);
     }
 

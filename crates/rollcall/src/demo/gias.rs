@@ -43,13 +43,7 @@ const HEADER: [&str; 18] = [
     "Postcode",
 ];
 
-const LINKS_HEADER: [&str; 5] = [
-    "URN",
-    "LinkURN",
-    "LinkName",
-    "LinkType",
-    "LinkEstablishedDate",
-];
+const LINKS_HEADER: [&str; 5] = ["URN", "LinkURN", "LinkName", "LinkType", "LinkEstablishedDate"];
 
 const OPEN: (&str, &str) = ("1", "Open");
 const CLOSED: (&str, &str) = ("2", "Closed");
@@ -87,9 +81,8 @@ pub fn establishments(authority: &Authority, la_code: u16, on: NaiveDate) -> Vec
     line(&HEADER, &mut out);
     let la_code = la_code.to_string();
     for row in &rows {
-        let (trust_code, trust_name) = row.trust.map_or_else(Default::default, |trust| {
-            ((16_500 + trust).to_string(), names::trust(trust))
-        });
+        let (trust_code, trust_name) =
+            row.trust.map_or_else(Default::default, |trust| ((16_500 + trust).to_string(), names::trust(trust)));
         line(
             &[
                 &row.urn.to_string(),
@@ -128,36 +121,19 @@ pub fn links(authority: &Authority, on: NaiveDate) -> Vec<u8> {
         line(&[&old, &new, new_name, "Successor", date], &mut out);
         line(&[&new, &old, old_name, "Predecessor", date], &mut out);
     };
-    pair(
-        CLOSED_URNS[0],
-        &old_name,
-        successor.urn,
-        &successor.name,
-        &format!("01-09-{}", authority.year - 3),
-    );
+    pair(CLOSED_URNS[0], &old_name, successor.urn, &successor.name, &format!("01-09-{}", authority.year - 3));
     if on > authority.conversion_eve() {
         for school in &authority.schools {
             if let Some(later) = school.later_urn {
                 let date = format!("01-01-{}", authority.year + 1);
-                pair(
-                    school.urn,
-                    &school.name,
-                    later,
-                    &academy_name(school),
-                    &date,
-                );
+                pair(school.urn, &school.name, later, &academy_name(school), &date);
             }
         }
     }
     out
 }
 
-fn add_school(
-    authority: &Authority,
-    school: &School,
-    on: NaiveDate,
-    rows: &mut Vec<Establishment>,
-) {
+fn add_school(authority: &Authority, school: &School, on: NaiveDate, rows: &mut Vec<Establishment>) {
     let phase = match school.phase {
         Phase::Primary => ("2", "Primary"),
         Phase::Secondary => ("4", "Secondary"),
@@ -179,11 +155,7 @@ fn add_school(
         kind: kind(school),
         status: if converted { CLOSED } else { OPEN },
         opened: opened(authority, school),
-        closed: if converted {
-            format!("{:02}-{:02}-{}", eve.day(), eve.month(), eve.year())
-        } else {
-            String::new()
-        },
+        closed: if converted { format!("{:02}-{:02}-{}", eve.day(), eve.month(), eve.year()) } else { String::new() },
         phase,
         ages,
         trust: if school.academy { school.trust } else { None },
@@ -230,9 +202,7 @@ fn kind(school: &School) -> (&'static str, &'static str) {
         (Phase::Primary | Phase::Secondary, false) if school.name.contains("Catholic") => {
             ("02", "Voluntary aided school")
         }
-        (Phase::Primary, false) if school.name.contains("Church of England") => {
-            ("03", "Voluntary controlled school")
-        }
+        (Phase::Primary, false) if school.name.contains("Church of England") => ("03", "Voluntary controlled school"),
         (Phase::Primary, false) => COMMUNITY,
         (Phase::Secondary, false) => ("05", "Foundation school"),
         (Phase::Special, true) => ("44", "Academy special converter"),

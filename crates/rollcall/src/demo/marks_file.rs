@@ -38,11 +38,7 @@ pub struct Dirt {
 impl Dirt {
     /// Dirt for a share (0 to 1) of rows; wants a file to be begun.
     pub fn new(share: f64, rng: ChaCha8Rng) -> Self {
-        Dirt {
-            share,
-            clean_rows: 0,
-            rng,
-        }
+        Dirt { share, clean_rows: 0, rng }
     }
 
     /// Turns to another file: what is wrong in it depends on nothing but the two numbers.
@@ -86,16 +82,7 @@ impl Dirt {
 /// Bytes kept before they are handed on.
 const CHUNK: usize = 1 << 20;
 const COLUMNS: [&str; 5] = ["URN", "UPN", "Date", "Session", "Mark"];
-const REORDERED_COLUMNS: [&str; 8] = [
-    "Date",
-    "Session",
-    "UPN",
-    "URN",
-    "Mark",
-    "Form",
-    "MinutesLate",
-    "Comment",
-];
+const REORDERED_COLUMNS: [&str; 8] = ["Date", "Session", "UPN", "URN", "Mark", "Form", "MinutesLate", "Comment"];
 
 /// Hands the file on in pieces of about a megabyte and returns its rows. Rows are in date, UPN and
 /// session order.
@@ -109,20 +96,9 @@ pub fn write(
     let register = statement.register;
     let dialect = register.school.dialect;
     let parts = Parts::new(statement, dialect);
-    let open_below = if statement.reasons_open {
-        open_share(register.school.phase)
-    } else {
-        0
-    };
+    let open_below = if statement.reasons_open { open_share(register.school.phase) } else { 0 };
     buffer.clear();
-    dialect.header(
-        if dialect.reordered {
-            &REORDERED_COLUMNS
-        } else {
-            &COLUMNS
-        },
-        buffer,
-    );
+    dialect.header(if dialect.reordered { &REORDERED_COLUMNS } else { &COLUMNS }, buffer);
     let mut rows = 0;
     for place in statement.days.clone() {
         let day = register.days[place];
@@ -144,8 +120,7 @@ pub fn write(
                 };
                 if dirt.hits() {
                     let mut fields = [
-                        String::from_utf8_lossy(&upn_on(register, pupil, statement.on))
-                            .into_owned(),
+                        String::from_utf8_lossy(&upn_on(register, pupil, statement.on)).into_owned(),
                         dialect.date(day.date),
                         ["AM", "PM"][half].to_owned(),
                         String::from_utf8_lossy(parts.text(half, mark)).into_owned(),
@@ -225,23 +200,14 @@ impl Parts {
         for (pupil, enrolment) in register.enrolments.iter().enumerate() {
             let upn = upn_on(register, pupil, statement.on);
             let quote: &[u8] = if dialect.quoted { b"\"" } else { b"" };
-            let fields: [&[u8]; 2] = if dialect.reordered {
-                [&upn, urn.as_bytes()]
-            } else {
-                [urn.as_bytes(), &upn]
-            };
+            let fields: [&[u8]; 2] = if dialect.reordered { [&upn, urn.as_bytes()] } else { [urn.as_bytes(), &upn] };
             for field in fields {
                 for part in [quote, field, quote, b","] {
                     leads.extend_from_slice(part);
                 }
             }
             let year = enrolment.pupil.nc_year;
-            forms.push([
-                b'0' + year / 10,
-                b'0' + year % 10,
-                b"ABCDEF"[pupil % 6],
-                b',',
-            ]);
+            forms.push([b'0' + year / 10, b'0' + year % 10, b"ABCDEF"[pupil % 6], b',']);
         }
         let dash: &[u8] = if dialect.dash_if_missing { b"-" } else { b"" };
         let texts = [b"/", b"\\"].map(|present: &'static [u8; 1]| {
@@ -256,15 +222,7 @@ impl Parts {
             tail.push(b'"');
         }
         tail.extend_from_slice(dialect.line_end());
-        Parts {
-            dialect,
-            urn,
-            lead_length: leads.len() / register.enrolments.len().max(1),
-            leads,
-            forms,
-            texts,
-            tail,
-        }
+        Parts { dialect, urn, lead_length: leads.len() / register.enrolments.len().max(1), leads, forms, texts, tail }
     }
 
     fn day(&self, date: &str, session: &str) -> Vec<u8> {
@@ -315,8 +273,7 @@ impl Parts {
             out.extend_from_slice(&self.tail);
         } else {
             let fields = [&self.urn, upn, date, session, text];
-            self.dialect
-                .row(fields.into_iter().map(String::as_str), out);
+            self.dialect.row(fields.into_iter().map(String::as_str), out);
         }
     }
 }

@@ -4,9 +4,9 @@
 //! published national figures. The same plan writes the same bytes; a plan with a later last day
 //! continues what one with an earlier day wrote.
 
-pub(crate) mod command;
 mod authority;
 mod calendar;
+pub(crate) mod command;
 mod dialect;
 mod gias;
 mod mark;
@@ -135,9 +135,7 @@ pub fn write(plan: &Plan, dir: &Path) -> anyhow::Result<Written> {
     thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
         for thread in threads {
-            let part = thread
-                .join()
-                .map_err(|_| anyhow!("a writing thread failed"))??;
+            let part = thread.join().map_err(|_| anyhow!("a writing thread failed"))??;
             written.add(&part);
         }
         Ok(written)
@@ -145,41 +143,22 @@ pub fn write(plan: &Plan, dir: &Path) -> anyhow::Result<Written> {
 }
 
 fn check(plan: &Plan) -> anyhow::Result<()> {
-    ensure!(
-        (8..=30_000).contains(&plan.schools),
-        "an authority has 8 to 30,000 schools, not {}",
-        plan.schools
-    );
+    ensure!((8..=30_000).contains(&plan.schools), "an authority has 8 to 30,000 schools, not {}", plan.schools);
     ensure!(
         (20..=1_500).contains(&(plan.pupils / plan.schools)),
         "{} pupils for {} schools: a school has 20 to 1,500 on average",
         plan.pupils,
         plan.schools
     );
-    ensure!(
-        (100..=999).contains(&plan.la_code),
-        "a local authority code has three digits, not {}",
-        plan.la_code
-    );
-    ensure!(
-        (0.0..=0.5).contains(&plan.dirt),
-        "the share of wrong rows is 0 to 0.5, not {}",
-        plan.dirt
-    );
-    ensure!(
-        (2010..=2060).contains(&plan.academic_year),
-        "no term dates for {}",
-        plan.academic_year
-    );
+    ensure!((100..=999).contains(&plan.la_code), "a local authority code has three digits, not {}", plan.la_code);
+    ensure!((0.0..=0.5).contains(&plan.dirt), "the share of wrong rows is 0 to 0.5, not {}", plan.dirt);
+    ensure!((2010..=2060).contains(&plan.academic_year), "no term dates for {}", plan.academic_year);
     Ok(())
 }
 
 /// The register of schools: with the opening arrival, and again once a school has become an academy.
 fn put_establishments(plan: &Plan, authority: &Authority, post: &Post) -> anyhow::Result<Written> {
-    let converted = post
-        .arrivals
-        .iter()
-        .position(|arrival| plan.events && arrival.on > authority.conversion_eve());
+    let converted = post.arrivals.iter().position(|arrival| plan.events && arrival.on > authority.conversion_eve());
     let mut written = Written::default();
     for arrival in std::iter::once(0).chain(converted) {
         let on = post.arrivals[arrival].on;

@@ -74,13 +74,7 @@ fn own(pupil: Pupil) -> Enrolment {
         Fate::Leaves { last, ground } => Some((last, ground)),
         _ => None,
     };
-    Enrolment {
-        entry: pupil.joined,
-        leaving,
-        shared: None,
-        guest: false,
-        pupil,
-    }
+    Enrolment { entry: pupil.joined, leaving, shared: None, guest: false, pupil }
 }
 
 fn add_incoming(authority: &Authority, school: &School, enrolments: &mut Vec<Enrolment>) {
@@ -96,13 +90,7 @@ fn add_incoming(authority: &Authority, school: &School, enrolments: &mut Vec<Enr
                 && first <= authority.terms.last_day()
             {
                 pupil.fate = Fate::Stays;
-                enrolments.push(Enrolment {
-                    entry: first,
-                    leaving: None,
-                    shared: None,
-                    guest: true,
-                    pupil,
-                });
+                enrolments.push(Enrolment { entry: first, leaving: None, shared: None, guest: true, pupil });
             }
         }
     }
@@ -137,10 +125,7 @@ fn add_sent(authority: &Authority, unit: &School, enrolments: &mut Vec<Enrolment
                 pupil: pupils[slot].clone(),
                 entry: shared.from,
                 leaving: None,
-                shared: Some(Shared {
-                    elsewhere: shared.elsewhere.map(|there| !there),
-                    ..shared
-                }),
+                shared: Some(Shared { elsewhere: shared.elsewhere.map(|there| !there), ..shared }),
                 guest: true,
             });
         }
@@ -161,12 +146,7 @@ fn taken_from_each(authority: &Authority, unit: &School) -> usize {
 
 /// Older pupils with much absence, past the first `skip` of them, and how their weeks are shared as
 /// their own school sees it.
-fn chosen(
-    authority: &Authority,
-    pupils: &[Pupil],
-    skip: usize,
-    take: usize,
-) -> Vec<(usize, Shared)> {
+fn chosen(authority: &Authority, pupils: &[Pupil], skip: usize, take: usize) -> Vec<(usize, Shared)> {
     pupils
         .iter()
         .enumerate()
@@ -181,11 +161,7 @@ fn chosen(
         .map(|(slot, _)| {
             let dates = &authority.common_dates;
             let from = dates[(7 + slot * 29) % (dates.len() / 2)];
-            let elsewhere = if slot % 2 == 0 {
-                [true; 5]
-            } else {
-                [true, true, true, false, false]
-            };
+            let elsewhere = if slot % 2 == 0 { [true; 5] } else { [true, true, true, false, false] };
             (slot, Shared { from, elsewhere })
         })
         .collect()

@@ -5,17 +5,15 @@ use rand::Rng;
 use super::propensity::Phase;
 
 const PLACES: [&str; 40] = [
-    "Amber", "Ash", "Bramble", "Brindle", "Candle", "Clover", "Copper", "Cotter", "Damson",
-    "Elder", "Fallow", "Fennel", "Finch", "Flint", "Gorse", "Harrow", "Hazel", "Heron", "Juniper",
-    "Kestrel", "Lark", "Linden", "Marl", "Mallow", "Nettle", "Oaken", "Otter", "Pebble", "Plover",
-    "Quince", "Rowan", "Russet", "Sallow", "Sorrel", "Tansy", "Teasel", "Thistle", "Umber",
-    "Willow", "Yarrow",
+    "Amber", "Ash", "Bramble", "Brindle", "Candle", "Clover", "Copper", "Cotter", "Damson", "Elder", "Fallow",
+    "Fennel", "Finch", "Flint", "Gorse", "Harrow", "Hazel", "Heron", "Juniper", "Kestrel", "Lark", "Linden", "Marl",
+    "Mallow", "Nettle", "Oaken", "Otter", "Pebble", "Plover", "Quince", "Rowan", "Russet", "Sallow", "Sorrel", "Tansy",
+    "Teasel", "Thistle", "Umber", "Willow", "Yarrow",
 ];
 
 const ENDINGS: [&str; 24] = [
-    "bourne", "bridge", "brook", "combe", "cott", "croft", "dale", "dean", "don", "field", "ford",
-    "gate", "ham", "hurst", "leigh", "mere", "moor", "ridge", "stead", "stow", "thorpe", "well",
-    "wick", "worth",
+    "bourne", "bridge", "brook", "combe", "cott", "croft", "dale", "dean", "don", "field", "ford", "gate", "ham",
+    "hurst", "leigh", "mere", "moor", "ridge", "stead", "stow", "thorpe", "well", "wick", "worth",
 ];
 
 const PRIMARY_KINDS: [&str; 8] = [
@@ -28,13 +26,8 @@ const PRIMARY_KINDS: [&str; 8] = [
     "St Hild’s Catholic Primary School",
     "Green Primary School",
 ];
-const SECONDARY_KINDS: [&str; 5] = [
-    "School",
-    "High School",
-    "Community College",
-    "School and Sixth Form",
-    "St Cedd’s Catholic School",
-];
+const SECONDARY_KINDS: [&str; 5] =
+    ["School", "High School", "Community College", "School and Sixth Form", "St Cedd’s Catholic School"];
 const SPECIAL_KINDS: [&str; 3] = ["House School", "Lodge School", "View School"];
 const ALTERNATIVE_KINDS: [&str; 3] = ["Centre", "Education Centre", "Pupil Referral Unit"];
 
@@ -62,20 +55,16 @@ pub fn school(phase: Phase, place: usize, academy: bool, seed: u64) -> String {
 
 /// The name of a trust.
 pub fn trust(number: usize) -> String {
-    let (start, end) = (
-        PLACES[number * 7 % 40],
-        ENDINGS[(number * 5 + number / 40) % 24],
-    );
+    let (start, end) = (PLACES[number * 7 % 40], ENDINGS[(number * 5 + number / 40) % 24]);
     format!("The {start}{end} Learning Trust")
 }
 
 const FORENAMES: [&str; 64] = [
-    "Ada", "Aisha", "Alba", "Alfie", "Amelia", "Anaïs", "Arlo", "Arun", "Aria", "Bea", "Ben",
-    "Björn", "Callum", "Chloë", "Cleo", "Dan", "Daisy", "Eda", "Elijah", "Ella", "Emil", "Esme",
-    "Ezra", "Faith", "Finn", "Freya", "George", "Hana", "Harvey", "Ibrahim", "Ines", "Iris",
-    "Jago", "Jude", "Kai", "Kezia", "Kofi", "Lena", "Leo", "Lila", "Luca", "Maja", "Maya", "Milo",
-    "Musa", "Nell", "Niamh", "Noor", "Omar", "Otis", "Pia", "Priya", "René", "Rosa", "Rowan",
-    "Seán", "Sofia", "Tariq", "Tess", "Theo", "Una", "Yusuf", "Zara", "Zoë",
+    "Ada", "Aisha", "Alba", "Alfie", "Amelia", "Anaïs", "Arlo", "Arun", "Aria", "Bea", "Ben", "Björn", "Callum",
+    "Chloë", "Cleo", "Dan", "Daisy", "Eda", "Elijah", "Ella", "Emil", "Esme", "Ezra", "Faith", "Finn", "Freya",
+    "George", "Hana", "Harvey", "Ibrahim", "Ines", "Iris", "Jago", "Jude", "Kai", "Kezia", "Kofi", "Lena", "Leo",
+    "Lila", "Luca", "Maja", "Maya", "Milo", "Musa", "Nell", "Niamh", "Noor", "Omar", "Otis", "Pia", "Priya", "René",
+    "Rosa", "Rowan", "Seán", "Sofia", "Tariq", "Tess", "Theo", "Una", "Yusuf", "Zara", "Zoë",
 ];
 
 const SURNAME_STARTS: [&str; 36] = [
@@ -118,9 +107,9 @@ const SURNAME_STARTS: [&str; 36] = [
 ];
 
 const SURNAME_ENDS: [&str; 28] = [
-    "acre", "bank", "bottom", "buckle", "by", "cap", "dew", "drop", "foot", "gill", "ham", "hatch",
-    "hollow", "kin", "lock", "low", "man", "penny", "rick", "shaw", "side", "smith", "spoon",
-    "thwaite", "tree", "water", "whistle", "win",
+    "acre", "bank", "bottom", "buckle", "by", "cap", "dew", "drop", "foot", "gill", "ham", "hatch", "hollow", "kin",
+    "lock", "low", "man", "penny", "rick", "shaw", "side", "smith", "spoon", "thwaite", "tree", "water", "whistle",
+    "win",
 ];
 
 /// A person's name as places in the word lists, small enough to keep by the hundred thousand.
@@ -158,13 +147,7 @@ pub fn postcode(sector: usize, unit: u16) -> String {
     const LETTERS: &[u8; 20] = b"ABDEFGHJLNPQRSTUWXYZ";
     let unit = usize::from(unit);
     let letter = |n: usize| char::from(LETTERS[n % 20]);
-    format!(
-        "ZZ{} {}{}{}",
-        1 + sector % 98,
-        unit % 9 + 1,
-        letter(unit / 9),
-        letter(unit / 180)
-    )
+    format!("ZZ{} {}{}{}", 1 + sector % 98, unit % 9 + 1, letter(unit / 9), letter(unit / 180))
 }
 
 /// Ethnicity codes with how many in 1,000 pupils have them, most common first.

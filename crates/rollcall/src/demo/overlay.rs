@@ -78,20 +78,12 @@ pub fn fates(enrolment: &Enrolment, days: &[SchoolDay], row: &mut [Mark]) {
 }
 
 /// One school in thirty has to close for a day in winter.
-pub fn site_closures(
-    days: &[SchoolDay],
-    marks: &mut [Mark],
-    sessions: usize,
-    school: &School,
-    rng: &mut ChaCha8Rng,
-) {
+pub fn site_closures(days: &[SchoolDay], marks: &mut [Mark], sessions: usize, school: &School, rng: &mut ChaCha8Rng) {
     let draw: f64 = rng.random();
     if school.number % 30 != 17 {
         return;
     }
-    let winter: Vec<usize> = (0..days.len())
-        .filter(|&day| days[day].half == 2 && !days[day].closed)
-        .collect();
+    let winter: Vec<usize> = (0..days.len()).filter(|&day| days[day].half == 2 && !days[day].closed).collect();
     if let Some(&day) = winter.get((draw * winter.len() as f64) as usize) {
         for row in marks.chunks_exact_mut(sessions) {
             for session in &mut row[day * 2..day * 2 + 2] {

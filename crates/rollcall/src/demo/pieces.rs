@@ -44,9 +44,7 @@ impl<'a> Page<'a> {
 
     /// Whether the pupil's year has sessions on `day`.
     pub fn is_open(&self, day: usize) -> bool {
-        self.row
-            .get(day * 2)
-            .is_some_and(|mark| *mark != mark::CLOSED)
+        self.row.get(day * 2).is_some_and(|mark| *mark != mark::CLOSED)
     }
 
     /// Puts the marks on successive afternoons (or mornings), as a part-time timetable does; on

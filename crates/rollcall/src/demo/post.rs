@@ -43,12 +43,7 @@ impl<'a> Post<'a> {
     pub fn new(plan: &'a Plan, terms: &Terms, dir: &Path) -> anyhow::Result<Self> {
         let mut dates: Vec<NaiveDate> = [false, true]
             .into_iter()
-            .flat_map(|early_october| {
-                terms.school_days(&Habits {
-                    early_october,
-                    ..Habits::default()
-                })
-            })
+            .flat_map(|early_october| terms.school_days(&Habits { early_october, ..Habits::default() }))
             .map(|day| day.date)
             .filter(|date| *date <= plan.until)
             .collect();
@@ -83,30 +78,19 @@ impl<'a> Post<'a> {
         let arrivals = times
             .enumerate()
             .map(|(number, (on, hour))| {
-                let folder = dir
-                    .join("arrivals")
-                    .join(format!("{number:03}_{on}T{hour}:00:00Z"));
-                fs::create_dir_all(&folder)
-                    .with_context(|| format!("making folder {}", folder.display()))?;
+                let folder = dir.join("arrivals").join(format!("{number:03}_{on}T{hour}:00:00Z"));
+                fs::create_dir_all(&folder).with_context(|| format!("making folder {}", folder.display()))?;
                 Ok(Arrival { on, folder })
             })
             .collect::<anyhow::Result<Vec<Arrival>>>()?;
-        Ok(Post {
-            plan,
-            arrivals,
-            weeks,
-        })
+        Ok(Post { plan, arrivals, weeks })
     }
 
     /// Writes a file of an arrival in one go.
     pub fn put(&self, arrival: usize, name: &str, bytes: &[u8]) -> anyhow::Result<Written> {
         let path = self.arrivals[arrival].folder.join(name);
         fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
-        Ok(Written {
-            files: 1,
-            bytes: bytes.len() as u64,
-            ..Written::default()
-        })
+        Ok(Written { files: 1, bytes: bytes.len() as u64, ..Written::default() })
     }
 }
 
@@ -128,36 +112,22 @@ pub struct Sender<'a> {
 
 impl<'a> Sender<'a> {
     /// A sender that has sent nothing yet. `buffer` only saves allocations.
-    pub fn new(
-        authority: &Authority,
-        post: &'a Post<'a>,
-        register: &'a Register<'a>,
-        buffer: &'a mut Vec<u8>,
-    ) -> Self {
+    pub fn new(authority: &Authority, post: &'a Post<'a>, register: &'a Register<'a>, buffer: &'a mut Vec<u8>) -> Self {
         let school = register.school;
         let (eve, always) = (authority.conversion_eve(), (NaiveDate::MIN, NaiveDate::MAX));
         let epochs = match school.later_urn {
             None => vec![(school.urn, always.0, always.1)],
-            Some(later) => vec![
-                (school.urn, always.0, eve),
-                (later, eve + Days::new(1), always.1),
-            ],
+            Some(later) => vec![(school.urn, always.0, eve), (later, eve + Days::new(1), always.1)],
         };
         let opening = post.arrivals[0].on;
         let dirt = stream(post.plan.seed, school.number, Purpose::Dirt);
         Sender {
-            epochs: epochs
-                .into_iter()
-                .map(|(urn, from, to)| Epoch { urn, from, to })
-                .collect(),
+            epochs: epochs.into_iter().map(|(urn, from, to)| Epoch { urn, from, to }).collect(),
             changes: roll_changes(register),
             rolls: vec![0],
             order: (opening, marks_file::order(register, opening)),
             dirt: Dirt::new(post.plan.dirt, dirt),
-            written: Written {
-                pupils: register.enrolments.iter().filter(|e| !e.guest).count(),
-                ..Written::default()
-            },
+            written: Written { pupils: register.enrolments.iter().filter(|e| !e.guest).count(), ..Written::default() },
             post,
             register,
             buffer,
@@ -199,10 +169,7 @@ impl<'a> Sender<'a> {
         let mut chance = stream(plan.seed, self.register.school.number, Purpose::Post);
         for number in 0..self.post.weeks.len() {
             // Drawn for every week, so that a longer plan begins as a shorter one.
-            let (late, correction) = (
-                chance.random_range(0..100) < LATE,
-                chance.random_range(0..100),
-            );
+            let (late, correction) = (chance.random_range(0..100) < LATE, chance.random_range(0..100));
             let (monday, arrivals) = self.post.weeks[number].clone();
             let days = self.days_between(monday, (monday + Days::new(6)).min(plan.until));
             if days.is_empty() {
@@ -217,37 +184,20 @@ impl<'a> Sender<'a> {
             };
             if late {
                 if let Some(arrival) = self.last_arrival(number + 1) {
-                    self.send_marks(
-                        arrival,
-                        "marks",
-                        monday,
-                        days.clone(),
-                        corrected_after.is_some(),
-                    )?;
+                    self.send_marks(arrival, "marks", monday, days.clone(), corrected_after.is_some())?;
                 }
             } else {
                 for arrival in arrivals.clone() {
                     let on = self.post.arrivals[arrival].on;
                     let so_far = days.start..self.days_between(monday, on).end;
-                    let news = so_far
-                        .clone()
-                        .last()
-                        .map(|day| self.register.days[day].date);
+                    let news = so_far.clone().last().map(|day| self.register.days[day].date);
                     // A school that is closed today has nothing to add to its week.
                     if plan.cadence == Cadence::Week || news == Some(on) {
-                        self.send_marks(
-                            arrival,
-                            "marks",
-                            monday,
-                            so_far,
-                            corrected_after.is_some(),
-                        )?;
+                        self.send_marks(arrival, "marks", monday, so_far, corrected_after.is_some())?;
                     }
                 }
             }
-            if let Some(arrival) =
-                corrected_after.and_then(|weeks| self.last_arrival(number + weeks))
-            {
+            if let Some(arrival) = corrected_after.and_then(|weeks| self.last_arrival(number + weeks)) {
                 self.send_marks(arrival, "fix", monday, days.clone(), false)?;
             }
         }
@@ -294,10 +244,7 @@ impl<'a> Sender<'a> {
     }
 
     fn last_arrival(&self, week: usize) -> Option<usize> {
-        self.post
-            .weeks
-            .get(week)
-            .map(|(_, arrivals)| arrivals.end - 1)
+        self.post.weeks.get(week).map(|(_, arrivals)| arrivals.end - 1)
     }
 
     fn roll_changed(&self, after: NaiveDate, to: NaiveDate) -> bool {
@@ -323,39 +270,20 @@ impl<'a> Sender<'a> {
         let urn = epoch.map_or(self.register.school.urn, |epoch| epoch.urn);
         let path = folder.join(format!("{kind}_{urn}_{first}.csv"));
         let mut file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
-        let statement = Statement {
-            register: self.register,
-            urn,
-            days,
-            on,
-            reasons_open,
-        };
+        let statement = Statement { register: self.register, urn, days, on, reasons_open };
         self.dirt.begin(arrival, statement.days.start);
         let mut bytes = 0;
-        let rows = marks_file::write(
-            &statement,
-            &self.order.1,
-            &mut self.dirt,
-            self.buffer,
-            |chunk| {
-                bytes += chunk.len() as u64;
-                file.write_all(chunk)
-                    .with_context(|| format!("writing {}", path.display()))
-            },
-        )?;
+        let rows = marks_file::write(&statement, &self.order.1, &mut self.dirt, self.buffer, |chunk| {
+            bytes += chunk.len() as u64;
+            file.write_all(chunk).with_context(|| format!("writing {}", path.display()))
+        })?;
         self.written.files += 1;
         self.written.mark_rows += rows;
         self.written.bytes += bytes;
         Ok(())
     }
 
-    fn send_roll(
-        &mut self,
-        arrival: usize,
-        epoch: Epoch,
-        expected_by: NaiveDate,
-        suffix: &str,
-    ) -> anyhow::Result<()> {
+    fn send_roll(&mut self, arrival: usize, epoch: Epoch, expected_by: NaiveDate, suffix: &str) -> anyhow::Result<()> {
         let on = self.post.arrivals[arrival].on;
         self.order_for(on);
         let bytes = roll_file::bytes(self.register, &self.order.1, epoch, on, expected_by);
@@ -368,9 +296,10 @@ impl<'a> Sender<'a> {
     /// Brings the order of pupils up to date with UPNs that have changed, back or forth.
     fn order_for(&mut self, on: NaiveDate) {
         let (earlier, later) = (self.order.0.min(on), self.order.0.max(on));
-        let stale = self.register.enrolments.iter().any(|enrolment| {
-            matches!(enrolment.pupil.former_upn, Some((_, from)) if earlier < from && from <= later)
-        });
+        let stale =
+            self.register.enrolments.iter().any(
+                |enrolment| matches!(enrolment.pupil.former_upn, Some((_, from)) if earlier < from && from <= later),
+            );
         if stale {
             self.order.1 = marks_file::order(self.register, on);
         }

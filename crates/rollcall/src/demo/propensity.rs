@@ -21,12 +21,7 @@ pub enum Phase {
 }
 
 /// All phases, in the order in which they are numbered.
-pub const PHASES: [Phase; 4] = [
-    Phase::Primary,
-    Phase::Secondary,
-    Phase::Special,
-    Phase::Alternative,
-];
+pub const PHASES: [Phase; 4] = [Phase::Primary, Phase::Secondary, Phase::Special, Phase::Alternative];
 
 /// Special educational needs provision as a roll states it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,12 +96,8 @@ const STANDING_STEPS: usize = 12 * 32;
 impl Model {
     /// The model of one phase.
     pub fn new(phase: Phase) -> Self {
-        let mut model = Model {
-            phase,
-            bands: bands(phase),
-            below: standing_table(phase),
-            weights: [1.0; REASONS.len()],
-        };
+        let mut model =
+            Model { phase, bands: bands(phase), below: standing_table(phase), weights: [1.0; REASONS.len()] };
         model.fit_reasons();
         model
     }
@@ -119,11 +110,7 @@ impl Model {
     /// Chances (0 to 1) that a pupil has SEN support and a plan.
     pub fn needs(&self, free_meals: bool) -> (f64, f64) {
         let groups = groups(self.phase);
-        let any = if free_meals {
-            groups.need_if_free_meals
-        } else {
-            groups.need_otherwise
-        };
+        let any = if free_meals { groups.need_if_free_meals } else { groups.need_otherwise };
         (any * (1.0 - groups.plan_of_need), any * groups.plan_of_need)
     }
 
@@ -134,8 +121,7 @@ impl Model {
 
     /// The share of sessions (0 to 1) missed over a year by a pupil at `standing`.
     pub fn rate(&self, standing: f64) -> f64 {
-        let place = ((standing - STANDING_LOW) / STANDING_STEP)
-            .clamp(0.0, (STANDING_STEPS - 1) as f64 - 1e-9);
+        let place = ((standing - STANDING_LOW) / STANDING_STEP).clamp(0.0, (STANDING_STEPS - 1) as f64 - 1e-9);
         let step = place as usize;
         let part = place - step as f64;
         let below = self.below[step] * (1.0 - part) + self.below[step + 1] * part;
@@ -167,9 +153,7 @@ impl Model {
     /// Finds the weights under which all pupils together have the published code mix.
     fn fit_reasons(&mut self) {
         const RANKS: usize = 256;
-        let rates: Vec<f64> = (0..RANKS)
-            .map(|i| self.rate_at((i as f64 + 0.5) / RANKS as f64))
-            .collect();
+        let rates: Vec<f64> = (0..RANKS).map(|i| self.rate_at((i as f64 + 0.5) / RANKS as f64)).collect();
         let published = published_mix(self.phase);
         let published_sum: f64 = published.iter().sum();
         let rates_sum: f64 = rates.iter().sum();
@@ -192,21 +176,16 @@ impl Model {
 /// published by code and is set from its known level (about a third of sessions missed).
 fn published_mix(phase: Phase) -> [f64; REASONS.len()] {
     match phase {
-        Phase::Primary => [
-            0.014, 0.167, 0.037, 0.0, 0.535, 0.066, 0.367, 0.003, 0.017, 0.272, 0.169, 0.049,
-            0.794, 2.786,
-        ],
-        Phase::Secondary => [
-            0.003, 0.321, 0.289, 0.100, 0.314, 0.058, 0.426, 0.005, 0.016, 0.376, 0.296, 0.049,
-            2.608, 3.627,
-        ],
-        Phase::Special => [
-            0.007, 1.588, 0.174, 0.023, 0.407, 0.053, 1.675, 0.005, 0.010, 1.015, 0.323, 0.069,
-            2.800, 5.019,
-        ],
-        Phase::Alternative => [
-            0.01, 4.0, 2.0, 0.2, 0.3, 0.05, 1.5, 0.005, 0.05, 1.0, 1.2, 0.3, 16.0, 6.4,
-        ],
+        Phase::Primary => {
+            [0.014, 0.167, 0.037, 0.0, 0.535, 0.066, 0.367, 0.003, 0.017, 0.272, 0.169, 0.049, 0.794, 2.786]
+        }
+        Phase::Secondary => {
+            [0.003, 0.321, 0.289, 0.100, 0.314, 0.058, 0.426, 0.005, 0.016, 0.376, 0.296, 0.049, 2.608, 3.627]
+        }
+        Phase::Special => {
+            [0.007, 1.588, 0.174, 0.023, 0.407, 0.053, 1.675, 0.005, 0.010, 1.015, 0.323, 0.069, 2.800, 5.019]
+        }
+        Phase::Alternative => [0.01, 4.0, 2.0, 0.2, 0.3, 0.05, 1.5, 0.005, 0.05, 1.0, 1.2, 0.3, 16.0, 6.4],
     }
 }
 
@@ -237,33 +216,12 @@ fn leaning(percent: f64) -> [f64; REASONS.len()] {
 fn bands(phase: Phase) -> Vec<Band> {
     // (shares in per cent from 5 per cent of absence upwards, overall rate, crowding above 50)
     let (shares, overall, severe_power) = match phase {
-        Phase::Primary => (
-            [25.8, 8.49, 2.5, 0.95, 0.45, 0.27, 0.18, 0.13, 0.10, 0.70],
-            5.276,
-            4.0,
-        ),
-        Phase::Secondary => (
-            [26.5, 9.9, 4.2, 2.25, 1.4, 0.95, 0.7, 0.55, 0.42, 3.4],
-            8.488,
-            3.4,
-        ),
-        Phase::Special => (
-            [26.5, 12.5, 6.6, 3.75, 2.4, 1.6, 1.2, 0.95, 0.86, 6.2],
-            13.168,
-            1.3,
-        ),
-        Phase::Alternative => (
-            [11.0, 10.0, 9.0, 8.0, 7.0, 6.0, 5.5, 5.0, 4.5, 24.0],
-            33.0,
-            1.5,
-        ),
+        Phase::Primary => ([25.8, 8.49, 2.5, 0.95, 0.45, 0.27, 0.18, 0.13, 0.10, 0.70], 5.276, 4.0),
+        Phase::Secondary => ([26.5, 9.9, 4.2, 2.25, 1.4, 0.95, 0.7, 0.55, 0.42, 3.4], 8.488, 3.4),
+        Phase::Special => ([26.5, 12.5, 6.6, 3.75, 2.4, 1.6, 1.2, 0.95, 0.86, 6.2], 13.168, 1.3),
+        Phase::Alternative => ([11.0, 10.0, 9.0, 8.0, 7.0, 6.0, 5.5, 5.0, 4.5, 24.0], 33.0, 1.5),
     };
-    let mut bands = vec![Band {
-        share: 1.0 - shares.iter().sum::<f64>() / 100.0,
-        low: 0.0,
-        width: 5.0,
-        power: 1.0,
-    }];
+    let mut bands = vec![Band { share: 1.0 - shares.iter().sum::<f64>() / 100.0, low: 0.0, width: 5.0, power: 1.0 }];
     bands.extend(shares.iter().enumerate().map(|(i, share)| {
         let severe = i + 1 == shares.len();
         Band {
@@ -321,9 +279,7 @@ fn groups(phase: Phase) -> Groups {
             free_meals_shift: 0.31,
             support_shift: 0.0,
             plan_shift: 0.0,
-            years: [
-                3.0, 5.0, 6.0, 7.0, 7.0, 8.0, 8.0, 12.0, 12.0, 12.0, 11.0, 10.0,
-            ],
+            years: [3.0, 5.0, 6.0, 7.0, 7.0, 8.0, 8.0, 12.0, 12.0, 12.0, 11.0, 10.0],
         },
         Phase::Alternative => Groups {
             free_meals: 0.6,
@@ -363,12 +319,7 @@ fn shift(phase: Phase, groups: &Groups, free_meals: bool, need: Need, nc_year: u
         Need::Support => groups.support_shift,
         Need::Plan => groups.plan_shift,
     };
-    year + need
-        + if free_meals {
-            groups.free_meals_shift
-        } else {
-            0.0
-        }
+    year + need + if free_meals { groups.free_meals_shift } else { 0.0 }
 }
 
 /// Share of the phase's cohort (year 1 to 11) at or below each step of the standing scale, all
@@ -381,11 +332,7 @@ fn standing_table(phase: Phase) -> Vec<f64> {
     let cohort: f64 = groups.years[1..].iter().sum();
     let mut parts = Vec::new();
     for (meals, meals_share) in [(true, groups.free_meals), (false, 1.0 - groups.free_meals)] {
-        let any = if meals {
-            groups.need_if_free_meals
-        } else {
-            groups.need_otherwise
-        };
+        let any = if meals { groups.need_if_free_meals } else { groups.need_otherwise };
         for (need, need_share) in [
             (Need::None, 1.0 - any),
             (Need::Support, any * (1.0 - groups.plan_of_need)),
@@ -402,10 +349,7 @@ fn standing_table(phase: Phase) -> Vec<f64> {
     (0..=STANDING_STEPS)
         .map(|step| {
             let standing = STANDING_LOW + STANDING_STEP * step as f64;
-            parts
-                .iter()
-                .map(|(shift, share)| share * normal::share_below((standing - shift) / spread))
-                .sum()
+            parts.iter().map(|(shift, share)| share * normal::share_below((standing - shift) / spread)).sum()
         })
         .collect()
 }

@@ -44,10 +44,7 @@ impl<'a> Register<'a> {
     /// a shorter one.
     pub fn fill(authority: &'a Authority, school: &'a School) -> Self {
         let days = authority.terms.school_days(&school.habits);
-        let first_day = days
-            .iter()
-            .find(|day| !day.closed)
-            .map_or(authority.terms.first_day(), |day| day.date);
+        let first_day = days.iter().find(|day| !day.closed).map_or(authority.terms.first_day(), |day| day.date);
         let enrolments = enrolments(authority, school, first_day);
         let mut rng = stream(authority.seed, school.number, Purpose::Marks);
         let setting = Setting::new(authority, school, &days, &mut rng);
@@ -59,20 +56,9 @@ impl<'a> Register<'a> {
             setting.fill(enrolment, row, &mut owed, &mut rng);
             overlay::fates(enrolment, &days, row);
         }
-        let mut register = Register {
-            school,
-            days,
-            enrolments,
-            marks,
-        };
+        let mut register = Register { school, days, enrolments, marks };
         let mut rng = stream(authority.seed, school.number, Purpose::Missing);
-        overlay::site_closures(
-            &register.days,
-            &mut register.marks,
-            sessions,
-            school,
-            &mut rng,
-        );
+        overlay::site_closures(&register.days, &mut register.marks, sessions, school, &mut rng);
         overlay::missing(&mut register.marks, school.missing, &mut rng);
         register
     }
@@ -92,12 +78,7 @@ struct Extra {
 }
 
 impl<'a> Setting<'a> {
-    fn new(
-        authority: &'a Authority,
-        school: &School,
-        days: &'a [SchoolDay],
-        rng: &mut ChaCha8Rng,
-    ) -> Self {
+    fn new(authority: &'a Authority, school: &School, days: &'a [SchoolDay], rng: &mut ChaCha8Rng) -> Self {
         let seasons = Seasons::new(days);
         let nearest = |date: chrono::NaiveDate| {
             days.iter()
@@ -112,24 +93,14 @@ impl<'a> Setting<'a> {
             Phase::Special => (3, 0.33),
             Phase::Alternative => (3, 0.4),
         };
-        let trips = (0..14)
-            .map(|_| {
-                (0..trips)
-                    .map(|_| (seasons.day(Season::Outings, rng), going))
-                    .collect()
-            })
-            .collect();
-        let summer_mondays: Vec<usize> = (0..days.len())
-            .filter(|&i| (41..=45).contains(&days[i].week) && days[i].weekday == 0)
-            .collect();
+        let trips = (0..14).map(|_| (0..trips).map(|_| (seasons.day(Season::Outings, rng), going)).collect()).collect();
+        let summer_mondays: Vec<usize> =
+            (0..days.len()).filter(|&i| (41..=45).contains(&days[i].week) && days[i].weekday == 0).collect();
         Setting {
             phase: school.phase,
             model: authority.model(school.phase),
             eids: eid_days(authority.year).map(nearest),
-            work_week: summer_mondays
-                .get(rng.random_range(0..summer_mondays.len().max(1)))
-                .copied()
-                .unwrap_or(0),
+            work_week: summer_mondays.get(rng.random_range(0..summer_mondays.len().max(1))).copied().unwrap_or(0),
             days,
             seasons,
             trips,
@@ -221,11 +192,7 @@ impl<'a> Setting<'a> {
         let (low, high) = (0.1 * average, (1.3 * average).clamp(0.85, 0.97));
         let sessions = both * budget as f64;
         *owed += sessions * average;
-        let mine = if *owed > sessions * (low + high) / 2.0 {
-            high
-        } else {
-            low
-        };
+        let mine = if *owed > sessions * (low + high) / 2.0 { high } else { low };
         *owed -= sessions * mine;
         split[LAST - 1] = both * mine;
         split[LAST] = both * (1.0 - mine);
@@ -240,14 +207,7 @@ impl<'a> Setting<'a> {
             mark::PART_TIME => &[(0.5, 20), (0.8, 40), (1.0, 60)],
             mark::EXCLUDED => &[(0.35, 2), (0.6, 4), (0.8, 6), (0.97, 10), (1.0, 16)],
             mark::STUDY => &[(0.5, 4), (0.8, 10), (1.0, 20)],
-            mark::HOLIDAY => &[
-                (0.25, 2),
-                (0.46, 4),
-                (0.61, 6),
-                (0.69, 8),
-                (0.97, 10),
-                (1.0, 20),
-            ],
+            mark::HOLIDAY => &[(0.25, 2), (0.46, 4), (0.61, 6), (0.69, 8), (0.97, 10), (1.0, 20)],
             mark::RELIGIOUS => &[(1.0, 2)],
             mark::LEAVE => &[(0.3, 1), (0.75, 2), (0.9, 4), (1.0, 10)],
             mark::PERFORMANCE => &[(0.8, 2), (1.0, 6)],
@@ -256,21 +216,9 @@ impl<'a> Setting<'a> {
             mark::UNEXPLAINED if left >= 24 && draw < 0.05 => &[(0.02, 20), (0.035, 30), (1.0, 50)],
             mark::UNEXPLAINED => &[(0.42, 1), (0.8, 2), (0.88, 4), (0.94, 6), (1.0, 10)],
             _ if left >= 40 && draw < 0.06 => &[(0.03, 20), (0.05, 40), (1.0, 80)],
-            _ => &[
-                (0.12, 1),
-                (0.56, 2),
-                (0.60, 3),
-                (0.78, 4),
-                (0.88, 6),
-                (0.93, 8),
-                (0.985, 10),
-                (1.0, 20),
-            ],
+            _ => &[(0.12, 1), (0.56, 2), (0.60, 3), (0.78, 4), (0.88, 6), (0.93, 8), (0.985, 10), (1.0, 20)],
         };
-        let length = lengths
-            .iter()
-            .find(|(upto, _)| draw < *upto)
-            .map_or(1, |(_, sessions)| *sessions);
+        let length = lengths.iter().find(|(upto, _)| draw < *upto).map_or(1, |(_, sessions)| *sessions);
         length.min(left)
     }
 
@@ -358,10 +306,7 @@ impl<'a> Setting<'a> {
             Phase::Alternative => 0.02,
         };
         // No pupil is late more often than every other morning.
-        let count = whole(
-            (level * lateness).min(0.25) * self.days.len() as f64 * 2.0,
-            rng,
-        );
+        let count = whole((level * lateness).min(0.25) * self.days.len() as f64 * 2.0, rng);
         for _ in 0..count {
             let day = self.seasons.day(Season::Steady, rng);
             let afternoon = usize::from(rng.random_range(0..8) == 0);
@@ -372,11 +317,7 @@ impl<'a> Setting<'a> {
 
 fn extras(phase: Phase) -> &'static [Extra] {
     const fn extra(mark: Mark, per_cent: f64, sessions: usize) -> Extra {
-        Extra {
-            mark,
-            per_cent,
-            sessions,
-        }
+        Extra { mark, per_cent, sessions }
     }
     const PRIMARY: &[Extra] = &[
         extra(mark::OFF_SITE, 0.21, 2),

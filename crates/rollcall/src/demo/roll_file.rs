@@ -42,13 +42,7 @@ const COLUMNS: [&str; 19] = [
 
 /// The roll under one URN as known on the day `on`. Pupils who enter by `expected_by` are on it
 /// already: a roll sent on the eve of the year has the new ones.
-pub fn bytes(
-    register: &Register,
-    order: &[u32],
-    epoch: Epoch,
-    on: NaiveDate,
-    expected_by: NaiveDate,
-) -> Vec<u8> {
+pub fn bytes(register: &Register, order: &[u32], epoch: Epoch, on: NaiveDate, expected_by: NaiveDate) -> Vec<u8> {
     let dialect = register.school.dialect;
     let mut out = Vec::with_capacity(order.len() * 128);
     dialect.header(&COLUMNS, &mut out);

@@ -120,21 +120,13 @@ pub fn roster(authority: &Authority, school: &School, first_day: NaiveDate) -> V
             } else {
                 Need::None
             };
-            let rank =
-                (std::mem::take(&mut ranks[slot]) as f64 + rng.random::<f64>()) / size as f64;
-            let standing = normal::score_at(rank)
-                + school.standing
-                + model.group_shift(free_meals, need, nc_year);
+            let rank = (std::mem::take(&mut ranks[slot]) as f64 + rng.random::<f64>()) / size as f64;
+            let standing = normal::score_at(rank) + school.standing + model.group_shift(free_meals, need, nc_year);
             let rate = model.rate(standing);
             let allocated = authority.year - nc_year as i32;
             let ethnicity = draw_ethnicity(school.minority, &mut rng);
             let mut pupil = Pupil {
-                upn: upn::permanent(
-                    school.upn_authority,
-                    school.establishment,
-                    allocated,
-                    serial,
-                ),
+                upn: upn::permanent(school.upn_authority, school.establishment, allocated, serial),
                 former_upn: None,
                 person: Person::draw(&mut rng),
                 born: calendar::date(allocated - 5, 9, 1) + Days::new(rng.random_range(0..365)),
@@ -147,10 +139,7 @@ pub fn roster(authority: &Authority, school: &School, first_day: NaiveDate) -> V
                 in_need: rng.random_bool(0.02 + 0.15 * rate.min(0.5)),
                 other_language: rng.random_bool(if ethnicity == 0 { 0.01 } else { 0.5 }),
                 ethnicity,
-                home: (
-                    (school.number * 3 + rng.random_range(0..3)) as u16 % 98,
-                    rng.random_range(0..3600),
-                ),
+                home: ((school.number * 3 + rng.random_range(0..3)) as u16 % 98, rng.random_range(0..3600)),
                 rate,
                 lateness: -(1.0 - rng.random::<f64>()).ln(),
                 fate: Fate::Stays,
@@ -210,13 +199,7 @@ fn draw_ethnicity(minority: f64, rng: &mut ChaCha8Rng) -> u8 {
 }
 
 /// The day on which a pupil of this year group came to the school.
-fn joined(
-    year: i32,
-    phase: Phase,
-    nc_year: usize,
-    first_day: NaiveDate,
-    rng: &mut ChaCha8Rng,
-) -> NaiveDate {
+fn joined(year: i32, phase: Phase, nc_year: usize, first_day: NaiveDate, rng: &mut ChaCha8Rng) -> NaiveDate {
     let first_year = match phase {
         Phase::Primary | Phase::Special => 0,
         Phase::Secondary => 7,
@@ -229,20 +212,10 @@ fn joined(
     } else {
         nc_year.saturating_sub(first_year)
     };
-    if years_here == 0 {
-        first_day
-    } else {
-        Terms::new(year - years_here as i32).first_day()
-    }
+    if years_here == 0 { first_day } else { Terms::new(year - years_here as i32).first_day() }
 }
 
-fn decide_fate(
-    authority: &Authority,
-    school: &School,
-    pupil: &mut Pupil,
-    slot: usize,
-    rng: &mut ChaCha8Rng,
-) {
+fn decide_fate(authority: &Authority, school: &School, pupil: &mut Pupil, slot: usize, rng: &mut ChaCha8Rng) {
     let mut draw: u32 = rng.random_range(0..100_000);
     let mut hit = |chance: u32| {
         let hit = draw < chance;
@@ -265,16 +238,9 @@ fn decide_fate(
             _ => rng.random_range(1..4),
         };
         pupil.fate = if ring % peers == 0 {
-            Fate::Leaves {
-                last: dates[last],
-                ground: 'a',
-            }
+            Fate::Leaves { last: dates[last], ground: 'a' }
         } else {
-            Fate::Moves {
-                ring,
-                last: dates[last],
-                first: dates.get(last + gap).copied().unwrap_or(NaiveDate::MAX),
-            }
+            Fate::Moves { ring, last: dates[last], first: dates.get(last + gap).copied().unwrap_or(NaiveDate::MAX) }
         };
         return;
     }
@@ -286,20 +252,13 @@ fn decide_fate(
         }
     }
     if hit(VANISHES) {
-        pupil.fate = Fate::Vanishes {
-            from: dates[departure(authority, rng)],
-        };
+        pupil.fate = Fate::Vanishes { from: dates[departure(authority, rng)] };
     } else if hit(NO_MARKS) {
         pupil.fate = Fate::NoMarks;
     } else if hit(ARRIVES_LATE) {
         pupil.fate = Fate::ArrivesLate;
     } else if hit(CHANGES_UPN) {
-        let temporary = upn::temporary(
-            school.upn_authority,
-            school.establishment,
-            authority.year,
-            slot,
-        );
+        let temporary = upn::temporary(school.upn_authority, school.establishment, authority.year, slot);
         let from = dates[rng.random_range(20..dates.len() - 30)];
         pupil.former_upn = Some((temporary, from));
     }
@@ -313,7 +272,5 @@ fn departure(authority: &Authority, rng: &mut ChaCha8Rng) -> usize {
         return any;
     }
     // The next day that is followed by more than a weekend.
-    (any..dates.len() - 15)
-        .find(|&i| dates[i + 1].num_days_from_ce() - dates[i].num_days_from_ce() > 4)
-        .unwrap_or(any)
+    (any..dates.len() - 15).find(|&i| dates[i + 1].num_days_from_ce() - dates[i].num_days_from_ce() > 4).unwrap_or(any)
 }

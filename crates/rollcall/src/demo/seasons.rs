@@ -46,9 +46,9 @@ const SEASONS: [Season; 10] = [
 /// Illness by week of the school year, per cent of sessions in primary schools; autumn from the
 /// published weekly file, the rest after the termly shape. The rise before a break is apart.
 const ILLNESS: [f64; 48] = [
-    1.3, 1.7, 2.5, 2.4, 2.4, 2.4, 2.6, 2.9, 2.5, 2.4, 2.8, 3.7, 3.9, 3.9, 4.0, 4.1, 3.0, 3.0, 3.1,
-    2.9, 2.9, 2.9, 3.0, 3.1, 3.0, 2.7, 2.8, 2.9, 3.0, 3.1, 3.0, 2.5, 2.1, 2.3, 2.4, 2.4, 2.4, 2.5,
-    2.6, 2.4, 2.3, 2.4, 2.5, 2.5, 2.6, 2.6, 2.6, 2.6,
+    1.3, 1.7, 2.5, 2.4, 2.4, 2.4, 2.6, 2.9, 2.5, 2.4, 2.8, 3.7, 3.9, 3.9, 4.0, 4.1, 3.0, 3.0, 3.1, 2.9, 2.9, 2.9, 3.0,
+    3.1, 3.0, 2.7, 2.8, 2.9, 3.0, 3.1, 3.0, 2.5, 2.1, 2.3, 2.4, 2.4, 2.4, 2.5, 2.6, 2.4, 2.3, 2.4, 2.5, 2.5, 2.6, 2.6,
+    2.6, 2.6,
 ];
 
 /// Unauthorised holidays by week of the school year: Septembers and summers.
@@ -112,21 +112,13 @@ fn weight(season: Season, day: &SchoolDay) -> f64 {
         Season::ShortIllness => {
             ILLNESS[day.week.min(47)] * edge(0.95, 1.12) * by_weekday([0.88, 0.88, 0.83, 0.93, 1.9])
         }
-        Season::LongIllness => {
-            ILLNESS[day.week.min(47)] * edge(0.95, 1.1) * by_weekday([0.85, 0.88, 0.95, 1.1, 1.15])
-        }
+        Season::LongIllness => ILLNESS[day.week.min(47)] * edge(0.95, 1.1) * by_weekday([0.85, 0.88, 0.95, 1.1, 1.15]),
         Season::ShortUnexplained => {
             (0.85 + 0.4 * year_part) * edge(0.95, 1.2) * by_weekday([0.8, 0.88, 0.85, 0.95, 1.95])
         }
-        Season::LongUnexplained => {
-            (0.85 + 0.4 * year_part) * edge(1.0, 1.1) * by_weekday([0.85, 0.9, 0.95, 1.1, 1.1])
-        }
-        Season::HolidayWeek => {
-            holiday_level(day.week) * edge(1.1, 2.1) * by_weekday([1.0, 0.0, 0.0, 0.0, 0.0])
-        }
-        Season::HolidayDays => {
-            holiday_level(day.week) * edge(1.2, 2.2) * by_weekday([1.2, 0.3, 0.4, 1.0, 1.7])
-        }
+        Season::LongUnexplained => (0.85 + 0.4 * year_part) * edge(1.0, 1.1) * by_weekday([0.85, 0.9, 0.95, 1.1, 1.1]),
+        Season::HolidayWeek => holiday_level(day.week) * edge(1.1, 2.1) * by_weekday([1.0, 0.0, 0.0, 0.0, 0.0]),
+        Season::HolidayDays => holiday_level(day.week) * edge(1.2, 2.2) * by_weekday([1.2, 0.3, 0.4, 1.0, 1.7]),
         Season::Midweek => by_weekday([0.95, 1.05, 1.05, 1.05, 0.9]),
         Season::Steady => edge(0.7, 1.0) * (0.85 + 0.3 * year_part),
         Season::Examinations => match day.week {
@@ -134,8 +126,6 @@ fn weight(season: Season, day: &SchoolDay) -> f64 {
             39..=42 => 1.0,
             _ => 0.0,
         },
-        Season::Outings => {
-            edge(0.5, 1.2) * (0.5 + year_part) * by_weekday([0.7, 1.1, 1.1, 1.1, 1.0])
-        }
+        Season::Outings => edge(0.5, 1.2) * (0.5 + year_part) * by_weekday([0.7, 1.1, 1.1, 1.1, 1.0]),
     }
 }

@@ -70,10 +70,7 @@ fn written(name: &str, plan: &Plan) -> BTreeMap<String, Vec<u8>> {
     let summary = write(plan, &scratch.0).expect("the plan can be written");
     let files = scratch.files();
     assert_eq!(summary.files, files.len());
-    assert_eq!(
-        summary.bytes,
-        files.values().map(|bytes| bytes.len() as u64).sum::<u64>()
-    );
+    assert_eq!(summary.bytes, files.values().map(|bytes| bytes.len() as u64).sum::<u64>());
     files
 }
 
@@ -89,14 +86,8 @@ fn the_same_plan_writes_the_same_bytes() {
 #[test]
 fn a_longer_plan_continues_a_shorter_one() {
     for cadence in [Cadence::Week, Cadence::Day] {
-        let short = Plan {
-            cadence,
-            ..plan(8, 400)
-        };
-        let long = Plan {
-            until: date(2026, 11, 20),
-            ..short.clone()
-        };
+        let short = Plan { cadence, ..plan(8, 400) };
+        let long = Plan { until: date(2026, 11, 20), ..short.clone() };
         let longer = written(&format!("long-{cadence:?}"), &long);
         for (name, bytes) in written(&format!("short-{cadence:?}"), &short) {
             assert!(longer.get(&name) == Some(&bytes), "{name} differs");
@@ -106,16 +97,8 @@ fn a_longer_plan_continues_a_shorter_one() {
 
 #[test]
 fn a_year_in_one_file_has_every_row_of_the_weeks() {
-    let weeks = Plan {
-        dirt: 0.0,
-        dialects: false,
-        events: false,
-        ..plan(8, 400)
-    };
-    let year = Plan {
-        cadence: Cadence::Year,
-        ..weeks.clone()
-    };
+    let weeks = Plan { dirt: 0.0, dialects: false, events: false, ..plan(8, 400) };
+    let year = Plan { cadence: Cadence::Year, ..weeks.clone() };
     let rows = |files: BTreeMap<String, Vec<u8>>| {
         let mut rows = Vec::new();
         for (_, bytes) in files.iter().filter(|(name, _)| name.contains("/marks_")) {
@@ -133,11 +116,7 @@ fn a_year_in_one_file_has_every_row_of_the_weeks() {
 #[test]
 fn upn_check_letters_are_right() {
     // The worked examples of the reference samples.
-    for (rest, letter) in [
-        ("201100018042", b'R'),
-        ("20110001804V", b'T'),
-        ("00180001701A", b'X'),
-    ] {
+    for (rest, letter) in [("201100018042", b'R'), ("20110001804V", b'T'), ("00180001701A", b'X')] {
         assert_eq!(upn::check_letter(rest.as_bytes()), letter);
     }
     let authority = Authority::new(&plan(12, 3_000));
@@ -163,28 +142,10 @@ fn term_dates_are_those_of_2026() {
         let year = if month >= 9 { 2026 } else { 2027 };
         days.iter().any(|open| open.date == date(year, month, day))
     };
-    for (month, day) in [
-        (9, 2),
-        (10, 23),
-        (11, 2),
-        (12, 18),
-        (1, 4),
-        (3, 25),
-        (4, 12),
-        (7, 21),
-    ] {
+    for (month, day) in [(9, 2), (10, 23), (11, 2), (12, 18), (1, 4), (3, 25), (4, 12), (7, 21)] {
         assert!(is_open(month, day), "{day}/{month} is a school day");
     }
-    for (month, day) in [
-        (9, 1),
-        (10, 26),
-        (12, 21),
-        (2, 15),
-        (3, 26),
-        (3, 29),
-        (5, 3),
-        (5, 31),
-    ] {
+    for (month, day) in [(9, 1), (10, 26), (12, 21), (2, 15), (3, 26), (3, 29), (5, 3), (5, 31)] {
         assert!(!is_open(month, day), "{day}/{month} is none");
     }
     assert_eq!(days.len(), 194);
@@ -196,10 +157,7 @@ fn rows_are_in_order_and_within_enrolments() {
     for school in &authority.schools {
         let register = Register::fill(&authority, school);
         let order = marks_file::order(&register, date(2027, 7, 21));
-        let upns: Vec<_> = order
-            .iter()
-            .map(|&place| register.enrolments[place as usize].pupil.upn)
-            .collect();
+        let upns: Vec<_> = order.iter().map(|&place| register.enrolments[place as usize].pupil.upn).collect();
         assert!(upns.is_sorted(), "school {}", school.number);
         for enrolment in &register.enrolments {
             assert!(!enrolment.in_register(date(2026, 9, 1)) || enrolment.entry < date(2026, 9, 2));
@@ -224,8 +182,7 @@ fn a_dual_registered_pupil_has_real_marks_at_one_school_a_day() {
                 let marks = register.marks(place, day);
                 if dates.date >= shared.from && !dates.closed && !marks.contains(&mark::MISSING) {
                     let real = marks[0] != mark::DUAL;
-                    let seen: &mut Vec<bool> =
-                        duals.entry((enrolment.pupil.upn, dates.date)).or_default();
+                    let seen: &mut Vec<bool> = duals.entry((enrolment.pupil.upn, dates.date)).or_default();
                     seen.push(real);
                 }
             }
@@ -294,31 +251,17 @@ impl Tally {
     }
 
     fn unauthorised(&self) -> f64 {
-        [
-            mark::HOLIDAY,
-            mark::NOT_YET,
-            mark::UNEXPLAINED,
-            mark::VERY_LATE,
-        ]
-        .into_iter()
-        .map(|mark| self.code(mark))
-        .sum()
+        [mark::HOLIDAY, mark::NOT_YET, mark::UNEXPLAINED, mark::VERY_LATE].into_iter().map(|mark| self.code(mark)).sum()
     }
 }
 
 fn near(what: &str, phase: Phase, found: f64, published: f64, within: f64) {
-    assert!(
-        (found - published).abs() <= within,
-        "{what} of {phase:?}: {found:.2} and not {published} within {within}"
-    );
+    assert!((found - published).abs() <= within, "{what} of {phase:?}: {found:.2} and not {published} within {within}");
 }
 
 #[test]
 fn a_whole_year_has_the_published_rates() {
-    let plan = Plan {
-        events: false,
-        ..plan(40, 16_000)
-    };
+    let plan = Plan { events: false, ..plan(40, 16_000) };
     let authority = Authority::new(&plan);
     let tallies = PHASES.map(|phase| {
         let mut tally = Tally::default();
@@ -341,66 +284,26 @@ fn a_whole_year_has_the_published_rates() {
         };
         let share = |count: u32| f64::from(count) * 100.0 / f64::from(tally.pupils);
         near("absence", phase, tally.absence(), rates[0], 0.3 * small);
-        near(
-            "unauthorised",
-            phase,
-            tally.unauthorised(),
-            rates[1],
-            0.25 * slack,
-        );
-        near(
-            "persistent",
-            phase,
-            share(tally.persistent),
-            rates[2],
-            1.5 * small,
-        );
+        near("unauthorised", phase, tally.unauthorised(), rates[1], 0.25 * slack);
+        near("persistent", phase, share(tally.persistent), rates[2], 1.5 * small);
         near("severe", phase, share(tally.severe), rates[3], 0.5 * small);
-        near(
-            "illness",
-            phase,
-            tally.code(mark::ILL),
-            rates[4],
-            0.2 * slack,
-        );
-        near(
-            "unexplained",
-            phase,
-            tally.code(mark::UNEXPLAINED),
-            rates[5],
-            0.25 * slack,
-        );
+        near("illness", phase, tally.code(mark::ILL), rates[4], 0.2 * slack);
+        near("unexplained", phase, tally.code(mark::UNEXPLAINED), rates[5], 0.25 * slack);
         near("late", phase, tally.code(mark::LATE), rates[6], 0.2);
-        near(
-            "holiday",
-            phase,
-            tally.code(mark::HOLIDAY),
-            rates[7],
-            0.06 * slack,
-        );
+        near("holiday", phase, tally.code(mark::HOLIDAY), rates[7], 0.06 * slack);
         near("visits", phase, tally.code(mark::VISIT), rates[8], 0.15);
     }
     for (phase, tally) in PHASES.into_iter().zip(&tallies).take(2) {
         let rate = |[possible, absent]: [u64; 2]| absent as f64 / possible as f64;
         let weekdays = tally.weekdays.map(rate);
         let lowest = weekdays[..4].iter().copied().fold(1.0, f64::min);
-        assert!(
-            weekdays[4] > 1.12 * lowest,
-            "Fridays of {phase:?}: {weekdays:?}"
-        );
+        assert!(weekdays[4] > 1.12 * lowest, "Fridays of {phase:?}: {weekdays:?}");
         assert_eq!(lowest, weekdays[2], "Wednesdays of {phase:?}: {weekdays:?}");
         let halves = tally.halves.map(rate);
-        assert!(
-            halves[0] < halves[1] && halves[1] < 1.1 * halves[0],
-            "{halves:?}"
-        );
-        let meals = [0, 1].map(|meals| {
-            f64::from(tally.persistent_with_meals[meals]) / f64::from(tally.with_meals[meals])
-        });
-        assert!(
-            (1.8..3.2).contains(&(meals[1] / meals[0])),
-            "{phase:?}: {meals:?}"
-        );
+        assert!(halves[0] < halves[1] && halves[1] < 1.1 * halves[0], "{halves:?}");
+        let meals =
+            [0, 1].map(|meals| f64::from(tally.persistent_with_meals[meals]) / f64::from(tally.with_meals[meals]));
+        assert!((1.8..3.2).contains(&(meals[1] / meals[0])), "{phase:?}: {meals:?}");
     }
 }
 
@@ -410,10 +313,7 @@ fn a_week_is_sent_by_most_schools_and_corrected_later() {
     let files = written("corrected", &plan);
     let first_week = monday_of(date(2026, 9, 7));
     let count = |kind: &str| {
-        files
-            .keys()
-            .filter(|name| name.contains(kind) && name.contains(&format!("_{first_week}.csv")))
-            .count()
+        files.keys().filter(|name| name.contains(kind) && name.contains(&format!("_{first_week}.csv"))).count()
     };
     assert!(count("/marks_") >= 19);
     assert!((10..20).contains(&count("/fix_")));
@@ -425,10 +325,7 @@ fn a_plan_that_cannot_be_is_refused() {
     for wrong in [plan(7, 700), plan(8, 100_000), plan(8, 10)] {
         assert!(write(&wrong, &scratch.0).is_err());
     }
-    let too_early = Plan {
-        until: date(2026, 8, 1),
-        ..plan(8, 700)
-    };
+    let too_early = Plan { until: date(2026, 8, 1), ..plan(8, 700) };
     assert!(write(&too_early, &scratch.0).is_err());
     assert!(!scratch.0.exists(), "nothing is written for a refused plan");
 }

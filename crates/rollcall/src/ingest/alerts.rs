@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray, new_null_array,
+    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    new_null_array,
 };
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use lake::landing::Receipt;
@@ -49,12 +49,21 @@ pub(super) async fn record(ingest: &Ingest<'_>, run: &mut RunRecord, receipt: &R
     let mut standing = BTreeMap::new();
     let sql = "SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM alerts.standing";
     for batch in session.rows(sql).await? {
-        read(&batch, ["alert_id", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions", "status"], &mut standing);
+        read(
+            &batch,
+            ["alert_id", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions", "status"],
+            &mut standing,
+        );
     }
-    let known = lake::parquet_file::read_all(ingest.lake, Table::AlertEvent, run.table(Table::AlertEvent).files.iter()).await?;
+    let known =
+        lake::parquet_file::read_all(ingest.lake, Table::AlertEvent, run.table(Table::AlertEvent).files.iter()).await?;
     let known = in_order(&known)?;
     let mut before = BTreeMap::new();
-    read(&known, ["alert_id", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions", "to_status"], &mut before);
+    read(
+        &known,
+        ["alert_id", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions", "to_status"],
+        &mut before,
+    );
 
     let year = AcademicYear::of(receipt.received_at.date_naive());
     let ids: BTreeSet<&String> = standing.keys().chain(before.keys()).collect();
@@ -126,9 +135,8 @@ fn rows(events: &[Event<'_>], receipt: &Receipt) -> Result<RecordBatch> {
     let n = events.len();
     let at = receipt.received_at.timestamp_micros();
     let stamps = || Arc::new(TimestampMicrosecondArray::from(vec![at; n]).with_timezone("UTC")) as ArrayRef;
-    let text = |f: &dyn Fn(&Event<'_>) -> String| {
-        Arc::new(StringArray::from_iter_values(events.iter().map(f))) as ArrayRef
-    };
+    let text =
+        |f: &dyn Fn(&Event<'_>) -> String| Arc::new(StringArray::from_iter_values(events.iter().map(f))) as ArrayRef;
     Ok(RecordBatch::try_new(
         Table::AlertEvent.schema(),
         vec![

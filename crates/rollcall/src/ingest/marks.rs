@@ -90,8 +90,7 @@ pub(super) async fn merge(
         done += wave.len() as u64;
         let decoded = ingest.decode_all(receipt, wave).await?;
         ingest.progress.step("reading", done, total);
-        let mut decoded: Vec<Decoded> =
-            decoded.into_iter().filter(|d| !taken_before.contains(&d.return_id)).collect();
+        let mut decoded: Vec<Decoded> = decoded.into_iter().filter(|d| !taken_before.contains(&d.return_id)).collect();
         judge(ingest, staged, receipt, &mut decoded).await?;
         decoded.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
         // Schools that no later file begins with have all they will get, unless a file holds many schools.
@@ -175,8 +174,7 @@ async fn merge_pending(
 fn cover(registers: &mut Registers, urn: i32, grid: &SchoolGrid) {
     let Some((first, last)) = grid.days else { return };
     let days = (day_of(first), day_of(last));
-    let coverage =
-        registers.stated.entry(urn).or_insert_with(|| Coverage { days, pupils: HashSet::new() });
+    let coverage = registers.stated.entry(urn).or_insert_with(|| Coverage { days, pupils: HashSet::new() });
     coverage.days = (coverage.days.0.min(days.0), coverage.days.1.max(days.1));
     coverage.pupils.extend(grid.pupils().map(|u| u.key()));
 }
@@ -251,12 +249,7 @@ impl Rewriting {
     }
 
     /// Writes the months begun; the next school may be any.
-    async fn finish_round(
-        &mut self,
-        ingest: &Ingest<'_>,
-        staged: &mut Staged,
-        summary: &mut Summary,
-    ) -> Result<()> {
+    async fn finish_round(&mut self, ingest: &Ingest<'_>, staged: &mut Staged, summary: &mut Summary) -> Result<()> {
         self.last = i32::MIN;
         let state = staged.run.table(Table::RegisterWeek);
         let months = std::mem::take(&mut self.months);
@@ -305,12 +298,8 @@ async fn doubled(
             newest.insert(*root, (*now, *return_id));
         }
     }
-    let keys: Vec<String> = staged
-        .roots
-        .iter()
-        .filter(|(_, root)| newest.contains_key(root))
-        .map(|(key, _)| key.to_string())
-        .collect();
+    let keys: Vec<String> =
+        staged.roots.iter().filter(|(_, root)| newest.contains_key(root)).map(|(key, _)| key.to_string()).collect();
     let session = ingest.session(&staged.run, receipt).await?;
     let sql = format!(
         "SELECT urn, pupil_key, week_start FROM believed.register_week WHERE known_to IS NULL AND pupil_key IN ({})",

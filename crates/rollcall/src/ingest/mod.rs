@@ -99,7 +99,10 @@ impl Ingest<'_> {
         let run = self.finish_what_was_cut_off().await?;
         let files = offered(paths)?;
         if files.is_empty() {
-            bail!("no file was found in {}", paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "));
+            bail!(
+                "no file was found in {}",
+                paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+            );
         }
         let mut summary = Summary::default();
         let mut landed = Vec::with_capacity(files.len());
@@ -110,7 +113,9 @@ impl Ingest<'_> {
             while working.len() < self.config.cores() {
                 let Some((i, file)) = waiting.next() else { break };
                 let (lake, source) = (self.lake.clone(), source.to_owned());
-                working.spawn(async move { (i, landing::land(&lake, &source, received_at, &file.name, &file.path).await) });
+                working.spawn(
+                    async move { (i, landing::land(&lake, &source, received_at, &file.name, &file.path).await) },
+                );
             }
             let Some(done) = working.join_next().await else { break };
             let (i, file) = done.context("a file could not be landed")?;
@@ -274,7 +279,8 @@ impl Ingest<'_> {
 
     async fn return_ids(&self, run: &RunRecord) -> Result<std::collections::HashSet<i64>> {
         use arrow::array::AsArray;
-        let rows = lake::parquet_file::read_all(self.lake, Table::Return, run.table(Table::Return).files.iter()).await?;
+        let rows =
+            lake::parquet_file::read_all(self.lake, Table::Return, run.table(Table::Return).files.iter()).await?;
         let ids = rows.column(rows.schema().index_of("return_id")?);
         Ok(ids.as_primitive::<arrow::datatypes::Int64Type>().values().iter().copied().collect())
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray, new_null_array,
+    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    new_null_array,
 };
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
 use lake::landing::{Receipt, hex};
@@ -31,7 +31,8 @@ pub(super) fn return_rows(receipt: &Receipt, taken: &[Taken]) -> Result<RecordBa
     let schema = Table::Return.schema();
     let n = taken.len();
     let at = receipt.received_at.timestamp_micros();
-    let count = |f: fn(&Taken) -> u64| Arc::new(Int64Array::from_iter_values(taken.iter().map(|t| f(t) as i64))) as ArrayRef;
+    let count =
+        |f: fn(&Taken) -> u64| Arc::new(Int64Array::from_iter_values(taken.iter().map(|t| f(t) as i64))) as ArrayRef;
     let day = |f: fn(&(chrono::NaiveDate, chrono::NaiveDate)) -> chrono::NaiveDate| {
         Arc::new(taken.iter().map(|t| t.days.as_ref().map(f).map(days_from_epoch)).collect::<Date32Array>()) as ArrayRef
     };
@@ -97,11 +98,8 @@ pub(super) async fn record(
             raised.entry(problem_id(&receipt.source, taken, problem)).or_insert((taken, problem));
         }
     }
-    let accepted: HashMap<(&str, Option<i32>), i64> = taken
-        .iter()
-        .filter(|t| !t.refused)
-        .map(|t| ((t.kind, t.urn), t.return_id))
-        .collect();
+    let accepted: HashMap<(&str, Option<i32>), i64> =
+        taken.iter().filter(|t| !t.refused).map(|t| ((t.kind, t.urn), t.return_id)).collect();
     let mended = |open: &Open| -> Option<i64> {
         let by = accepted.get(&(open.kind.as_str(), open.urn)).copied();
         if open.kind != "marks" || open.refuses_file {
@@ -166,7 +164,8 @@ fn problem_rows(receipt: &Receipt, new: &[(&String, &(&Taken, &Problem))], at: i
 }
 
 async fn open_problems(ingest: &Ingest<'_>, run: &RunRecord) -> Result<BTreeMap<String, Open>> {
-    let fixed = lake::parquet_file::read_all(ingest.lake, Table::ProblemFix, run.table(Table::ProblemFix).files.iter()).await?;
+    let fixed =
+        lake::parquet_file::read_all(ingest.lake, Table::ProblemFix, run.table(Table::ProblemFix).files.iter()).await?;
     let fixed_ids = fixed.column(0).as_string::<i32>();
     let fixed_at = fixed.column(1).as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
     let mut last_fix: HashMap<&str, i64> = HashMap::new();
@@ -174,7 +173,8 @@ async fn open_problems(ingest: &Ingest<'_>, run: &RunRecord) -> Result<BTreeMap<
         let at = last_fix.entry(fixed_ids.value(i)).or_insert(i64::MIN);
         *at = (*at).max(fixed_at.value(i));
     }
-    let rows = lake::parquet_file::read_all(ingest.lake, Table::Problem, run.table(Table::Problem).files.iter()).await?;
+    let rows =
+        lake::parquet_file::read_all(ingest.lake, Table::Problem, run.table(Table::Problem).files.iter()).await?;
     let schema = rows.schema();
     let column = |name: &str| -> Result<&ArrayRef> { Ok(rows.column(schema.index_of(name)?)) };
     let ids = column("problem_id")?.as_string::<i32>();

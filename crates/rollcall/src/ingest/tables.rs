@@ -174,7 +174,8 @@ async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &
     }
     let session = ingest.session(run, receipt).await?;
     let incoming = Incoming { files: incoming_files(&schools)?, lines: no_lines() };
-    let found = engine::rules::judge(&session, incoming, |rule| !rule.reads.iter().any(|r| r == "incoming.line")).await?;
+    let found =
+        engine::rules::judge(&session, incoming, |rule| !rule.reads.iter().any(|r| r == "incoming.line")).await?;
     for found in found {
         let Some(file) = usize::try_from(found.file_id).ok().and_then(|i| files.get_mut(i)) else { continue };
         file.problems.push(as_problem(&found));
@@ -261,8 +262,10 @@ async fn join(
     let known: HashSet<(i64, i64)> =
         engine::session::former_keys(ingest.lake, run, i64::MAX).await?.into_iter().collect();
     let mut seen = HashSet::new();
-    let joined: Vec<_> =
-        former.into_iter().filter(|(old, new, _)| !known.contains(&(*old, *new)) && seen.insert((*old, *new))).collect();
+    let joined: Vec<_> = former
+        .into_iter()
+        .filter(|(old, new, _)| !known.contains(&(*old, *new)) && seen.insert((*old, *new)))
+        .collect();
     if joined.is_empty() {
         return Ok((roots.clone(), joined));
     }

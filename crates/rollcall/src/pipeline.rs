@@ -1,0 +1,132 @@
+//! Pipelines: steps in order, from a TOML file that holds no logic.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::{House, progress, publish, submission};
+use chrono::{DateTime, NaiveDate, Utc};
+
+/// `pipelines/NAME.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pipeline {
+    about: String,
+    step: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Step {
+    Ingest(IngestStep),
+    Publish(PublishStep),
+    Submission(SubmissionStep),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IngestStep {
+    ingest: String,
+    source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublishStep {
+    publish: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubmissionStep {
+    submission: String,
+    to: String,
+}
+
+/// The product's own pipelines; a file beside the configuration stands before them.
+const NIGHTLY: &str = include_str!("../../../pipelines/nightly.toml");
+
+impl Pipeline {
+    fn read(folder: &Path, name: &str) -> Result<Self> {
+        let path = folder.join("pipelines").join(format!("{name}.toml"));
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(_) if name == "nightly" => NIGHTLY.to_owned(),
+            Err(_) => bail!(
+                "there is no pipeline `{name}`: neither {} nor one of the product's own (nightly)",
+                path.display()
+            ),
+        };
+        toml::from_str(&text).with_context(|| {
+            format!("{}: a step is one of `ingest` + `source`, `publish`, `submission` + `to`", path.display())
+        })
+    }
+}
+
+/// Runs a pipeline once.
+pub(crate) async fn run(
+    house: &House,
+    name: &str,
+    as_of: Option<NaiveDate>,
+    known_at: Option<DateTime<Utc>>,
+    json: bool,
+) -> Result<()> {
+    let folder = house.config.folder.clone();
+    let pipeline = Pipeline::read(&folder, name)?;
+    if !json {
+        println!("{name}: {}", pipeline.about);
+    }
+    for step in &pipeline.step {
+        let bar = progress::Bar::new(json);
+        match step {
+            Step::Ingest(step) => {
+                let drop = folder.join(&step.ingest);
+                let empty = !drop.exists() || sources::arrival::offered(std::slice::from_ref(&drop))?.is_empty();
+                if empty {
+                    say(json, "ingest", &format!("nothing in {}", drop.display()));
+                    continue;
+                }
+                let summary = house.ingest(&bar).arrival(&step.source, &[drop], crate::now()).await?;
+                bar.finish();
+                crate::ask::print_summary(&summary, json);
+            }
+            Step::Publish(step) => {
+                let session = house.session(as_of, known_at).await?;
+                let tables = publish::publish(house, &session, &step.publish, &bar).await?;
+                bar.finish();
+                say(json, "publish", &format!("{tables} tables below {}published/", house.lake.url()));
+            }
+            Step::Submission(step) => {
+                let session = house.session(as_of, known_at).await?;
+                let built = submission::build(house, &session, &step.submission).await?;
+                let said = submission::write(&built, &folder.join(&step.to))?;
+                say(json, "submission", &said);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn say(json: bool, step: &str, words: &str) {
+    if json {
+        println!("{}", serde_json::json!({ "step": step, "said": words }));
+    } else {
+        println!("  {step}: {words}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_products_own_pipeline_can_be_read_and_a_wrong_step_cannot() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Pipeline::read(folder.path(), "nightly").unwrap().step.len(), 3);
+        assert!(Pipeline::read(folder.path(), "weekly").unwrap_err().to_string().contains("weekly"));
+        std::fs::create_dir(folder.path().join("pipelines")).unwrap();
+        std::fs::write(folder.path().join("pipelines/x.toml"), "about = 'x'\n[[step]]\nsql = 'DROP'\n").unwrap();
+        assert!(Pipeline::read(folder.path(), "x").is_err());
+    }
+}
