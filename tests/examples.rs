@@ -124,7 +124,7 @@ impl World {
             Some("ROW") => {
                 let table = next(&mut parts)?;
                 let (schema, name) = table.split_once('.').ok_or_else(|| Fault(format!("{table} has no schema")))?;
-                self.add(&schema.to_owned(), &name.to_owned(), json!({}), parts)?;
+                self.add(schema, name, json!({}), parts)?;
             }
             _ => return Err(Fault(format!("what is `{words}`?"))),
         }

@@ -70,7 +70,7 @@ pub async fn commit(
         actions.extend(files.iter().filter(|f| !held.contains(&f.path)).map(|f| Action::Add(add(f, millis))));
         let version = table.version().unwrap_or_default();
         if actions.is_empty() {
-            return Ok(TableState { version: Some(version as u64), files });
+            return Ok(TableState { version: Some(version), files });
         }
         let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
         let mut properties = CommitProperties::default().with_max_retries(0).with_cleanup_expired_logs(Some(false));
@@ -83,7 +83,7 @@ pub async fn commit(
             .await;
         tried += 1;
         match committed {
-            Ok(done) => return Ok(TableState { version: Some(done.version() as u64), files }),
+            Ok(done) => return Ok(TableState { version: Some(done.version()), files }),
             // Another writer was first. Whoever records the run first wins; here we only line up.
             Err(e) if ATTEMPTS <= tried || !lost_a_race(&e) => return Err(fault(e)),
             Err(_) => continue,

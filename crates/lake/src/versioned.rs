@@ -57,11 +57,11 @@ pub fn merge(
     }
     let mut keep = vec![true; current.num_rows()];
     let mut open = vec![false; stated.num_rows()];
-    for row in 0..current.num_rows() {
+    for (row, keep) in keep.iter_mut().enumerate() {
         match last.remove(&current_keys.row(row).owned()) {
             Some(new) if current_values.row(row) == stated_values.row(new) => {}
             Some(new) => {
-                keep[row] = false;
+                *keep = false;
                 open[new] = true;
             }
             None => {}
