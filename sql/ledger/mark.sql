@@ -1,6 +1,7 @@
 /*
 about = "A row for each mark and each time it was changed, as known then: the current and every earlier belief. A mark begins to be known with the version that first holds it and ends with the version that no longer does."
 grain = ["urn", "pupil_key", "session_date", "session", "known_from"]
+streams = true
 source = "contract.md 4"
 
 [columns]

@@ -1,6 +1,7 @@
 /*
 about = "Every version of every line that was ever believed."
 grain = ["urn", "pupil_key", "week_start", "known_from"]
+streams = true
 source = "architecture.md 3"
 
 [columns]

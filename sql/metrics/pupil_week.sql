@@ -1,6 +1,7 @@
 /*
 about = "Sessions of each enrolment of the cohort in a week."
 grain = ["pupil_key", "urn", "week_start", "academic_year"]
+streams = true
 source = "domain.md 1.1"
 
 [columns]

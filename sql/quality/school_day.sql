@@ -1,6 +1,7 @@
 /*
 about = "What each school has sent of each open day: marks expected and held, N past the days allowed, when the day was first returned."
 grain = ["urn", "date"]
+streams = true
 source = "contract.md 4; SI 2024/208 regulation 10"
 
 [params]

@@ -1,6 +1,7 @@
 /*
 about = "Register lines as known then, whoever was on roll."
 grain = ["urn", "line_key", "week_start"]
+streams = true
 source = "architecture.md 3"
 
 [columns]

@@ -1,6 +1,7 @@
 /*
 about = "Register lines as known then, within the enrolment and up to the day asked for."
 grain = ["urn", "pupil_key", "line_key", "week_start", "academic_year", "entry_date"]
+streams = true
 source = "contract.md 4: Enrolment"
 
 [columns]

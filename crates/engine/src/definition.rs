@@ -59,6 +59,9 @@ pub struct Header {
     /// Its columns, in order.
     #[serde(default)]
     pub columns: BTreeMap<String, Column>,
+    /// Its rows are as many as the lines: it is read as it is made, and never kept.
+    #[serde(default)]
+    pub streams: bool,
     /// For a rule: what it does with what it finds.
     #[serde(default)]
     pub outcome: Option<model::Outcome>,

@@ -111,8 +111,8 @@ impl Engine {
         let url = ObjectStoreUrl::parse(STORE)?;
         context.register_object_store(url.as_ref(), self.lake.store());
         crate::functions::register_all(&mut context, &Arc::new(self.library.codes.clone()))?;
-        let session = Session { context, engine: self.clone(), run: run.clone(), as_of };
-        session.register_given(&url).await?;
+        let session = Session { context, engine: self.clone(), run: run.clone(), as_of, url, uses_kept: true };
+        session.register_given(&session.url).await?;
         Ok(session)
     }
 }
@@ -123,9 +123,17 @@ pub struct Session {
     engine: Engine,
     run: RunRecord,
     as_of: AsOf,
+    url: ObjectStoreUrl,
+    uses_kept: bool,
 }
 
 impl Session {
+    /// The same, with every answer worked out from the lines again.
+    pub fn afresh(mut self) -> Self {
+        self.uses_kept = false;
+        self
+    }
+
     /// What the names mean.
     pub fn library(&self) -> &Arc<Library> {
         &self.engine.library
@@ -195,20 +203,92 @@ impl Session {
         self.put(schema, name, in_memory(rows)?)
     }
 
-    /// Plans these definitions and everything they read.
+    /// Plans these definitions and everything they read; a result that is kept is read instead.
     async fn plan(&self, names: impl IntoIterator<Item = String>) -> Result<(), EngineError> {
-        for definition in self.engine.library.needed(names) {
-            let schema = self.catalog()?.schema(definition.folder());
-            let short = definition.name.split_once('.').map_or("", |(_, n)| n);
-            if schema.is_some_and(|s| s.table_exist(short)) {
+        let library = &self.engine.library;
+        let (mut waiting, mut needed): (Vec<String>, BTreeSet<String>) = (names.into_iter().collect(), BTreeSet::new());
+        while let Some(name) = waiting.pop() {
+            let Some(definition) = library.get(&name) else { continue };
+            if needed.contains(&name) || self.has(&name)? {
                 continue;
             }
+            if let Some(kept) = self.kept(definition).await? {
+                self.put(definition.folder(), short(&name), kept)?;
+                continue;
+            }
+            waiting.extend(definition.reads.iter().cloned());
+            needed.insert(name);
+        }
+        for definition in library.in_order().filter(|d| needed.contains(&d.name)) {
             let fault = |source| EngineError::Definition { name: definition.name.clone(), source: Box::new(source) };
             let sql = self.bound(definition)?;
             let plan = self.context.state().create_logical_plan(&sql).await.map_err(fault)?;
-            self.put(definition.folder(), short, Arc::new(ViewTable::new(plan, Some(sql))))?;
+            self.put(definition.folder(), short(&definition.name), Arc::new(ViewTable::new(plan, Some(sql))))?;
         }
         Ok(())
+    }
+
+    fn has(&self, name: &str) -> Result<bool, EngineError> {
+        let (schema, table) = name.split_once('.').unwrap_or(("public", name));
+        Ok(self.catalog()?.schema(schema).is_some_and(|s| s.table_exist(table)))
+    }
+
+    /// Where a result is kept: by everything its answer depends on. What is known at any time from the newest
+    /// arrival on is the same, and so is the place.
+    fn kept_at(&self, definition: &Definition) -> object_store::path::Path {
+        let known_at = self.as_of.known_at.min(self.run.known_at).timestamp_micros();
+        let meaning = self.engine.library.fingerprint(&definition.name);
+        let la_code = self.engine.settings.la_code;
+        lake::path::kept(&definition.name, &format!("{}-{}-{known_at}-{la_code}-{}", self.run.n, self.as_of.as_of, &meaning[..20]))
+    }
+
+    async fn kept(&self, definition: &Definition) -> Result<Option<Arc<dyn TableProvider>>, EngineError> {
+        if !self.uses_kept || definition.header.streams || self.run.n == 0 {
+            return Ok(None);
+        }
+        let place = self.kept_at(definition);
+        let Some(bytes) = self.engine.lake.read(&place).await? else { return Ok(None) };
+        let size = bytes.len() as u64;
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes)
+            .map_err(LakeError::from)?;
+        let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let file = ScanFile { path: place.to_string(), bytes: size, rows };
+        Ok(Some(Arc::new(FileTable::new(Arc::clone(reader.schema()), self.url.clone(), vec![file]))))
+    }
+
+    /// Works a definition out, and lets what reads it in this session read the result. The result is also
+    /// kept in the lake where `keep` says so, unless its rows are as many as the lines. Says how many rows.
+    pub async fn build(&self, name: &str, keep: bool) -> Result<u64, EngineError> {
+        let Some(definition) = self.engine.library.get(name) else {
+            return Err(EngineError::Question(format!("there is no {name}")));
+        };
+        let mut stream = self.stream(&format!("SELECT * FROM {name}")).await?;
+        let (mut batches, mut rows) = (Vec::new(), 0);
+        while let Some(batch) = futures::StreamExt::next(&mut stream).await {
+            let batch = batch?;
+            rows += batch.num_rows() as u64;
+            if !definition.header.streams {
+                batches.push(batch);
+            }
+        }
+        if definition.header.streams {
+            return Ok(rows);
+        }
+        let schema = stream.schema();
+        if keep && self.run.n != 0 {
+            let mut writer = lake::parquet_file::FileWriter::new(Arc::clone(&schema))?;
+            for batch in &batches {
+                writer.write(batch)?;
+            }
+            self.engine.lake.put(&self.kept_at(definition), writer.bytes()?).await?;
+        }
+        let parts = self.engine.settings.partitions.max(1);
+        let mut partitions: Vec<Vec<RecordBatch>> = vec![Vec::new(); parts];
+        for (i, batch) in batches.into_iter().enumerate() {
+            partitions[i % parts].push(batch);
+        }
+        self.put(definition.folder(), short(name), Arc::new(MemTable::try_new(schema, partitions)?))?;
+        Ok(rows)
     }
 
     /// A definition's statement with its parameters filled in: what is run to make the figure.
@@ -319,6 +399,11 @@ pub fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+/// A name without its schema.
+fn short(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(_, short)| short)
 }
 
 fn in_memory(rows: RecordBatch) -> Result<Arc<dyn TableProvider>, EngineError> {

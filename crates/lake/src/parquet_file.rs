@@ -60,6 +60,11 @@ impl FileWriter {
         self.rows
     }
 
+    /// Ends the file and gives its bytes.
+    pub fn bytes(self) -> Result<Bytes, LakeError> {
+        Ok(Bytes::from(self.writer.into_inner()?))
+    }
+
     /// Ends the file and puts it under a table's root; none where it holds no rows.
     pub async fn put(
         self,

@@ -127,23 +127,20 @@ pub(crate) struct Built {
     seconds: f64,
 }
 
-/// Computes every metric and alert from the lines.
+/// Computes every metric and alert from the lines, each once, and keeps the results.
 #[allow(clippy::disallowed_methods)]
-pub(crate) async fn build(session: &Session, progress: &dyn Progress) -> Result<Vec<Built>> {
-    let names: Vec<String> = session
-        .library()
-        .in_order()
-        .filter(|d| matches!(d.folder(), "metrics") || d.name == "alerts.current")
-        .map(|d| d.name.clone())
-        .collect();
+pub(crate) async fn build(session: &Session, keep: bool, progress: &dyn Progress) -> Result<Vec<Built>> {
+    // What the metrics read is worked out once and shared; what streams is read anew by each.
+    let library = session.library();
+    let asked = library.in_order().filter(|d| d.folder() == "metrics" || d.name == "alerts.current");
+    let needed = library.needed(asked.map(|d| d.name.clone()));
+    let shown = |d: &engine::Definition| matches!(d.folder(), "metrics" | "alerts");
+    let names: Vec<String> =
+        needed.iter().filter(|d| shown(d) || !d.header.streams).map(|d| d.name.clone()).collect();
     let mut built = Vec::new();
     for (i, name) in names.iter().enumerate() {
         let begun = std::time::Instant::now();
-        let mut rows = 0;
-        let mut stream = session.stream(&format!("SELECT * FROM {name}")).await?;
-        while let Some(batch) = stream.next().await {
-            rows += batch?.num_rows() as u64;
-        }
+        let rows = session.build(name, keep).await?;
         built.push(Built { name: name.clone(), rows, seconds: begun.elapsed().as_secs_f64() });
         progress.step("building", i as u64 + 1, names.len() as u64);
     }

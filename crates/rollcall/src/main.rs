@@ -76,6 +76,9 @@ enum Command {
         /// What had been told by then: a time, or a day for its end (default: everything).
         #[arg(long, value_parser = known_at)]
         known_at: Option<DateTime<Utc>>,
+        /// Work every figure out from the lines, whatever results are kept.
+        #[arg(long)]
+        fresh: bool,
     },
     /// What a figure means, what it reads, who may see it, what was run to make it.
     Explain {
@@ -100,6 +103,9 @@ enum Command {
         /// What had been told by then (default: everything).
         #[arg(long, value_parser = known_at)]
         known_at: Option<DateTime<Utc>>,
+        /// Work everything out from nothing, and keep nothing.
+        #[arg(long)]
+        no_keep: bool,
     },
     /// Can it reach its lake? Is every receipt whole? What is late?
     Doctor,
@@ -259,9 +265,10 @@ impl House {
                 ask::print_summary(&summary, json);
                 Ok(())
             }
-            Command::Query { sql, format, as_of, known_at } => {
+            Command::Query { sql, format, as_of, known_at, fresh } => {
                 let format = if json { ask::Form::Json } else { format };
                 let session = self.session(as_of, known_at).await?;
+                let session = if fresh { session.afresh() } else { session };
                 ask::print(session.stream(&sql).await?, format).await
             }
             Command::Explain { name, as_of, known_at } => {
@@ -285,10 +292,11 @@ impl House {
                 ask::print_summary(&summary, json);
                 Ok(())
             }
-            Command::Build { as_of, known_at } => {
+            Command::Build { as_of, known_at, no_keep } => {
                 let session = self.session(as_of, known_at).await?;
+                let session = if no_keep { session.afresh() } else { session };
                 let bar = progress::Bar::new(json);
-                let built = ask::build(&session, &bar).await?;
+                let built = ask::build(&session, !no_keep, &bar).await?;
                 bar.finish();
                 ask::print_built(&built, json);
                 Ok(())
