@@ -4,5 +4,6 @@ mod authority;
 mod command;
 mod examples;
 mod ledger;
+mod page;
 mod readers;
 mod tidy;

@@ -18,7 +18,7 @@ status = { doc = "open, or ended: the child has been marked otherwise since", vi
 WITH left_roll AS (
   SELECT e.pupil_key, e.urn, e.upn, e.last_day, e.leaving_ground, e.destination
   FROM tables.enrolment e
-  JOIN reference.compulsory_school_age c ON c.born_from <= e.dob AND e.dob <= c.born_to
+  JOIN reference.compulsory_school_age c ON c.born_year = date_part('year', e.dob) AND c.born_month = date_part('month', e.dob)
   JOIN reference.academic_year y ON y.first_day <= $as_of AND $as_of <= y.last_day
   WHERE e.last_day <= $as_of AND y.first_day <= e.last_day AND c.starts_on <= e.last_day AND e.last_day < c.ends_on
     AND coalesce(e.leaving_ground, '') NOT IN ('b', 'e', 'f', 'j', 'k', 'l')

@@ -18,13 +18,14 @@ persistent_percent = { doc = "100 persistent / enrolments", visibility = "area" 
 severe = { doc = "Severely absent enrolments", visibility = "area" }
 severe_percent = { doc = "100 severe / enrolments", visibility = "area" }
 */
-WITH stated AS (
-  SELECT pupil_key, urn, academic_year,
-         last_value(sex ORDER BY entry_date) AS sex, last_value(fsm ORDER BY entry_date) AS fsm,
-         last_value(sen ORDER BY entry_date) AS sen, last_value(looked_after ORDER BY entry_date) AS looked_after,
-         last_value(child_in_need ORDER BY entry_date) AS child_in_need, last_value(eal ORDER BY entry_date) AS eal,
-         last_value(ethnicity ORDER BY entry_date) AS ethnicity
+WITH last AS (
+  -- Of several stints at a school in a year, the last one says who the pupil is.
+  SELECT pupil_key, urn, academic_year, max(entry_date) AS entry_date
   FROM tables.enrolment_year GROUP BY pupil_key, urn, academic_year
+), stated AS (
+  SELECT e.pupil_key, e.urn, e.academic_year, e.sex, e.fsm, e.sen, e.looked_after, e.child_in_need, e.eal, e.ethnicity
+  FROM tables.enrolment_year e
+  JOIN last l ON l.pupil_key = e.pupil_key AND l.urn = e.urn AND l.academic_year = e.academic_year AND l.entry_date = e.entry_date
 ), pupil AS (
   SELECT y.urn, y.academic_year, y.nc_year, y.possible, y.absent, y.is_persistent, y.is_severe,
          s.sex, s.fsm, s.sen, s.looked_after, s.child_in_need, s.eal, s.ethnicity

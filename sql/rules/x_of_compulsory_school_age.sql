@@ -13,7 +13,7 @@ WITH born AS (
          boxes(l.marks, 'codes:X') & boxes_between(l.week_start, c.starts_on, c.ends_on) AS wrong
   FROM incoming.line l
   JOIN born b ON b.urn = l.urn AND b.line_key = l.line_key
-  JOIN reference.compulsory_school_age c ON c.born_from <= b.dob AND b.dob <= c.born_to
+  JOIN reference.compulsory_school_age c ON c.born_year = date_part('year', b.dob) AND c.born_month = date_part('month', b.dob)
   WHERE boxes(l.marks, 'codes:X') <> 0
 )
 SELECT file_id, urn, line_key AS pupil_key, min(first_box_day(week_start, wrong)) AS session_date,

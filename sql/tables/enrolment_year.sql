@@ -24,15 +24,22 @@ ethnicity = { doc = "Ethnicity code", visibility = "pupil" }
 csa_from = { doc = "First day of compulsory school age", visibility = "pupil" }
 csa_to = { doc = "Last day of compulsory school age", visibility = "pupil" }
 */
-SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, CAST(y.academic_year AS VARCHAR) AS academic_year,
+WITH year AS (
+  -- Years before the first mark held say nothing of attendance.
+  SELECT CAST(academic_year AS VARCHAR) AS academic_year, first_day, last_day, starts_in
+  FROM reference.academic_year
+  WHERE first_day <= $as_of AND (SELECT least(coalesce(min(first_box_day(week_start, open)), $as_of), $as_of) FROM tables.open_week) <= last_day
+), born AS (
+  SELECT *, date_part('year', dob) + CASE WHEN date_part('month', dob) < 9 THEN 0 ELSE 1 END AS school_birth_year
+  FROM tables.enrolment WHERE entry_date <= $as_of
+)
+SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, y.academic_year,
        greatest(e.entry_date, y.first_day) AS first_day,
        least(coalesce(e.last_day, y.last_day), y.last_day, $as_of) AS last_day,
-       date_part('year', e.dob) + $cohort_from_age <= y.starts_in - CASE WHEN date_part('month', e.dob) < 9 THEN 0 ELSE 1 END
-         AND y.starts_in - CASE WHEN date_part('month', e.dob) < 9 THEN 0 ELSE 1 END <= date_part('year', e.dob) + $cohort_to_age AS in_cohort,
+       e.school_birth_year + $cohort_from_age <= y.starts_in AND y.starts_in <= e.school_birth_year + $cohort_to_age AS in_cohort,
        e.nc_year, e.sex, e.fsm, e.sen, e.looked_after, e.child_in_need, e.eal, e.ethnicity,
        c.starts_on AS csa_from, c.ends_on AS csa_to
-FROM tables.enrolment e
-JOIN reference.academic_year y
-  ON e.entry_date <= y.last_day AND y.first_day <= coalesce(e.last_day, $as_of) AND y.first_day <= $as_of
-LEFT JOIN reference.compulsory_school_age c ON c.born_from <= e.dob AND e.dob <= c.born_to
-WHERE e.entry_date <= $as_of
+FROM born e
+JOIN year y ON e.entry_date <= y.last_day AND y.first_day <= coalesce(e.last_day, $as_of)
+LEFT JOIN reference.compulsory_school_age c
+  ON c.born_year = date_part('year', e.dob) AND c.born_month = date_part('month', e.dob)

@@ -1010,3 +1010,6 @@ pub fn first_school(mapping: &Mapping, head: &[u8]) -> Option<(Kind, Urn)> {
     }
     Some((header.kind, 0))
 }
+
+#[cfg(test)]
+mod tests;

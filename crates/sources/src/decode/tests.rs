@@ -1,0 +1,141 @@
+use std::io::{Cursor, Read, Write};
+
+use super::*;
+use proptest::prelude::*;
+
+const CODES: &str = include_str!("../../../../sql/reference/attendance_code.csv");
+const RULES: &str = include_str!("../../../../sql/rules/fields.toml");
+
+/// Reads `input` as a file received in the autumn of 2026.
+fn read(input: Box<dyn Read + Send>, mapping: &Mapping, limit: u64) -> Vec<Decoded> {
+    let codes = CodeTable::parse(CODES).unwrap();
+    let rules: FieldRules = toml::from_str(RULES).unwrap();
+    let received_at: DateTime<Utc> = "2026-11-20T18:00:00Z".parse().unwrap();
+    let decoder = Decoder {
+        codes: &codes,
+        rules: &rules,
+        mapping,
+        received_at,
+        received_on: received_at.date_naive(),
+        earliest: NaiveDate::from_ymd_opt(2022, 9, 1).unwrap(),
+        unpacked_limit: limit,
+    };
+    let files = decode(&decoder, "drop", "m.csv", "0", input);
+    for file in &files {
+        assert_eq!(file.rows_in, file.rows_kept + file.rows_refused);
+    }
+    files
+}
+
+fn bytes(text: impl Into<Vec<u8>>) -> Box<dyn Read + Send> {
+    Box::new(Cursor::new(text.into()))
+}
+
+/// What a file states and what is wrong with it, whatever way it was read.
+fn meaning(files: &[Decoded]) -> Vec<(u64, u64, Vec<Problem>, Vec<(i32, Vec<lake::register::Stated>)>)> {
+    files
+        .iter()
+        .map(|f| {
+            let schools = match &f.content {
+                Content::Marks(schools) => schools.iter().map(|s| (s.urn, s.stated(0))).collect(),
+                _ => Vec::new(),
+            };
+            (f.rows_in, f.rows_refused, f.problems.clone(), schools)
+        })
+        .collect()
+}
+
+#[test]
+fn every_rule_that_is_named_has_its_words() {
+    let rules: FieldRules = toml::from_str(RULES).unwrap();
+    let code = [include_str!("../decode.rs"), include_str!("../marks.rs")].concat();
+    for name in rules.keys() {
+        assert!(code.contains(&format!("\"{name}\"")), "nothing finds {name}");
+    }
+}
+
+fn mark_file() -> impl Strategy<Value = String> {
+    let upn = proptest::sample::select(vec!["Q850200120003", "H850200723000", "T20110001804V", "NOTAUPN", "I850200120003"]);
+    let date = proptest::sample::select(vec!["2026-09-07", "2026-09-08", "2026-09-31", "2027-01-01", "2001-01-01", ""]);
+    let session = proptest::sample::select(vec!["AM", "PM", "am", "EVE", ""]);
+    let mark = proptest::sample::select(vec!["/", "\\", "I", "C1", "Y7", "QQ", "", "-", "--", "h", "N"]);
+    let urn = proptest::sample::select(vec!["140001", "140002", "14000", "1.4E+05"]);
+    proptest::collection::vec((urn, upn, date, session, mark), 0..60).prop_map(|rows| {
+        rows.iter().fold("URN,UPN,Date,Session,Mark\n".to_owned(), |mut text, (urn, upn, date, session, mark)| {
+            text += &format!("{urn},{upn},{date},{session},{mark}\n");
+            text
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A plain file is read at fixed places; the same file with one more, empty column is split with care.
+    #[test]
+    fn the_fast_way_is_the_careful_way(text in mark_file()) {
+        let careful: String = text.lines().enumerate().map(|(i, l)| format!("{l},{}\n", if i == 0 { "Comment" } else { "" })).collect();
+        let mapping = Mapping::default();
+        prop_assert_eq!(meaning(&read(bytes(text.clone()), &mapping, 1 << 20)), meaning(&read(bytes(careful), &mapping, 1 << 20)));
+        let windows = text.replace('\n', "\r\n");
+        prop_assert_eq!(meaning(&read(bytes(text), &mapping, 1 << 20)), meaning(&read(bytes(windows), &mapping, 1 << 20)));
+    }
+
+    /// Any bytes at all, also behind a header that is believed.
+    #[test]
+    fn no_bytes_are_too_bad(noise in proptest::collection::vec(any::<u8>(), 0..600), head in 0usize..6) {
+        let heads: [&[u8]; 6] = [b"", b"URN,UPN,Date,Session,Mark\n", b"\x1f\x8b\x08\x00", b"PK\x03\x04",
+            b"URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate\n", b"\xff\xfe"];
+        let mapping = Mapping::default();
+        read(bytes([heads[head], &noise].concat()), &mapping, 1 << 20);
+    }
+}
+
+#[test]
+fn a_line_without_end_costs_one_row_and_one_buffer() {
+    let head = Cursor::new(b"URN,UPN,Date,Session,Mark\n".to_vec());
+    let tail = Cursor::new(b"\n140001,Q850200120003,2026-09-07,AM,/\n".to_vec());
+    let line = std::io::repeat(b'x').take(200 << 20);
+    let files = read(Box::new(head.chain(line).chain(tail)), &Mapping::default(), 1 << 30);
+    assert_eq!((files[0].rows_in, files[0].rows_kept), (2, 1));
+}
+
+#[test]
+fn a_file_that_unpacks_without_end_is_refused() {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(b"URN,UPN,Date,Session,Mark\n").unwrap();
+    std::io::copy(&mut std::io::repeat(b'\n').take(64 << 20), &mut gz).unwrap();
+    let files = read(bytes(gz.finish().unwrap()), &Mapping::default(), 8 << 20);
+    assert_eq!(files[0].status(), "refused");
+    assert_eq!(files[0].problems[0].rule, "too_large");
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file("bomb.csv", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::copy(&mut std::io::repeat(b'0').take(64 << 20), &mut zip).unwrap();
+    let files = read(bytes(zip.finish().unwrap().into_inner()), &Mapping::default(), 8 << 20);
+    assert_eq!((files.len(), files[0].problems[0].rule.as_str()), (1, "too_large"));
+}
+
+#[test]
+fn a_source_of_changes_states_only_what_it_names() {
+    let text = "URN,UPN,Date,Session,Mark,IsDeleted\n140001,Q850200120003,2026-09-07,AM,I,\n140001,Q850200120003,2026-09-09,PM,/,Y\n";
+    let changes = Mapping { changes_only: true, ..Mapping::default() };
+    let stated = |mapping: &Mapping| match &read(bytes(text), mapping, 1 << 20)[0].content {
+        Content::Marks(schools) => String::from_utf8_lossy(&schools[0].stated(0)[0].boxes).replace('\0', " "),
+        _ => String::new(),
+    };
+    assert_eq!(stated(&changes), "I    .        ");
+    assert_eq!(stated(&Mapping::default()), "I.....        ");
+}
+
+#[test]
+fn a_schools_own_codes_are_mapped_and_never_guessed() {
+    let text = "School URN,UPN,Date,Session,Mark\n140001,Q850200120003,2026-09-07,AM,PA\n140001,Q850200120003,2026-09-07,PM,@\n140001,Q850200120003,2026-09-08,AM,?\n";
+    let mapping = Mapping {
+        columns: BTreeMap::from([("schoolurn".to_owned(), "URN".to_owned())]),
+        codes: BTreeMap::from([("PA".to_owned(), "/".to_owned()), ("@".to_owned(), String::new())]),
+        changes_only: false,
+    };
+    let files = read(bytes(text), &mapping, 1 << 20);
+    assert_eq!((files[0].rows_kept, files[0].rows_refused), (2, 1));
+    assert_eq!(files[0].problems[0].rule, "unknown_code");
+}
