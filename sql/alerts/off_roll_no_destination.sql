@@ -29,7 +29,7 @@ SELECT stable_id('off_roll_no_destination ' || CAST(l.pupil_key AS VARCHAR) || '
        l.last_day AS event_from, $as_of AS event_to, CAST(NULL AS BIGINT) AS sessions, 'open' AS status
 FROM left_roll l
 LEFT JOIN tables.enrolment o
-  ON o.pupil_key = l.pupil_key AND o.urn <> l.urn AND (o.last_day IS NULL OR l.last_day < o.last_day)
+  ON o.pupil_key = l.pupil_key AND o.urn <> l.urn AND o.entry_date <= $as_of AND (o.last_day IS NULL OR l.last_day < o.last_day)
 LEFT JOIN tables.enrolment b
-  ON b.pupil_key = l.pupil_key AND b.urn = l.urn AND l.last_day < b.entry_date
+  ON b.pupil_key = l.pupil_key AND b.urn = l.urn AND l.last_day < b.entry_date AND b.entry_date <= $as_of
 WHERE o.pupil_key IS NULL AND b.pupil_key IS NULL

@@ -19,14 +19,15 @@ sessions = { doc = "Sessions that count", visibility = "pupil" }
 status = { doc = "open, or ended: the child has been marked otherwise since", visibility = "area" }
 */
 WITH long AS (
-  SELECT pupil_key, urn, academic_year
+  -- A run may cross the turn of the year: the child's whole register at the school is gathered.
+  SELECT pupil_key, urn
   FROM tables.register_line
-  GROUP BY pupil_key, urn, academic_year
+  GROUP BY pupil_key, urn
   HAVING $days <= sum(sessions(marks, 'codes:G N O', week_start))
 ), gathered AS (
   SELECT r.pupil_key, r.urn, register(clip(r.marks, r.week_start, greatest(e.first_day, r.csa_from), least(e.last_day, r.csa_to)), r.week_start) AS marks
   FROM tables.register_line r
-  JOIN long l ON l.pupil_key = r.pupil_key AND l.urn = r.urn AND l.academic_year = r.academic_year
+  JOIN long l ON l.pupil_key = r.pupil_key AND l.urn = r.urn
   JOIN tables.enrolment_line e ON e.urn = r.urn AND e.line_key = r.line_key AND e.academic_year = r.academic_year AND e.entry_date = r.entry_date
   WHERE r.csa_from IS NOT NULL
   GROUP BY r.pupil_key, r.urn

@@ -3,6 +3,10 @@ about = "Sessions of the cohort in the authority in a week, by phase and in tota
 grain = ["la_code", "week_start", "academic_year", "phase"]
 source = "domain.md 2.1: sums over sums"
 
+[params]
+# A school is expected in a week on whose Friday it is open: four days after its Monday.
+last_weekday = 4
+
 [columns]
 la_code = { doc = "Local authority", visibility = "public" }
 week_start = { doc = "The week, by its Monday", visibility = "public" }
@@ -20,10 +24,17 @@ absence_percent = { doc = "100 absent / possible; null where nothing was possibl
 is_settled = { doc = "Every expected school has sent the week and no N is within the days allowed", visibility = "public" }
 */
 WITH phased AS (
-  SELECT urn, la_code, phase FROM tables.expected_school
-  UNION ALL SELECT urn, la_code, 'Total' AS phase FROM tables.expected_school
+  SELECT urn, la_code, phase, open_date, close_date FROM tables.expected_school
+  UNION ALL
+  -- The DfE's total: primary, secondary and special; alternative provision stands beside it.
+  SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
+  WHERE phase IN ('Primary', 'Secondary', 'Special')
 ), expected AS (
-  SELECT la_code, phase, count(*) AS schools_expected FROM phased GROUP BY la_code, phase
+  SELECT p.la_code, p.phase, w.week_start, count(*) AS schools_expected
+  FROM phased p
+  JOIN (SELECT DISTINCT week_start FROM metrics.school_week) w
+    ON coalesce(p.open_date, w.week_start) <= add_days(w.week_start, $last_weekday) AND w.week_start <= coalesce(p.close_date, w.week_start)
+  GROUP BY p.la_code, p.phase, w.week_start
 ), week AS (
   SELECT p.la_code, p.phase, w.week_start, w.academic_year, count(*) AS schools_received,
          sum(w.possible) AS possible, sum(w.attended) AS attended, sum(w.absent) AS absent, sum(w.authorised) AS authorised, sum(w.unauthorised) AS unauthorised, sum(w.late) AS late, bool_and(w.is_settled) AS each_settled
@@ -33,4 +44,4 @@ WITH phased AS (
 SELECT w.la_code, w.week_start, w.academic_year, w.phase, e.schools_expected, w.schools_received, w.possible, w.attended, w.absent, w.authorised, w.unauthorised, w.late,
        100.0 * w.absent / nullif(w.possible, 0) AS absence_percent,
        w.each_settled AND e.schools_expected <= w.schools_received AS is_settled
-FROM week w JOIN expected e ON e.la_code = w.la_code AND e.phase = w.phase
+FROM week w JOIN expected e ON e.la_code = w.la_code AND e.phase = w.phase AND e.week_start = w.week_start

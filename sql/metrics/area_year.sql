@@ -23,10 +23,17 @@ severe = { doc = "Severely absent enrolments", visibility = "area" }
 severe_percent = { doc = "100 severe / enrolments", visibility = "area" }
 */
 WITH phased AS (
-  SELECT urn, la_code, phase FROM tables.expected_school
-  UNION ALL SELECT urn, la_code, 'Total' AS phase FROM tables.expected_school
+  SELECT urn, la_code, phase, open_date, close_date FROM tables.expected_school
+  UNION ALL
+  -- The DfE's total: primary, secondary and special; alternative provision stands beside it.
+  SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
+  WHERE phase IN ('Primary', 'Secondary', 'Special')
 ), expected AS (
-  SELECT la_code, phase, count(*) AS schools_expected FROM phased GROUP BY la_code, phase
+  SELECT p.la_code, p.phase, CAST(y.academic_year AS VARCHAR) AS academic_year, count(*) AS schools_expected
+  FROM phased p
+  JOIN reference.academic_year y
+    ON coalesce(p.open_date, y.first_day) <= y.last_day AND y.first_day <= coalesce(p.close_date, y.last_day)
+  GROUP BY p.la_code, p.phase, y.academic_year
 ), area AS (
   SELECT p.la_code, p.phase, y.academic_year, count(*) AS schools_received, sum(y.enrolments) AS enrolments,
          sum(y.possible) AS possible, sum(y.attended) AS attended, sum(y.absent) AS absent, sum(y.authorised) AS authorised, sum(y.unauthorised) AS unauthorised, sum(y.late) AS late, sum(y.persistent) AS persistent, sum(y.severe) AS severe
@@ -37,4 +44,4 @@ SELECT a.la_code, a.academic_year, a.phase, e.schools_expected, a.schools_receiv
        100.0 * a.absent / nullif(a.possible, 0) AS absence_percent,
        a.persistent, 100.0 * a.persistent / nullif(a.enrolments, 0) AS persistent_percent,
        a.severe, 100.0 * a.severe / nullif(a.enrolments, 0) AS severe_percent
-FROM area a JOIN expected e ON e.la_code = a.la_code AND e.phase = a.phase
+FROM area a JOIN expected e ON e.la_code = a.la_code AND e.phase = a.phase AND e.academic_year = a.academic_year

@@ -52,8 +52,11 @@ WITH last AS (
   SELECT urn, academic_year, cohort, value, count(*) AS enrolments, sum(possible) AS possible, sum(absent) AS absent, count(*) FILTER (WHERE is_persistent) AS persistent, count(*) FILTER (WHERE is_severe) AS severe
   FROM grouped GROUP BY urn, academic_year, cohort, value
 ), phased AS (
-  SELECT urn, la_code, phase FROM tables.expected_school
-  UNION ALL SELECT urn, la_code, 'Total' AS phase FROM tables.expected_school
+  SELECT urn, la_code, phase, open_date, close_date FROM tables.expected_school
+  UNION ALL
+  -- The DfE's total: primary, secondary and special; alternative provision stands beside it.
+  SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
+  WHERE phase IN ('Primary', 'Secondary', 'Special')
 )
 SELECT p.la_code, c.academic_year, p.phase, c.cohort, c.value, sum(c.enrolments) AS enrolments,
        sum(c.possible) AS possible, sum(c.absent) AS absent,

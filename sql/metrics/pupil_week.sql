@@ -19,3 +19,4 @@ late = { doc = "Sessions coded L or U", visibility = "area" }
 SELECT pupil_key, urn, week_start, academic_year, sum(t['possible']) AS possible, sum(t['attended']) AS attended, sum(t['absent']) AS absent, sum(t['authorised']) AS authorised, sum(t['unauthorised']) AS unauthorised, sum(t['late']) AS late
 FROM (SELECT pupil_key, urn, week_start, academic_year, tally(marks, within) AS t FROM tables.register_line WHERE in_cohort)
 GROUP BY pupil_key, urn, week_start, academic_year
+HAVING 0 < sum(t['recorded'])

@@ -3,6 +3,10 @@ about = "Sessions of the cohort at each school in a week."
 grain = ["urn", "week_start", "academic_year"]
 source = "domain.md 1.1, 2.2"
 
+[params]
+# A week is sent when its Friday is past: four days after its Monday.
+last_weekday = 4
+
 [columns]
 urn = { doc = "The school", visibility = "area" }
 week_start = { doc = "The week, by its Monday", visibility = "public" }
@@ -23,11 +27,12 @@ WITH counted AS (
                last_box_day(week_start, boxes(marks, 'codes:N') & within) AS last_n
         FROM tables.register_line WHERE in_cohort)
   GROUP BY urn, week_start, academic_year
+  HAVING 0 < sum(t['recorded'])
 )
 SELECT c.urn, c.week_start, c.academic_year, coalesce(s.phase, 'Other') AS phase, c.possible, c.attended, c.absent, c.authorised, c.unauthorised, c.late,
        100.0 * c.absent / nullif(c.possible, 0) AS absence_percent,
-       c.last_n IS NULL
-         OR $n_days_allowed < days_with(k.calendar, 'recorded', add_days(c.last_n, 1), $as_of) AS is_settled
+       add_days(c.week_start, $last_weekday) <= $as_of AND (c.last_n IS NULL
+         OR $n_days_allowed < days_with(k.calendar, 'recorded', add_days(c.last_n, 1), $as_of)) AS is_settled
 FROM counted c
 LEFT JOIN tables.school s ON s.urn = c.urn
 LEFT JOIN tables.school_calendar k ON k.urn = c.urn

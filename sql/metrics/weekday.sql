@@ -17,8 +17,11 @@ WITH school AS (
   SELECT urn, academic_year, box_counts(marks, within, 'possible') AS possible, box_counts(marks, within, 'absent') AS absent
   FROM tables.register_line WHERE in_cohort GROUP BY urn, academic_year
 ), phased AS (
-  SELECT urn, la_code, phase FROM tables.expected_school
-  UNION ALL SELECT urn, la_code, 'Total' AS phase FROM tables.expected_school
+  SELECT urn, la_code, phase, open_date, close_date FROM tables.expected_school
+  UNION ALL
+  -- The DfE's total: primary, secondary and special; alternative provision stands beside it.
+  SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
+  WHERE phase IN ('Primary', 'Secondary', 'Special')
 ), box AS (
   SELECT p.la_code, s.academic_year, p.phase, b.day + 1 AS weekday, b.session,
          count_at(s.possible, CAST(b.place AS INT)) AS possible, count_at(s.absent, CAST(b.place AS INT)) AS absent

@@ -20,8 +20,10 @@ returned_at = { doc = "When a return first covered the day", visibility = "area"
 is_late = { doc = "First covered more than a week after the day", visibility = "area" }
 */
 WITH box AS (
-  SELECT urn, academic_year, week_start, box_counts(marks, within, 'recorded') AS held, box_counts(marks, within, 'codes:N') AS n
-  FROM tables.register_line GROUP BY urn, academic_year, week_start
+  SELECT r.urn, r.academic_year, r.week_start, box_counts(r.marks, r.within & o.open, 'recorded') AS held,
+         box_counts(r.marks, r.within, 'codes:N') AS n
+  FROM tables.register_line r JOIN tables.open_week o ON o.urn = r.urn AND o.week_start = r.week_start
+  GROUP BY r.urn, r.academic_year, r.week_start
 ), day AS (
   SELECT b.urn, add_days(b.week_start, CAST(x.day AS INT)) AS date,
          sum(count_at(b.held, CAST(x.place AS INT))) AS received, sum(count_at(b.n, CAST(x.place AS INT))) AS n
@@ -38,7 +40,7 @@ WITH box AS (
   GROUP BY o.urn, o.date
 ), returned AS (
   SELECT o.urn, o.date, min(r.received_at) AS returned_at
-  FROM open o JOIN ledger.return r ON r.urn = o.urn AND r.kind = 'marks' AND r.first_day <= o.date AND o.date <= r.last_day
+  FROM open o JOIN ledger.return r ON r.urn = o.urn AND r.kind = 'marks' AND r.status = 'taken' AND r.first_day <= o.date AND o.date <= r.last_day
   GROUP BY o.urn, o.date
 )
 SELECT p.urn, p.date, p.expected, least(coalesce(d.received, 0), p.expected) AS received,

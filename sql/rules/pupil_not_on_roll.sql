@@ -16,3 +16,4 @@ FROM incoming.line l
 LEFT JOIN held h ON h.urn = l.urn AND h.line_key = l.line_key
 WHERE h.urn IS NULL
 GROUP BY l.file_id, l.urn, l.line_key
+HAVING 0 < sum(sessions(l.marks, 'recorded', l.week_start))

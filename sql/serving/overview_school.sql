@@ -29,3 +29,4 @@ FROM tables.expected_school e
 JOIN tables.school s ON s.urn = e.urn
 LEFT JOIN metrics.school_year y ON y.urn = e.urn AND y.academic_year = (SELECT CAST(academic_year AS VARCHAR) FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day)
 LEFT JOIN returned r ON r.urn = e.urn
+WHERE coalesce(e.open_date, $as_of) <= $as_of AND $as_of <= coalesce(e.close_date, $as_of)

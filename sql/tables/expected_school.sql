@@ -1,15 +1,17 @@
 /*
-about = "Schools of the authority from which a return is expected: open in GIAS, and those that have sent one."
+about = "Schools of the authority from which a return is expected while they are open: those in GIAS, nurseries and colleges only once they have sent one."
 grain = ["urn"]
 source = "contract.md 4: schools_expected"
 
 [columns]
+open_date = { doc = "First day, where known", visibility = "public" }
+close_date = { doc = "Last day, where known", visibility = "public" }
 urn = { doc = "The school", visibility = "area" }
 la_code = { doc = "Local authority", visibility = "public" }
 phase = { doc = "Primary, Secondary, Special, Alternative provision or Other", visibility = "public" }
 */
-SELECT s.urn, s.la_code, s.phase
+SELECT s.urn, s.la_code, s.phase, s.open_date, s.close_date
 FROM tables.school s
 LEFT JOIN (SELECT DISTINCT urn FROM tables.open_week) o ON o.urn = s.urn
-WHERE s.la_code = $la_code AND s.phase <> 'Other'
-  AND (o.urn IS NOT NULL OR s.status_code IN ('1', '3'))
+WHERE s.la_code = $la_code
+  AND (o.urn IS NOT NULL OR s.phase <> 'Other' AND (s.status_code IN ('1', '3') OR s.close_date IS NOT NULL))
