@@ -50,7 +50,8 @@ fn the_demo_and_its_page_in_a_browser() {
 
     // What is kept is what is worked out afresh, and a rebuild from landing gives the same.
     let ask = |more: &[&str]| {
-        let views = ["metrics.area_year", "metrics.school_year", "metrics.cohort_year", "alerts.current", "metrics.child_year"];
+        let views =
+            ["metrics.area_year", "metrics.school_year", "metrics.cohort_year", "alerts.current", "metrics.child_year"];
         views.map(|view| {
             let sql = format!("SELECT * FROM {view}");
             let mut arguments = vec!["query", sql.as_str(), "--format", "csv", "--as-of", "2026-10-16"];

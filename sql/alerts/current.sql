@@ -19,10 +19,9 @@ due_on = { doc = "When the authority must have acted; null: the rule sets no day
 evidence = { doc = "What the alert rests on, in words", visibility = "pupil" }
 */
 WITH seen AS (
-  SELECT pupil_key, max(last_box_day(week_start, boxes(marks, 'seen') & within)) AS last_seen_on
-  FROM tables.register_line
-  WHERE pupil_key IN (SELECT pupil_key FROM alerts.standing)
-  GROUP BY pupil_key
+  SELECT r.pupil_key, max(last_box_day(r.week_start, boxes(r.marks, 'seen') & r.within)) AS last_seen_on
+  FROM (SELECT DISTINCT pupil_key FROM alerts.standing) a JOIN tables.register_line r ON a.pupil_key = r.pupil_key
+  GROUP BY r.pupil_key
 )
 SELECT a.alert_id, a.rule, a.upn, a.pupil_key, a.urn, a.raised_on, a.event_from, a.event_to, a.sessions,
        s.last_seen_on, a.status, CAST(NULL AS DATE) AS due_on,

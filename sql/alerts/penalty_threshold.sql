@@ -30,13 +30,13 @@ WITH line AS (
 ), week AS (
   -- Weeks in which a school of the child was open while the child was on its roll.
   SELECT DISTINCT e.pupil_key, o.week_start
-  FROM tables.enrolment_year e
-  JOIN child c ON c.pupil_key = e.pupil_key
+  FROM child c
+  JOIN tables.enrolment_year e ON c.pupil_key = e.pupil_key
   JOIN tables.open_week o ON o.urn = e.urn
   WHERE o.open & boxes_between(o.week_start, greatest(e.first_day, $counted_from), e.last_day) <> 0
 ), counted AS (
   SELECT l.pupil_key, l.week_start, sum(box_count(l.counted)) AS sessions, CAST(bit_or(l.counted) AS INT) AS mask
-  FROM line l JOIN child c ON c.pupil_key = l.pupil_key
+  FROM child c JOIN line l ON c.pupil_key = l.pupil_key
   GROUP BY l.pupil_key, l.week_start
 ), windowed AS (
   SELECT w.pupil_key, w.week_start, coalesce(c.sessions, 0) AS sessions, c.mask,

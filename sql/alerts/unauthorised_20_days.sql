@@ -25,10 +25,9 @@ WITH long AS (
   GROUP BY pupil_key, urn
   HAVING $days <= sum(sessions(marks, 'codes:G N O', week_start))
 ), gathered AS (
-  SELECT r.pupil_key, r.urn, register(clip(r.marks, r.week_start, greatest(e.first_day, r.csa_from), least(e.last_day, r.csa_to)), r.week_start) AS marks
-  FROM tables.register_line r
-  JOIN long l ON l.pupil_key = r.pupil_key AND l.urn = r.urn
-  JOIN tables.enrolment_line e ON e.urn = r.urn AND e.line_key = r.line_key AND e.academic_year = r.academic_year AND e.entry_date = r.entry_date
+  SELECT r.pupil_key, r.urn,
+         register(keep(r.marks, r.within & boxes_between(r.week_start, r.csa_from, r.csa_to)), r.week_start) AS marks
+  FROM long l JOIN tables.register_line r ON l.pupil_key = r.pupil_key AND l.urn = r.urn
   WHERE r.csa_from IS NOT NULL
   GROUP BY r.pupil_key, r.urn
 ), run AS (

@@ -30,8 +30,9 @@ WITH counted AS (
   SELECT pupil_key, urn, academic_year, sum(t['possible']) AS possible, sum(t['attended']) AS attended, sum(t['absent']) AS absent, sum(t['authorised']) AS authorised, sum(t['unauthorised']) AS unauthorised, sum(t['late']) AS late, sum(held) AS held
   FROM (SELECT r.pupil_key, r.urn, r.academic_year, tally(r.marks, r.within) AS t,
                box_count(boxes(r.marks, 'recorded') & r.within & o.open) AS held
-        FROM tables.register_line r
-        LEFT JOIN tables.open_week o ON o.urn = r.urn AND o.week_start = r.week_start
+        -- The smaller side stands first: it is the one a hash join holds.
+        FROM tables.open_week o
+        RIGHT JOIN tables.register_line r ON o.urn = r.urn AND o.week_start = r.week_start
         WHERE r.in_cohort)
   GROUP BY pupil_key, urn, academic_year
 ), enrolled AS (

@@ -22,7 +22,7 @@ is_late = { doc = "First covered more than a week after the day", visibility = "
 WITH box AS (
   SELECT r.urn, r.academic_year, r.week_start, box_counts(r.marks, r.within & o.open, 'recorded') AS held,
          box_counts(r.marks, r.within, 'codes:N') AS n
-  FROM tables.register_line r JOIN tables.open_week o ON o.urn = r.urn AND o.week_start = r.week_start
+  FROM tables.open_week o JOIN tables.register_line r ON o.urn = r.urn AND o.week_start = r.week_start
   GROUP BY r.urn, r.academic_year, r.week_start
 ), day AS (
   SELECT b.urn, add_days(b.week_start, CAST(x.day AS INT)) AS date,

@@ -12,8 +12,7 @@ SELECT l.file_id, l.urn, l.line_key AS pupil_key,
        min(first_box_day(l.week_start, boxes(l.marks, 'recorded'))) AS session_date,
        sum(sessions(l.marks, 'recorded', l.week_start)) AS rows,
        CAST(sum(sessions(l.marks, 'recorded', l.week_start)) AS VARCHAR) || ' marks of a pupil not on roll' AS found
-FROM incoming.line l
-LEFT JOIN held h ON h.urn = l.urn AND h.line_key = l.line_key
-WHERE h.urn IS NULL
+FROM held h
+RIGHT ANTI JOIN incoming.line l ON h.urn = l.urn AND h.line_key = l.line_key
 GROUP BY l.file_id, l.urn, l.line_key
 HAVING 0 < sum(sessions(l.marks, 'recorded', l.week_start))

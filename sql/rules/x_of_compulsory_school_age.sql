@@ -11,10 +11,9 @@ WITH born AS (
 ), line AS (
   SELECT l.file_id, l.urn, l.line_key, l.week_start,
          boxes(l.marks, 'codes:X') & boxes_between(l.week_start, c.starts_on, c.ends_on) AS wrong
-  FROM incoming.line l
-  JOIN born b ON b.urn = l.urn AND b.line_key = l.line_key
+  FROM born b
+  JOIN (SELECT * FROM incoming.line WHERE boxes(marks, 'codes:X') <> 0) l ON b.urn = l.urn AND b.line_key = l.line_key
   JOIN reference.compulsory_school_age c ON c.born_year = date_part('year', b.dob) AND c.born_month = date_part('month', b.dob)
-  WHERE boxes(l.marks, 'codes:X') <> 0
 )
 SELECT file_id, urn, line_key AS pupil_key, min(first_box_day(week_start, wrong)) AS session_date,
        sum(box_count(wrong)) AS rows, CAST(sum(box_count(wrong)) AS VARCHAR) || ' X marks' AS found

@@ -14,8 +14,10 @@ last_day = { doc = "Last day that counts", visibility = "pupil" }
 in_cohort = { doc = "Of the cohort", visibility = "pupil" }
 csa_from = { doc = "First day of compulsory school age", visibility = "pupil" }
 csa_to = { doc = "Last day of compulsory school age", visibility = "pupil" }
+alone = { doc = "The only row of the child, school and year: its lines need no summing", visibility = "pupil" }
 */
 SELECT e.urn, coalesce(k.line_key, e.roll_key) AS line_key, e.pupil_key, e.academic_year, e.entry_date,
-       e.first_day, e.last_day, e.in_cohort, e.csa_from, e.csa_to
+       e.first_day, e.last_day, e.in_cohort, e.csa_from, e.csa_to,
+       count(*) OVER (PARTITION BY e.urn, e.pupil_key, e.academic_year) = 1 AS alone
 FROM tables.enrolment_year e
 LEFT JOIN believed.joined_key k ON k.pupil_key = e.pupil_key

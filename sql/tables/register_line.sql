@@ -16,10 +16,11 @@ within = { doc = "The boxes that count, as a mask", visibility = "pupil" }
 in_cohort = { doc = "Of the cohort", visibility = "pupil" }
 csa_from = { doc = "First day of compulsory school age", visibility = "pupil" }
 csa_to = { doc = "Last day of compulsory school age", visibility = "pupil" }
+alone = { doc = "The only row of the child, school and year: its lines need no summing", visibility = "pupil" }
 */
 SELECT e.urn, e.pupil_key, l.line_key, l.week_start, e.academic_year, e.entry_date, l.marks,
        boxes_between(l.week_start, e.first_day, e.last_day) AS within,
-       e.in_cohort, e.csa_from, e.csa_to
+       e.in_cohort, e.csa_from, e.csa_to, e.alone
 FROM tables.enrolment_line e
 JOIN tables.believed_line l
   ON l.urn = e.urn AND l.line_key = e.line_key

@@ -79,6 +79,7 @@ pub async fn judge(
     incoming: Incoming,
     wanted: impl Fn(&Definition) -> bool,
 ) -> Result<Vec<Found>, EngineError> {
+    session.forget("rules")?;
     session.put_rows("incoming", "file", incoming.files)?;
     session.put_rows("incoming", "line", incoming.lines)?;
     let mut found = Vec::new();

@@ -101,6 +101,9 @@ impl Engine {
             // A whole authority's year is ten megabytes: files are split well below the usual size.
             .with_repartition_file_min_size(256 * 1024)
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
+            // A hash join holds its first side, and our SQL writes the smaller one first. Left to its guesses
+            // about sums over lines, the optimizer holds the lines.
+            .set_bool("datafusion.optimizer.join_reordering", false)
             .set_str("datafusion.catalog.default_schema", "public");
         let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(self.settings.memory_bytes));
         let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(pool);
@@ -203,6 +206,12 @@ impl Session {
         self.put(schema, name, in_memory(rows)?)
     }
 
+    /// Forgets what was planned of a folder, since what it reads has been replaced.
+    pub fn forget(&self, folder: &str) -> Result<(), EngineError> {
+        self.catalog()?.register_schema(folder, Arc::new(MemorySchemaProvider::new()))?;
+        Ok(())
+    }
+
     /// Plans these definitions and everything they read; a result that is kept is read instead.
     async fn plan(&self, names: impl IntoIterator<Item = String>) -> Result<(), EngineError> {
         let library = &self.engine.library;
@@ -239,7 +248,10 @@ impl Session {
         let known_at = self.as_of.known_at.min(self.run.known_at).timestamp_micros();
         let meaning = self.engine.library.fingerprint(&definition.name);
         let la_code = self.engine.settings.la_code;
-        lake::path::kept(&definition.name, &format!("{}-{}-{known_at}-{la_code}-{}", self.run.n, self.as_of.as_of, &meaning[..20]))
+        lake::path::kept(
+            &definition.name,
+            &format!("{}-{}-{known_at}-{la_code}-{}", self.run.n, self.as_of.as_of, &meaning[..20]),
+        )
     }
 
     async fn kept(&self, definition: &Definition) -> Result<Option<Arc<dyn TableProvider>>, EngineError> {
@@ -249,8 +261,8 @@ impl Session {
         let place = self.kept_at(definition);
         let Some(bytes) = self.engine.lake.read(&place).await? else { return Ok(None) };
         let size = bytes.len() as u64;
-        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes)
-            .map_err(LakeError::from)?;
+        let reader =
+            parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(LakeError::from)?;
         let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
         let file = ScanFile { path: place.to_string(), bytes: size, rows };
         Ok(Some(Arc::new(FileTable::new(Arc::clone(reader.schema()), self.url.clone(), vec![file]))))

@@ -135,8 +135,7 @@ pub(crate) async fn build(session: &Session, keep: bool, progress: &dyn Progress
     let asked = library.in_order().filter(|d| d.folder() == "metrics" || d.name == "alerts.current");
     let needed = library.needed(asked.map(|d| d.name.clone()));
     let shown = |d: &engine::Definition| matches!(d.folder(), "metrics" | "alerts");
-    let names: Vec<String> =
-        needed.iter().filter(|d| shown(d) || !d.header.streams).map(|d| d.name.clone()).collect();
+    let names: Vec<String> = needed.iter().filter(|d| shown(d) || !d.header.streams).map(|d| d.name.clone()).collect();
     let mut built = Vec::new();
     for (i, name) in names.iter().enumerate() {
         let begun = std::time::Instant::now();

@@ -251,7 +251,9 @@ impl House {
         known_at: Option<DateTime<Utc>>,
     ) -> Result<engine::session::Session> {
         let run = RunRecord::newest(&self.lake).await?;
-        let as_of = AsOf { as_of: as_of.unwrap_or_else(today), known_at: known_at.unwrap_or_else(now) };
+        // Everything: also what bears a later time than this machine's clock.
+        let known_at = known_at.unwrap_or_else(|| now().max(run.known_at));
+        let as_of = AsOf { as_of: as_of.unwrap_or_else(today), known_at };
         Ok(self.engine.session(&run, as_of).await?)
     }
 

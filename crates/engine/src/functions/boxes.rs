@@ -102,6 +102,17 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
         }
         Ok(Arc::new(out.finish()))
     });
+    let keep = scalar("keep", vec![Utf8, Int32], Utf8, |a, rows| {
+        let (marks, masks) = (a[0].as_string::<i32>(), a[1].as_primitive::<Int32Type>());
+        let mut out = StringBuilder::with_capacity(rows, rows * SESSIONS_A_WEEK);
+        for i in 0..rows {
+            match marks.is_null(i) || masks.is_null(i) {
+                true => out.append_null(),
+                false => out.append_value(kept(marks.value(i), masks.value(i))),
+            }
+        }
+        Ok(Arc::new(out.finish()))
+    });
     let line_of = scalar("line_of", vec![Int32, Utf8], Utf8, |a, rows| {
         let masks = a[0].as_primitive::<Int32Type>();
         let letters = a[1].as_string::<i32>();
@@ -168,6 +179,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
         boxes,
         sessions,
         add_days,
+        keep,
         boxes_between,
         box_count,
         clip,

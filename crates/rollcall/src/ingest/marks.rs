@@ -27,7 +27,7 @@ use super::tables::{self, FileSchool};
 use super::{Ingest, Staged, Summary, Taken};
 
 /// Bytes of marks files decoded before they are merged.
-const WAVE: u64 = 384 * 1024 * 1024;
+const WAVE: u64 = 256 * 1024 * 1024;
 
 /// What a school has stated in this arrival: for which days, of which children.
 #[derive(Clone, Debug)]
@@ -76,7 +76,12 @@ pub(super) async fn merge(
     }
     rewriting.finish_round(ingest, staged, summary).await?;
 
-    judge(ingest, staged, receipt, &mut unpacked).await?;
+    // Who is on roll is the same for every wave.
+    let session = ingest.session(&staged.run, receipt).await?;
+    if !unpacked.is_empty() || !files.is_empty() {
+        session.build("tables.enrolment", false).await?;
+    }
+    judge(ingest, &session, receipt, &mut unpacked).await?;
     unpacked.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
     let total = files.len() as u64;
     let mut done = 0;
@@ -91,7 +96,7 @@ pub(super) async fn merge(
         let decoded = ingest.decode_all(receipt, wave).await?;
         ingest.progress.step("reading", done, total);
         let mut decoded: Vec<Decoded> = decoded.into_iter().filter(|d| !taken_before.contains(&d.return_id)).collect();
-        judge(ingest, staged, receipt, &mut decoded).await?;
+        judge(ingest, &session, receipt, &mut decoded).await?;
         decoded.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
         // Schools that no later file begins with have all they will get, unless a file holds many schools.
         let next = files.peek().map_or(i32::MAX, |(urn, _)| *urn);
@@ -335,7 +340,12 @@ async fn doubled(
 }
 
 /// Runs the rules over a wave, and takes out what they refuse.
-async fn judge(ingest: &Ingest<'_>, staged: &Staged, receipt: &Receipt, files: &mut [Decoded]) -> Result<()> {
+async fn judge(
+    ingest: &Ingest<'_>,
+    session: &engine::session::Session,
+    receipt: &Receipt,
+    files: &mut [Decoded],
+) -> Result<()> {
     let mut schools = Vec::new();
     let mut lines = Lines::default();
     for (i, file) in files.iter().enumerate() {
@@ -357,9 +367,8 @@ async fn judge(ingest: &Ingest<'_>, staged: &Staged, receipt: &Receipt, files: &
     if schools.is_empty() {
         return Ok(());
     }
-    let session = ingest.session(&staged.run, receipt).await?;
     let incoming = Incoming { files: tables::incoming_files(&schools)?, lines: lines.finish()? };
-    let found = engine::rules::judge(&session, incoming, |_| true).await?;
+    let found = engine::rules::judge(session, incoming, |_| true).await?;
     let mut unplaced: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for found in found {
         let Some(i) = usize::try_from(found.file_id).ok().filter(|i| *i < files.len()) else { continue };

@@ -55,7 +55,8 @@ fn every_rule_that_is_named_has_its_words() {
 }
 
 fn mark_file() -> impl Strategy<Value = String> {
-    let upn = proptest::sample::select(vec!["Q850200120003", "H850200723000", "T20110001804V", "NOTAUPN", "I850200120003"]);
+    let upn =
+        proptest::sample::select(vec!["Q850200120003", "H850200723000", "T20110001804V", "NOTAUPN", "I850200120003"]);
     let date = proptest::sample::select(vec!["2026-09-07", "2026-09-08", "2026-09-31", "2027-01-01", "2001-01-01", ""]);
     let session = proptest::sample::select(vec!["AM", "PM", "am", "EVE", ""]);
     let mark = proptest::sample::select(vec!["/", "\\", "I", "C1", "Y7", "QQ", "", "-", "--", "h", "N"]);
