@@ -5,8 +5,7 @@ source = "National framework for penalty notices, from 19 August 2024; domain.md
 
 [params]
 sessions = 10
-# Ten school weeks: the week itself and nine before it.
-weeks_before = 9
+weeks = 10
 counted_from = 2024-08-19
 
 [columns]
@@ -22,41 +21,30 @@ sessions = { doc = "Sessions that count", visibility = "pupil" }
 status = { doc = "open, or ended: the child has been marked otherwise since", visibility = "area" }
 */
 WITH line AS (
-  SELECT pupil_key, urn, week_start,
+  SELECT pupil_key, week_start, marks,
          boxes(marks, 'codes:G N O U') & within & boxes_between(week_start, greatest(csa_from, $counted_from), csa_to) AS counted
   FROM tables.register_line WHERE csa_from IS NOT NULL
 ), child AS (
-  SELECT pupil_key FROM line GROUP BY pupil_key HAVING $sessions <= sum(box_count(counted))
+  SELECT pupil_key, register(keep(marks, counted), week_start) AS marks
+  FROM line WHERE counted <> 0 GROUP BY pupil_key HAVING $sessions <= sum(box_count(counted))
 ), week AS (
   -- Weeks in which a school of the child was open while the child was on its roll.
-  SELECT DISTINCT e.pupil_key, o.week_start
+  SELECT e.pupil_key, register(line_of(o.open & boxes_between(o.week_start, greatest(e.first_day, $counted_from), e.last_day), '/'), o.week_start) AS open
   FROM child c
-  JOIN tables.enrolment_year e ON c.pupil_key = e.pupil_key
+  JOIN tables.enrolment_year e ON e.pupil_key = c.pupil_key
   JOIN tables.open_week o ON o.urn = e.urn
   WHERE o.open & boxes_between(o.week_start, greatest(e.first_day, $counted_from), e.last_day) <> 0
-), counted AS (
-  SELECT l.pupil_key, l.week_start, sum(box_count(l.counted)) AS sessions, CAST(bit_or(l.counted) AS INT) AS mask
-  FROM child c JOIN line l ON c.pupil_key = l.pupil_key
-  GROUP BY l.pupil_key, l.week_start
-), windowed AS (
-  SELECT w.pupil_key, w.week_start, coalesce(c.sessions, 0) AS sessions, c.mask,
-         sum(coalesce(c.sessions, 0)) OVER (PARTITION BY w.pupil_key ORDER BY w.week_start ROWS BETWEEN $weeks_before PRECEDING AND CURRENT ROW) AS in_window,
-         min(CASE WHEN 0 < c.sessions THEN first_box_day(w.week_start, c.mask) END)
-           OVER (PARTITION BY w.pupil_key ORDER BY w.week_start ROWS BETWEEN $weeks_before PRECEDING AND CURRENT ROW) AS first_in_window
-  FROM week w LEFT JOIN counted c ON c.pupil_key = w.pupil_key AND c.week_start = w.week_start
+  GROUP BY e.pupil_key
 ), reached AS (
-  SELECT w.pupil_key,
-         nth_box_day(w.week_start, w.mask, CAST($sessions - (w.in_window - w.sessions) AS INT)) AS raised_on,
-         w.first_in_window, last_box_day(w.week_start, w.mask) AS last_day, w.in_window
-  FROM windowed w
+  SELECT c.pupil_key, in_weeks(c.marks, w.open, $sessions, $weeks, y.first_day) AS found, CAST(y.academic_year AS VARCHAR) AS academic_year
+  FROM child c
+  LEFT JOIN week w ON w.pupil_key = c.pupil_key
   JOIN reference.academic_year y ON y.first_day <= $as_of AND $as_of <= y.last_day
-  WHERE $sessions <= w.in_window AND 0 < w.sessions AND y.first_day <= last_box_day(w.week_start, w.mask)
 )
-SELECT stable_id('penalty_threshold ' || CAST(r.pupil_key AS VARCHAR) || ' ' || max(CAST(y.academic_year AS VARCHAR))) AS alert_id,
-       'penalty_threshold' AS rule, max(p.upn) AS upn, r.pupil_key, CAST(NULL AS INT) AS urn,
-       coalesce(min(r.raised_on), min(r.last_day)) AS raised_on, min(r.first_in_window) AS event_from, max(r.last_day) AS event_to,
-       max(r.in_window) AS sessions, 'open' AS status
+SELECT stable_id('penalty_threshold ' || CAST(r.pupil_key AS VARCHAR) || ' ' || r.academic_year) AS alert_id,
+       'penalty_threshold' AS rule, p.upn, r.pupil_key, CAST(NULL AS INT) AS urn, r.found['reached_on'] AS raised_on,
+       r.found['first_day'] AS event_from, r.found['last_day'] AS event_to, CAST(r.found['sessions'] AS BIGINT) AS sessions,
+       'open' AS status
 FROM reached r
-JOIN reference.academic_year y ON y.first_day <= $as_of AND $as_of <= y.last_day
 JOIN (SELECT pupil_key, max(upn) AS upn FROM tables.enrolment GROUP BY pupil_key) p ON p.pupil_key = r.pupil_key
-GROUP BY r.pupil_key
+WHERE r.found['sessions'] IS NOT NULL

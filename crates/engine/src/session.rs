@@ -212,8 +212,9 @@ impl Session {
         Ok(())
     }
 
-    /// Plans these definitions and everything they read; a result that is kept is read instead.
-    async fn plan(&self, names: impl IntoIterator<Item = String>) -> Result<(), EngineError> {
+    /// These definitions and everything they read, in order, as far as the session does not hold them yet. A
+    /// result that is kept is taken up, and what it was made from is not needed.
+    async fn missing(&self, names: impl IntoIterator<Item = String>) -> Result<Vec<&Definition>, EngineError> {
         let library = &self.engine.library;
         let (mut waiting, mut needed): (Vec<String>, BTreeSet<String>) = (names.into_iter().collect(), BTreeSet::new());
         while let Some(name) = waiting.pop() {
@@ -228,11 +229,32 @@ impl Session {
             waiting.extend(definition.reads.iter().cloned());
             needed.insert(name);
         }
-        for definition in library.in_order().filter(|d| needed.contains(&d.name)) {
-            let fault = |source| EngineError::Definition { name: definition.name.clone(), source: Box::new(source) };
-            let sql = self.bound(definition)?;
-            let plan = self.context.state().create_logical_plan(&sql).await.map_err(fault)?;
-            self.put(definition.folder(), short(&definition.name), Arc::new(ViewTable::new(plan, Some(sql))))?;
+        Ok(library.in_order().filter(|d| needed.contains(&d.name)).collect())
+    }
+
+    /// Plans these definitions and everything they read.
+    async fn plan(&self, names: impl IntoIterator<Item = String>) -> Result<(), EngineError> {
+        for definition in self.missing(names).await? {
+            self.plan_one(definition).await?;
+        }
+        Ok(())
+    }
+
+    async fn plan_one(&self, definition: &Definition) -> Result<(), EngineError> {
+        let fault = |source| EngineError::Definition { name: definition.name.clone(), source: Box::new(source) };
+        let sql = self.bound(definition)?;
+        let plan = self.context.state().create_logical_plan(&sql).await.map_err(fault)?;
+        self.put(definition.folder(), short(&definition.name), Arc::new(ViewTable::new(plan, Some(sql))))
+    }
+
+    /// Makes these definitions ready to be read. What they read is worked out first, one after another, and
+    /// shared: each once, with all the memory to itself. What streams is planned only.
+    async fn ready(&self, names: &[String]) -> Result<(), EngineError> {
+        for definition in self.missing(names.iter().cloned()).await? {
+            self.plan_one(definition).await?;
+            if !definition.header.streams && !names.contains(&definition.name) {
+                self.collect(definition, false).await?;
+            }
         }
         Ok(())
     }
@@ -274,7 +296,13 @@ impl Session {
         let Some(definition) = self.engine.library.get(name) else {
             return Err(EngineError::Question(format!("there is no {name}")));
         };
-        let mut stream = self.stream(&format!("SELECT * FROM {name}")).await?;
+        self.ready(&[name.to_owned()]).await?;
+        self.collect(definition, keep).await
+    }
+
+    async fn collect(&self, definition: &Definition, keep: bool) -> Result<u64, EngineError> {
+        let name = definition.name.as_str();
+        let mut stream = self.context.table(name).await?.execute_stream().await?;
         let (mut batches, mut rows) = (Vec::new(), 0);
         while let Some(batch) = futures::StreamExt::next(&mut stream).await {
             let batch = batch?;
@@ -332,7 +360,7 @@ impl Session {
         if reads.iter().any(|r| r.starts_with("information_schema")) {
             self.plan(self.engine.library.in_order().map(|d| d.name.clone())).await?;
         }
-        self.plan(reads.iter().cloned()).await?;
+        self.ready(&reads).await?;
         let safe = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         self.context.sql_with_options(&sql, safe).await.map_err(|e| self.explained(e, &reads))
     }

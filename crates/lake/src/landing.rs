@@ -3,7 +3,7 @@
 //! Receipts are numbered from 1 and each holds the SHA-256 of the one before, so a receipt that was
 //! altered, added or taken out between two others shows. A file that no receipt names was not received.
 
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path as FilePath;
 
 use bytes::Bytes;
@@ -14,9 +14,6 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{LakeError, at};
 use crate::{Lake, path};
-
-/// Up to here a file is held in memory and goes to the decoder as it is; a larger one is streamed.
-const HELD_BYTES: u64 = 16 * 1024 * 1024;
 
 /// What one arrival brought.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,53 +41,49 @@ pub struct ReceiptFile {
     pub bytes: u64,
 }
 
-/// A file that has landed, with its bytes where they are small enough to keep.
-#[derive(Debug)]
-pub struct Landed {
-    /// What the receipt says of it.
-    pub file: ReceiptFile,
-    /// The bytes, if small.
-    pub held: Option<Bytes>,
-}
-
 /// Copies one file into landing. Nothing is received until [`give_receipt`] names it.
+///
+/// The path is the content's hash, so a file is read twice: once to name it, once to copy it; the second
+/// time from memory, where the system keeps what it has just read. Neither time is it held as a whole.
 pub async fn land(
     lake: &Lake,
     source: &str,
     received_at: DateTime<Utc>,
     name: &str,
     from: &FilePath,
-) -> Result<Landed, LakeError> {
+) -> Result<ReceiptFile, LakeError> {
     let unreadable = |source| LakeError::Input { path: from.display().to_string(), source };
+    let mut chunk = vec![0u8; 256 * 1024];
     let mut input = std::fs::File::open(from).map_err(unreadable)?;
-    let length = input.metadata().map_err(unreadable)?.len();
-    let day = received_at.date_naive();
-    if length <= HELD_BYTES {
-        let mut bytes = Vec::with_capacity(length as usize + 1);
-        input.read_to_end(&mut bytes).map_err(unreadable)?;
-        let bytes = Bytes::from(bytes);
-        let sha256 = hex(&Sha256::digest(&bytes));
-        lake.put(&path::landed(source, day, &sha256), bytes.clone()).await?;
-        let file = ReceiptFile { name: name.to_owned(), sha256, bytes: bytes.len() as u64 };
-        return Ok(Landed { file, held: Some(bytes) });
-    }
-    // The path is the content's hash, so a large file is read twice: once to name it, once to copy it.
-    let mut hash = Sha256::new();
-    let mut chunk = vec![0u8; 1024 * 1024];
-    let mut total = 0u64;
+    let (mut hash, mut total) = (Sha256::new(), 0u64);
     loop {
-        let n = input.read(&mut chunk).map_err(unreadable)?;
-        if n == 0 {
-            break;
+        match input.read(&mut chunk).map_err(unreadable)? {
+            0 => break,
+            n => {
+                hash.update(&chunk[..n]);
+                total += n as u64;
+            }
         }
-        hash.update(&chunk[..n]);
-        total += n as u64;
     }
-    let sha256 = hex(&hash.finalize());
-    let place = path::landed(source, day, &sha256);
+    let file = ReceiptFile { name: name.to_owned(), sha256: hex(&hash.finalize()), bytes: total };
+    let place = path::landed(source, received_at.date_naive(), &file.sha256);
+    if let Some(disk) = lake.on_disk(&place) {
+        // The disk copies by itself; the name appears once every byte is there.
+        let unwritable = |source| LakeError::Input { path: place.to_string(), source };
+        let folder = disk.parent().unwrap_or(&disk);
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+        let partial = folder.join(format!(".{}.{}", file.sha256, uuid::Uuid::new_v4()));
+        let copied = std::fs::copy(from, &partial).map_err(unwritable)?;
+        if copied != total {
+            let changed = std::io::Error::other("it changed while it was being taken in; take it in again");
+            return Err(unreadable(changed));
+        }
+        std::fs::rename(&partial, &disk).map_err(unwritable)?;
+        return Ok(file);
+    }
     let upload = lake.store().put_multipart_opts(&place, Default::default()).await.map_err(at(&place))?;
     let mut upload = WriteMultipart::new(upload);
-    let mut input = std::fs::File::open(from).map_err(unreadable)?;
+    input.rewind().map_err(unreadable)?;
     loop {
         let n = input.read(&mut chunk).map_err(unreadable)?;
         if n == 0 {
@@ -100,7 +93,7 @@ pub async fn land(
         upload.write(&chunk[..n]);
     }
     upload.finish().await.map_err(at(&place))?;
-    Ok(Landed { file: ReceiptFile { name: name.to_owned(), sha256, bytes: total }, held: None })
+    Ok(file)
 }
 
 /// Puts the receipt of an arrival whose files have all landed. From here on it was received.

@@ -16,7 +16,7 @@ pub mod table;
 pub mod versioned;
 
 pub use error::LakeError;
-pub use landing::{Landed, Receipt, ReceiptFile};
+pub use landing::{Receipt, ReceiptFile};
 pub use run::{DataFile, RunRecord, TableState};
 pub use store::Lake;
 pub use table::Table;

@@ -52,6 +52,12 @@ impl Lake {
         &self.url
     }
 
+    /// Where a path lies on this machine's disk; none where the lake is elsewhere.
+    pub fn on_disk(&self, path: &Path) -> Option<std::path::PathBuf> {
+        let root = (self.url.scheme() == "file").then(|| self.url.to_file_path().ok())??;
+        Some(path.parts().fold(root, |at, part| at.join(part.as_ref())))
+    }
+
     /// All bytes at a path; none where nothing is there.
     pub async fn read(&self, path: &Path) -> Result<Option<Bytes>, LakeError> {
         match self.store.get(path).await {

@@ -10,8 +10,13 @@ use csv_core::{ReadRecordResult, Reader};
 
 /// The longest row, in bytes.
 pub const ROW_LIMIT: usize = 64 * 1024;
-/// Bytes read at a time.
-const BLOCK: usize = 4 * 1024 * 1024;
+/// Bytes read at a time: the second level of a core's cache.
+const BLOCK: usize = 1024 * 1024;
+
+thread_local! {
+    /// The last reader's buffer: memory given back and asked for again is cleared each time.
+    static SPARE: std::cell::Cell<Vec<u8>> = const { std::cell::Cell::new(Vec::new()) };
+}
 
 /// A block of whole lines.
 pub struct Block<'a> {
@@ -31,18 +36,20 @@ pub struct Blocks<R> {
     used: usize,
     line: u64,
     ended: bool,
-    overlong: bool,
+}
+
+impl<R> Drop for Blocks<R> {
+    fn drop(&mut self) {
+        SPARE.set(std::mem::take(&mut self.buffer));
+    }
 }
 
 impl<R: Read> Blocks<R> {
     /// Reads a stream from its first line.
     pub fn new(input: R) -> Self {
-        Self { input, buffer: vec![0; BLOCK], filled: 0, used: 0, line: 1, ended: false, overlong: false }
-    }
-
-    /// Whether the last block ends in the middle of a line that is longer than a block.
-    pub fn is_overlong(&self) -> bool {
-        self.overlong
+        let mut buffer = SPARE.take();
+        buffer.resize(BLOCK, 0);
+        Self { input, buffer, filled: 0, used: 0, line: 1, ended: false }
     }
 
     /// The next block; none at the end. An unreadable stream (a broken gzip file) is an error.
@@ -62,7 +69,6 @@ impl<R: Read> Blocks<R> {
             return Ok(None);
         }
         let whole = memchr::memrchr(b'\n', &self.buffer[..self.filled]).map(|at| at + 1);
-        self.overlong = whole.is_none() && !self.ended;
         let end = if self.ended { self.filled } else { whole.unwrap_or(self.filled) };
         self.used = end;
         let first_line = self.line;

@@ -141,6 +141,69 @@ fn runs(register: Register<'_>, inside: &[bool; 128], neutral: &[bool; 128], lea
     found
 }
 
+/// So many sessions within so many school weeks in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reached {
+    /// The day of the session that made it enough.
+    reached_on: i32,
+    /// The first session of that window.
+    first_day: i32,
+    /// The last session of the last window that has enough.
+    last_day: i32,
+    /// Sessions of the fullest window.
+    sessions: i32,
+}
+
+/// The windows of `weeks` successive school weeks with at least `least` marks, as far as their last mark is on
+/// or after day `from`. A school week is one with a box in `open` (or a mark); the others do not count.
+fn in_weeks(marks: Register<'_>, open: Option<Register<'_>>, least: i32, weeks: usize, from: i32) -> Option<Reached> {
+    let mut by_week: std::collections::BTreeMap<i32, Vec<i32>> = std::collections::BTreeMap::new();
+    let lines = |r: Register<'_>| -> Vec<(i32, Vec<i32>)> {
+        let days = |(i, line): (usize, &[u8])| {
+            let week = r.first_day + 7 * i as i32;
+            (week, line.iter().enumerate().filter(|(_, b)| **b != BLANK).map(|(at, _)| week + at as i32 / 2).collect())
+        };
+        r.boxes.chunks(SESSIONS_A_WEEK).enumerate().map(days).collect()
+    };
+    for (week, days) in open.map(lines).unwrap_or_default() {
+        if !days.is_empty() {
+            by_week.insert(week, Vec::new());
+        }
+    }
+    for (week, days) in lines(marks).into_iter().filter(|(_, days)| !days.is_empty()) {
+        by_week.insert(week, days);
+    }
+    let school_weeks: Vec<&Vec<i32>> = by_week.values().collect();
+    let mut found: Option<Reached> = None;
+    for (i, this) in school_weeks.iter().enumerate() {
+        let window = &school_weeks[(i + 1).saturating_sub(weeks)..=i];
+        let sessions: i32 = window.iter().map(|days| days.len() as i32).sum();
+        let Some(last) = this.last().copied().filter(|last| from <= *last && least <= sessions) else { continue };
+        let before = sessions - this.len() as i32;
+        let nth = usize::try_from(least - before - 1).unwrap_or(0);
+        let first = window.iter().flat_map(|days| days.iter()).next().copied().unwrap_or(last);
+        let reached = found.get_or_insert(Reached {
+            reached_on: this.get(nth).copied().unwrap_or(last),
+            first_day: first,
+            last_day: last,
+            sessions,
+        });
+        reached.last_day = last;
+        reached.sessions = reached.sessions.max(sessions);
+    }
+    found
+}
+
+fn reached_fields() -> Fields {
+    let day = |name: &str| Field::new(name, DataType::Date32, true);
+    Fields::from(vec![
+        day("reached_on"),
+        day("first_day"),
+        day("last_day"),
+        Field::new("sessions", DataType::Int32, true),
+    ])
+}
+
 fn run_fields() -> Fields {
     Fields::from(vec![
         Field::new("first_day", DataType::Date32, true),
@@ -152,7 +215,7 @@ fn run_fields() -> Fields {
     ])
 }
 
-/// `runs`, `nth_day`, `days_with` and `sessions_with`.
+/// `in_weeks`, `runs`, `nth_day`, `days_with` and `sessions_with`.
 pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
     let neutral = codes.set("administrative").unwrap_or([false; 128]);
     let list = DataType::List(Arc::new(Field::new_list_field(DataType::Struct(run_fields()), true)));
@@ -212,7 +275,32 @@ pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             },
         )
     };
-    vec![runs_udf, nth_day, counted("days_with", true), counted("sessions_with", false)]
+    let in_weeks_udf = scalar(
+        "in_weeks",
+        vec![DataType::Binary, DataType::Binary, DataType::Int32, DataType::Int32, DataType::Date32],
+        DataType::Struct(reached_fields()),
+        |a: &[ArrayRef], rows| {
+            let (marks, open) = (a[0].as_binary::<i32>(), a[1].as_binary::<i32>());
+            let (least, weeks) = (a[2].as_primitive::<Int32Type>(), a[3].as_primitive::<Int32Type>());
+            let from = a[4].as_primitive::<Date32Type>();
+            let found: Vec<Option<Reached>> = (0..rows)
+                .map(|i| {
+                    let register = |b: &BinaryArray| b.is_valid(i).then(|| b.value(i).to_vec());
+                    let (marks, open) = (register(marks)?, register(open));
+                    let open = open.as_deref().and_then(Register::read);
+                    let weeks = usize::try_from(weeks.value(i)).ok()?;
+                    in_weeks(Register::read(&marks)?, open, least.value(i), weeks, from.value(i))
+                })
+                .collect();
+            let day = |f: fn(&Reached) -> i32| {
+                Arc::new(found.iter().map(|r| r.as_ref().map(f)).collect::<Date32Array>()) as ArrayRef
+            };
+            let sessions = Arc::new(found.iter().map(|r| r.map(|r| r.sessions)).collect::<Int32Array>()) as ArrayRef;
+            let columns = vec![day(|r| r.reached_on), day(|r| r.first_day), day(|r| r.last_day), sessions];
+            Ok(Arc::new(StructArray::new(reached_fields(), columns, None)))
+        },
+    );
+    vec![in_weeks_udf, runs_udf, nth_day, counted("days_with", true), counted("sessions_with", false)]
 }
 
 /// Days with at least one mark in a set, and how many.
@@ -405,6 +493,18 @@ mod tests {
     fn any_other_mark_ends_a_run() {
         assert_eq!(found(&["OOOOOIOOOO...."], 2), [(0, 1, 2, 4, Some(2)), (3, 4, 2, 4, None)]);
         assert_eq!(found(&["OOOaOOOOOO...."], 3), [(2, 4, 3, 6, None)]);
+    }
+
+    #[test]
+    fn school_weeks_alone_count() {
+        let marks = "OO............".repeat(4) + "..............";
+        let marks = marks + "OO............";
+        let open = ["/.............".repeat(4), "..............".to_owned(), "/.............".to_owned()].concat();
+        let read = |boxes| Register { first_day: 0, boxes };
+        let found = |least, weeks| in_weeks(read(marks.as_bytes()), Some(read(open.as_bytes())), least, weeks, 0);
+        assert_eq!(found(10, 5), Some(Reached { reached_on: 35, first_day: 0, last_day: 35, sessions: 10 }));
+        assert_eq!(found(10, 4), None);
+        assert_eq!(found(3, 2), Some(Reached { reached_on: 7, first_day: 0, last_day: 35, sessions: 4 }));
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl Ingest<'_> {
             }
             let Some(done) = working.join_next().await else { break };
             let (i, file) = done.context("a file could not be landed")?;
-            landed.push((i, file?.file));
+            landed.push((i, file?));
             self.progress.step("landing", landed.len() as u64, total);
         }
         landed.sort_by_key(|(i, _)| *i);

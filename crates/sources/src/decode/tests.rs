@@ -31,8 +31,11 @@ fn bytes(text: impl Into<Vec<u8>>) -> Box<dyn Read + Send> {
     Box::new(Cursor::new(text.into()))
 }
 
+/// Rows in, rows refused, problems, and what each school states.
+type Meaning = (u64, u64, Vec<Problem>, Vec<(i32, Vec<lake::register::Stated>)>);
+
 /// What a file states and what is wrong with it, whatever way it was read.
-fn meaning(files: &[Decoded]) -> Vec<(u64, u64, Vec<Problem>, Vec<(i32, Vec<lake::register::Stated>)>)> {
+fn meaning(files: &[Decoded]) -> Vec<Meaning> {
     files
         .iter()
         .map(|f| {
