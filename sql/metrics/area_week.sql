@@ -3,10 +3,6 @@ about = "Sessions of the cohort in the authority in a week, by phase and in tota
 grain = ["la_code", "week_start", "academic_year", "phase"]
 source = "domain.md 2.1: sums over sums"
 
-[params]
-# A school is expected in a week on whose Friday it is open: four days after its Monday.
-last_weekday = 4
-
 [columns]
 la_code = { doc = "Local authority", visibility = "public" }
 week_start = { doc = "The week, by its Monday", visibility = "public" }

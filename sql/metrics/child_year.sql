@@ -3,10 +3,6 @@ about = "The same for each child over all its schools together."
 grain = ["pupil_key", "academic_year"]
 source = "contract.md 4; users.md B7"
 
-[params]
-band_width = 5
-band_top = 50
-
 [columns]
 pupil_key = { doc = "The child, through every change of UPN", visibility = "pupil" }
 academic_year = { doc = "School year, as the DfE writes it (202627)", visibility = "public" }

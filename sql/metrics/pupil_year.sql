@@ -3,10 +3,6 @@ about = "Sessions of each enrolment of the cohort in a school year, up to the da
 grain = ["pupil_key", "urn", "academic_year"]
 source = "DfE pupil attendance methodology; domain.md 1.1, 2.1, 2.4"
 
-[params]
-band_width = 5
-band_top = 50
-
 [columns]
 pupil_key = { doc = "The child, through every change of UPN", visibility = "pupil" }
 urn = { doc = "The school", visibility = "area" }

@@ -3,10 +3,6 @@ about = "Sessions of the cohort at each school in a week."
 grain = ["urn", "week_start", "academic_year"]
 source = "domain.md 1.1, 2.2"
 
-[params]
-# A week is sent when its Friday is past: four days after its Monday.
-last_weekday = 4
-
 [columns]
 urn = { doc = "The school", visibility = "area" }
 week_start = { doc = "The week, by its Monday", visibility = "public" }

@@ -5,8 +5,6 @@ streams = true
 source = "contract.md 4; SI 2024/208 regulation 10"
 
 [params]
-mornings = 5461
-afternoons = 10922
 late_days = 7
 
 [columns]

@@ -3,10 +3,6 @@ about = "Which sessions each school was open: any pupil there has a mark other t
 grain = ["urn", "week_start"]
 source = "contract.md 4: Open session"
 
-[params]
-mornings = 5461
-afternoons = 10922
-
 [columns]
 urn = { doc = "The school", visibility = "area" }
 week_start = { doc = "The week, by its Monday", visibility = "public" }
