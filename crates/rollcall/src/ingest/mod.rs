@@ -196,7 +196,9 @@ impl Ingest<'_> {
         Ok((staged, returns))
     }
 
+    /// A ledger to merge into: what the run before holds, with its own counts begun anew.
     async fn staged(&self, run: RunRecord) -> Result<Staged> {
+        let run = RunRecord { rows_in: 0, rows_kept: 0, rows_refused: 0, ..run };
         let former = engine::session::former_keys(self.lake, &run, i64::MAX).await?;
         Ok(Staged { run, roots: engine::session::roots(&former) })
     }
