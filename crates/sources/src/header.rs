@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decode::Kind;
+use crate::kind::Kind;
 
 /// A header name as it is compared: letters and digits only, in lower case.
 pub fn folded(name: &str) -> String {

@@ -7,11 +7,15 @@ pub mod arrival;
 pub mod csv_rows;
 pub mod date;
 pub mod decode;
+pub mod findings;
 pub mod header;
+pub mod kind;
 pub mod locate;
 pub mod marks;
 pub mod sheet;
+pub mod table_rows;
 pub mod unpack;
 
-pub use decode::{Content, Decoded, Decoder, Kind, decode};
+pub use decode::{Content, Decoded, Decoder, decode};
+pub use kind::Kind;
 pub use marks::SchoolGrid;

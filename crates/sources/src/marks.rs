@@ -13,7 +13,8 @@ use model::{BLANK, Line, SESSIONS_A_WEEK, Session, Upn, Urn};
 
 use crate::csv_rows::Row;
 use crate::date::{self, DateForm};
-use crate::decode::{Decoder, Findings, damaged};
+use crate::decode::{Decoder, damaged};
+use crate::findings::Findings;
 use crate::header::Header;
 
 /// A box whose row was refused: what was believed stands.
@@ -271,18 +272,18 @@ impl<'a> Grids<'a> {
         };
         let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
         let Some(day) = day else {
-            findings.refuse_of("impossible_date", line, Some(urn), &text(row.date), Some(upn.key()), None);
+            findings.list("impossible_date", line, Some(urn), &text(row.date), Some(upn.key()), None);
             return None;
         };
         if self.decoder.received_on < day.date || day.date < self.decoder.earliest {
             let rule = if day.date < self.decoder.earliest { "date_before_year" } else { "date_in_future" };
-            findings.refuse_of(rule, line, Some(urn), &text(row.date), Some(upn.key()), None);
+            findings.list(rule, line, Some(urn), &text(row.date), Some(upn.key()), None);
             return None;
         }
         let Some(session) = session else {
             // It may have been either half day: neither is withdrawn for want of a row.
             self.leave_alone(upn, day, &[Session::Am, Session::Pm]);
-            findings.refuse_of(
+            findings.list(
                 "unknown_session",
                 line,
                 Some(urn),
@@ -298,7 +299,7 @@ impl<'a> Grids<'a> {
         let known = school.upns.len();
         self.pupil = school.pupil(upn, self.pupil);
         if known < school.upns.len() && !upn.check_letter_is_right() {
-            findings.warn_of(
+            findings.list(
                 "upn_check_letter",
                 line,
                 Some(urn),
@@ -320,7 +321,7 @@ impl<'a> Grids<'a> {
                 if *now == UNSTATED {
                     *now = REFUSED;
                 }
-                findings.refuse_of(rule, line, Some(urn), &shorten(row.mark), Some(upn.key()), place);
+                findings.list(rule, line, Some(urn), &shorten(row.mark), Some(upn.key()), place);
                 return None;
             }
         };
@@ -330,14 +331,7 @@ impl<'a> Grids<'a> {
                 findings.gather("duplicate_same_mark", line, Some(urn), &text(row.mark), place);
             }
             _ => {
-                findings.refuse_of(
-                    "duplicate_different_mark",
-                    line,
-                    Some(urn),
-                    &text(row.mark),
-                    Some(upn.key()),
-                    place,
-                );
+                findings.list("duplicate_different_mark", line, Some(urn), &text(row.mark), Some(upn.key()), place);
                 return None;
             }
         }

@@ -1,0 +1,102 @@
+//! What is found wrong in one file while it is read.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use model::{Problem, Session, Urn};
+
+use crate::decode::Decoder;
+
+/// Problems of one file while it is read, and its counts.
+#[derive(Debug)]
+pub struct Findings<'a> {
+    decoder: &'a Decoder<'a>,
+    /// Rows seen.
+    pub rows_in: u64,
+    /// Rows kept.
+    pub rows_kept: u64,
+    listed: BTreeMap<&'static str, u64>,
+    /// What was found so far.
+    pub(crate) problems: Vec<Problem>,
+    gathered: BTreeMap<(&'static str, Option<Urn>, String), usize>,
+}
+
+/// So many problems of one rule are listed one by one for a file; the rest are counted in one row.
+const LISTED: u64 = 200;
+
+impl<'a> Findings<'a> {
+    pub(crate) fn new(decoder: &'a Decoder<'a>) -> Self {
+        Self {
+            decoder,
+            rows_in: 0,
+            rows_kept: 0,
+            listed: BTreeMap::new(),
+            problems: Vec::new(),
+            gathered: BTreeMap::new(),
+        }
+    }
+
+    /// A row that is not kept, of a child not known.
+    pub fn refuse(&mut self, rule: &'static str, line: u64, urn: Option<Urn>, found: &str) {
+        self.list(rule, line, urn, found, None, None);
+    }
+
+    /// A row that is listed by itself: refused or kept, as its rule says.
+    pub fn list(
+        &mut self,
+        rule: &'static str,
+        line: u64,
+        urn: Option<Urn>,
+        found: &str,
+        pupil_key: Option<i64>,
+        session: Option<(NaiveDate, Session)>,
+    ) {
+        let listed = self.listed.entry(rule).or_default();
+        *listed += 1;
+        if LISTED < *listed {
+            self.gather(rule, line, urn, "more of the same", session);
+            return;
+        }
+        let found = found.chars().take(64).collect();
+        self.problems.push(Problem { urn, pupil_key, session, ..self.problem(rule, Some(line), found) });
+    }
+
+    /// A kept row of which there may be very many: one problem for all that were found alike.
+    pub fn gather(
+        &mut self,
+        rule: &'static str,
+        line: u64,
+        urn: Option<Urn>,
+        found: &str,
+        session: Option<(NaiveDate, Session)>,
+    ) {
+        let next = self.problems.len();
+        let at = *self.gathered.entry((rule, urn, found.to_owned())).or_insert(next);
+        if at < next {
+            self.problems[at].rows += 1;
+            return;
+        }
+        let found = found.chars().take(64).collect();
+        self.problems.push(Problem { urn, session, ..self.problem(rule, Some(line), found) });
+    }
+
+    pub(crate) fn file(&mut self, rule: &'static str, line: Option<u64>, found: String, expected: Option<String>) {
+        let problem = self.problem(rule, line, found);
+        self.problems.push(Problem { expected: expected.unwrap_or(problem.expected), ..problem });
+    }
+
+    /// A rule's finding with the rule's own words, of no school, child or session yet.
+    fn problem(&self, rule: &'static str, line: Option<u64>, found: String) -> Problem {
+        Problem {
+            rule: rule.to_owned(),
+            outcome: self.decoder.outcome(rule),
+            urn: None,
+            line,
+            found,
+            expected: self.decoder.expected(rule),
+            rows: 1,
+            pupil_key: None,
+            session: None,
+        }
+    }
+}

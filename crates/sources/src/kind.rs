@@ -1,0 +1,211 @@
+//! The kinds of file and their columns.
+
+use lake::Table;
+
+/// What a file states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Register marks.
+    Marks,
+    /// A school's admission register.
+    Roll,
+    /// Which sessions a school is open.
+    Calendar,
+    /// Legal and support steps.
+    Interventions,
+    /// CME and EHE cases kept in another system.
+    Cases,
+    /// GIAS links between schools.
+    Links,
+    /// GIAS schools.
+    Schools,
+}
+
+/// How a column's text is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Any text.
+    Text,
+    /// One of these, in any case.
+    OneOf(&'static [&'static str]),
+    /// Yes or no in any of the usual ways; blank is unknown.
+    YesNo,
+    /// A date.
+    Date,
+    /// A whole number.
+    Whole,
+    /// A school.
+    Urn,
+    /// A pupil, kept as the key.
+    Upn,
+    /// `AM` or `PM`.
+    Session,
+}
+
+/// A column a kind of file may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its header name.
+    pub name: &'static str,
+    /// The table column it fills; empty where the decoder itself uses it.
+    pub fills: &'static str,
+    /// How it is read.
+    pub value: Value,
+    /// Whether the header must have it.
+    pub required: bool,
+    /// Whether every row must have it: without it nothing can be built.
+    pub key: bool,
+}
+
+const fn column(name: &'static str, fills: &'static str, value: Value) -> Column {
+    Column { name, fills, value, required: false, key: false }
+}
+
+const fn required(name: &'static str, fills: &'static str, value: Value) -> Column {
+    Column { name, fills, value, required: true, key: false }
+}
+
+const fn key(name: &'static str, fills: &'static str, value: Value) -> Column {
+    Column { name, fills, value, required: true, key: true }
+}
+
+const MARKS: &[Column] = &[
+    key("URN", "", Value::Urn),
+    key("UPN", "", Value::Upn),
+    key("Date", "", Value::Date),
+    key("Session", "", Value::Session),
+    required("Mark", "", Value::Text),
+    column("PupilId", "", Value::Text),
+    column("MinutesLate", "", Value::Whole),
+    column("Comment", "", Value::Text),
+    column("IsDeleted", "", Value::YesNo),
+];
+/// Grounds of regulation 9(1).
+const GROUNDS: &[&str] = &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o"];
+const ROLL: &[Column] = &[
+    key("URN", "urn", Value::Urn),
+    key("UPN", "pupil_key", Value::Upn),
+    required("Surname", "surname", Value::Text),
+    required("Forename", "forename", Value::Text),
+    required("DOB", "dob", Value::Date),
+    required("Sex", "sex", Value::Text),
+    required("NCYear", "nc_year", Value::Text),
+    key("EntryDate", "entry_date", Value::Date),
+    column("FormerUPN", "former_key", Value::Upn),
+    column("PupilId", "mis_pupil_id", Value::Text),
+    column("LeavingDate", "leaving_date", Value::Date),
+    column("LeavingGround", "leaving_ground", Value::OneOf(GROUNDS)),
+    column("Destination", "destination", Value::Text),
+    column("EnrolStatus", "enrol_status", Value::Text),
+    column("FSM", "fsm", Value::YesNo),
+    column("SEN", "sen", Value::OneOf(&["N", "K", "E"])),
+    column("LookedAfter", "looked_after", Value::YesNo),
+    column("PreviouslyLookedAfter", "previously_looked_after", Value::YesNo),
+    column("ChildInNeed", "child_in_need", Value::YesNo),
+    column("ChildProtection", "child_protection", Value::YesNo),
+    column("YouthJustice", "youth_justice", Value::YesNo),
+    column("YoungCarer", "young_carer", Value::YesNo),
+    column("LongTermIllness", "long_term_illness", Value::YesNo),
+    column("EAL", "eal", Value::YesNo),
+    column("Ethnicity", "ethnicity", Value::Text),
+    column("Boarder", "boarder", Value::YesNo),
+    column("Postcode", "postcode", Value::Text),
+    column("HomeLA", "home_la", Value::Text),
+    column("SnapshotDate", "snapshot_date", Value::Date),
+];
+const CALENDAR: &[Column] = &[
+    key("URN", "urn", Value::Urn),
+    key("Date", "date", Value::Date),
+    key("Session", "session", Value::Session),
+    required("Open", "open", Value::YesNo),
+    column("Reason", "reason", Value::Text),
+];
+const INTERVENTIONS: &[Column] = &[
+    required("URN", "urn", Value::Urn),
+    key("UPN", "pupil_key", Value::Upn),
+    key("Type", "type", Value::Text),
+    key("Date", "date", Value::Date),
+    column("EndDate", "end_date", Value::Date),
+    column("Reference", "reference", Value::Text),
+    column("Outcome", "outcome", Value::Text),
+    column("ParentRef", "parent_ref", Value::Text),
+];
+const CASES: &[Column] = &[
+    key("UPN", "pupil_key", Value::Upn),
+    key("Kind", "kind", Value::OneOf(&["CME", "EHE"])),
+    key("Opened", "opened", Value::Date),
+    column("Closed", "closed", Value::Date),
+    column("Reason", "reason", Value::Text),
+    column("Outcome", "outcome", Value::Text),
+    column("NCYear", "nc_year", Value::Text),
+    column("Sex", "sex", Value::Text),
+    column("Postcode", "postcode", Value::Text),
+];
+const LINKS: &[Column] = &[
+    key("URN", "urn", Value::Urn),
+    key("LinkURN", "link_urn", Value::Urn),
+    required("LinkType", "link_type", Value::Text),
+    column("LinkEstablishedDate", "established_on", Value::Date),
+];
+const SCHOOLS: &[Column] = &[
+    key("URN", "urn", Value::Urn),
+    required("LA (code)", "la_code", Value::Whole),
+    required("EstablishmentName", "name", Value::Text),
+    column("EstablishmentNumber", "establishment_number", Value::Whole),
+    required("EstablishmentStatus (code)", "status_code", Value::Text),
+    column("TypeOfEstablishment (code)", "type_code", Value::Text),
+    column("TypeOfEstablishment (name)", "type_name", Value::Text),
+    column("PhaseOfEducation (code)", "phase_code", Value::Text),
+    required("PhaseOfEducation (name)", "phase_name", Value::Text),
+    column("OpenDate", "open_date", Value::Date),
+    column("CloseDate", "close_date", Value::Date),
+    column("Trusts (code)", "trust_id", Value::Text),
+    column("Trusts (name)", "trust_name", Value::Text),
+    column("Postcode", "postcode", Value::Text),
+    column("AdministrativeWard (name)", "ward", Value::Text),
+];
+
+impl Kind {
+    /// All kinds, in the order in which a header is tried.
+    pub const ALL: [Self; 7] =
+        [Self::Marks, Self::Roll, Self::Calendar, Self::Interventions, Self::Cases, Self::Links, Self::Schools];
+
+    /// Its columns.
+    pub fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Marks => MARKS,
+            Self::Roll => ROLL,
+            Self::Calendar => CALENDAR,
+            Self::Interventions => INTERVENTIONS,
+            Self::Cases => CASES,
+            Self::Links => LINKS,
+            Self::Schools => SCHOOLS,
+        }
+    }
+
+    /// Its name in `ledger.return` and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Marks => "marks",
+            Self::Roll => "roll",
+            Self::Calendar => "calendar",
+            Self::Interventions => "interventions",
+            Self::Cases => "cases",
+            Self::Links => "links",
+            Self::Schools => "schools",
+        }
+    }
+
+    /// The table its rows go to.
+    pub fn table(self) -> Table {
+        match self {
+            Self::Marks => Table::RegisterWeek,
+            Self::Roll => Table::Enrolment,
+            Self::Calendar => Table::Calendar,
+            Self::Interventions => Table::Intervention,
+            Self::Cases => Table::Case,
+            Self::Links => Table::SchoolLink,
+            Self::Schools => Table::School,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Rows of every kind of file but marks: typed columns of the table they go to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Int32Builder, Int64Array, Int64Builder, RecordBatch,
+    StringBuilder, TimestampMicrosecondArray, new_null_array,
+};
+use arrow::datatypes::DataType;
+use chrono::NaiveDate;
+use model::line::days_from_epoch;
+use model::{Session, Upn, Urn};
+
+use crate::csv_rows::Row;
+use crate::date::{self, DateForm};
+use crate::decode::{Content, Decoder, damaged};
+use crate::findings::Findings;
+use crate::header::Header;
+use crate::kind::{Column, Kind, Value};
+use crate::marks::parse_urn;
+
+/// A column being filled.
+enum Filled {
+    Text(StringBuilder),
+    Flag(BooleanBuilder),
+    Day(Date32Builder),
+    Number(Int32Builder),
+    Key(Int64Builder),
+}
+
+/// Rows of a table-like file.
+pub(crate) struct TableRows {
+    kind: Kind,
+    columns: Vec<Filled>,
+    former: BTreeSet<(i64, i64)>,
+    snapshots: BTreeMap<Urn, NaiveDate>,
+    pub(crate) forms: Vec<DateForm>,
+    /// Keys already warned about.
+    warned: BTreeSet<i64>,
+}
+
+/// One field, read.
+#[derive(Clone)]
+enum Cell {
+    Null,
+    Text(String),
+    Flag(bool),
+    Day(NaiveDate),
+    Number(i32),
+    Key(i64),
+}
+
+impl TableRows {
+    pub(crate) fn new(kind: Kind) -> Self {
+        let columns = kind
+            .columns()
+            .iter()
+            .map(|c| match c.value {
+                Value::Text | Value::OneOf(_) | Value::Session => Filled::Text(StringBuilder::new()),
+                Value::YesNo => Filled::Flag(BooleanBuilder::new()),
+                Value::Date => Filled::Day(Date32Builder::new()),
+                Value::Whole | Value::Urn => Filled::Number(Int32Builder::new()),
+                Value::Upn => Filled::Key(Int64Builder::new()),
+            })
+            .collect();
+        Self {
+            kind,
+            columns,
+            former: BTreeSet::new(),
+            snapshots: BTreeMap::new(),
+            forms: Vec::new(),
+            warned: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn put(&mut self, decoder: &Decoder<'_>, header: &Header, row: &Row, findings: &mut Findings<'_>) {
+        findings.rows_in += 1;
+        let columns = self.kind.columns();
+        let mut cells = vec![Cell::Null; columns.len()];
+        let urn = columns
+            .iter()
+            .position(|c| c.name == "URN")
+            .and_then(|c| header.columns[c])
+            .and_then(|i| parse_urn(row.bytes(i).trim_ascii()));
+        for (i, column) in columns.iter().enumerate() {
+            let Some(field) = header.columns[i] else { continue };
+            let text = row.text(field);
+            if text.is_empty() {
+                if column.key {
+                    findings.refuse(rule_for(column.value, b""), row.line, urn, &format!("{} is blank", column.name));
+                    return;
+                }
+                continue;
+            }
+            match self.read(column, &text) {
+                Some(cell) => cells[i] = cell,
+                None if column.key => {
+                    let found = match column.value {
+                        Value::Upn => model::id::shape_of(text.as_bytes()),
+                        _ => format!("{}: {text}", column.name),
+                    };
+                    findings.refuse(rule_for(column.value, text.as_bytes()), row.line, urn, &found);
+                    return;
+                }
+                None => {
+                    let found = match column.value {
+                        Value::Upn => format!("{}: {}", column.name, model::id::shape_of(text.as_bytes())),
+                        _ => format!("{}: {text}", column.name),
+                    };
+                    findings.gather("unknown_value", row.line, urn, &found, None);
+                }
+            }
+        }
+        self.notice(decoder, columns, &cells, row, urn, findings);
+        for (filled, cell) in self.columns.iter_mut().zip(cells) {
+            match (filled, cell) {
+                (Filled::Text(b), Cell::Text(v)) => b.append_value(v),
+                (Filled::Text(b), _) => b.append_null(),
+                (Filled::Flag(b), Cell::Flag(v)) => b.append_value(v),
+                (Filled::Flag(b), _) => b.append_null(),
+                (Filled::Day(b), Cell::Day(v)) => b.append_value(days_from_epoch(v)),
+                (Filled::Day(b), _) => b.append_null(),
+                (Filled::Number(b), Cell::Number(v)) => b.append_value(v),
+                (Filled::Number(b), _) => b.append_null(),
+                (Filled::Key(b), Cell::Key(v)) => b.append_value(v),
+                (Filled::Key(b), _) => b.append_null(),
+            }
+        }
+        findings.rows_kept += 1;
+    }
+
+    /// What a kept row says besides its columns: a former UPN, the roll's day, a doubtful check letter.
+    fn notice(
+        &mut self,
+        decoder: &Decoder<'_>,
+        columns: &[Column],
+        cells: &[Cell],
+        row: &Row,
+        urn: Option<Urn>,
+        findings: &mut Findings<'_>,
+    ) {
+        let cell = |fills: &str| columns.iter().position(|c| c.fills == fills).map(|i| &cells[i]);
+        if let (Some(Cell::Key(former)), Some(Cell::Key(now))) = (cell("former_key"), cell("pupil_key"))
+            && former != now
+        {
+            self.former.insert((*former, *now));
+        }
+        if let (Kind::Roll, Some(urn)) = (self.kind, urn) {
+            let day = match cell("snapshot_date") {
+                Some(Cell::Day(day)) => *day,
+                _ => decoder.received_on,
+            };
+            self.snapshots.entry(urn).and_modify(|d| *d = day.max(*d)).or_insert(day);
+        }
+        if let Some(Cell::Key(key)) = cell("pupil_key")
+            && Upn::of_key(*key).is_some_and(|u| !u.check_letter_is_right())
+            && self.warned.insert(*key)
+        {
+            let shape = Upn::of_key(*key).map(|u| model::id::shape_of(u.as_str().as_bytes())).unwrap_or_default();
+            findings.list("upn_check_letter", row.line, urn, &shape, Some(*key), None);
+        }
+    }
+
+    fn read(&mut self, column: &Column, text: &str) -> Option<Cell> {
+        match column.value {
+            Value::Text => Some(Cell::Text(text.chars().take(500).collect())),
+            Value::OneOf(values) => {
+                values.iter().find(|v| v.eq_ignore_ascii_case(text)).map(|v| Cell::Text((*v).to_owned()))
+            }
+            Value::YesNo => yes_no(text).map(Cell::Flag),
+            Value::Date => date::parse(text).map(|(day, form)| {
+                if !self.forms.contains(&form) {
+                    self.forms.push(form);
+                }
+                Cell::Day(day)
+            }),
+            Value::Whole => text.parse().ok().map(Cell::Number),
+            Value::Urn => parse_urn(text.as_bytes()).map(Cell::Number),
+            Value::Upn => Upn::parse(text.to_ascii_uppercase().as_bytes()).ok().map(|u| Cell::Key(u.key())),
+            Value::Session => Session::parse(text).map(|s| Cell::Text(s.as_str().to_owned())),
+        }
+    }
+
+    pub(crate) fn finish(self, decoder: &Decoder<'_>, return_id: i64) -> Content {
+        let table = self.kind.table();
+        let schema = table.schema();
+        let names: Vec<&str> = self.kind.columns().iter().map(|c| c.fills).collect();
+        let mut by_name: BTreeMap<&str, ArrayRef> = BTreeMap::new();
+        let mut rows = 0;
+        for (name, filled) in names.into_iter().zip(self.columns) {
+            let array: ArrayRef = match filled {
+                Filled::Text(mut b) => Arc::new(b.finish()),
+                Filled::Flag(mut b) => Arc::new(b.finish()),
+                Filled::Day(mut b) => Arc::new(b.finish()),
+                Filled::Number(mut b) => Arc::new(b.finish()),
+                Filled::Key(mut b) => ArrayBuilder::finish(&mut b),
+            };
+            rows = array.len();
+            by_name.insert(name, array);
+        }
+        let columns = schema.fields().iter().map(|field| match field.name().as_str() {
+            "known_from" => Arc::new(
+                TimestampMicrosecondArray::from(vec![decoder.received_at.timestamp_micros(); rows])
+                    .with_timezone("UTC"),
+            ) as ArrayRef,
+            "return_id" => Arc::new(Int64Array::from(vec![return_id; rows])),
+            name => match by_name.get(name) {
+                // A key that a file may leave out is empty text, not unknown.
+                Some(array)
+                    if !field.is_nullable() && 0 < array.null_count() && field.data_type() == &DataType::Utf8 =>
+                {
+                    let text = arrow::array::AsArray::as_string::<i32>(array);
+                    Arc::new(text.iter().map(|v| Some(v.unwrap_or_default())).collect::<arrow::array::StringArray>())
+                }
+                Some(array) => Arc::clone(array),
+                None => new_null_array(field.data_type(), rows),
+            },
+        });
+        match RecordBatch::try_new(Arc::clone(&schema), columns.collect()) {
+            Ok(batch) => {
+                Content::Rows { rows: batch, former: self.former.into_iter().collect(), snapshots: self.snapshots }
+            }
+            Err(_) => Content::Nothing,
+        }
+    }
+}
+
+fn rule_for(value: Value, text: &[u8]) -> &'static str {
+    match value {
+        Value::Urn | Value::Upn if damaged(text) => "damaged_by_spreadsheet",
+        Value::Urn => "urn_shape",
+        Value::Upn => "upn_shape",
+        Value::Date => "impossible_date",
+        Value::Session => "unknown_session",
+        _ => "bad_value",
+    }
+}
+
+/// Yes or no in the ways a school's system writes it.
+fn yes_no(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "y" | "yes" | "true" | "t" | "1" => Some(true),
+        "n" | "no" | "false" | "f" | "0" => Some(false),
+        _ => None,
+    }
+}
