@@ -171,6 +171,8 @@ impl World {
             session
                 .put_rows("incoming", "line", RecordBatch::new_empty(engine::rules::line_schema()))
                 .map_err(|e| fault(&e))?;
+            let mut joined = RecordBatch::new_empty(engine::session::joined_key_schema());
+            let mut lines = RecordBatch::new_empty(Table::RegisterWeek.schema());
             for ((schema, table), rows) in &self.rows {
                 let text: String = rows.iter().map(|r| Value::Object(r.clone()).to_string() + "\n").collect();
                 let reader = arrow::json::ReaderBuilder::new(schema_of(schema, table)?)
@@ -179,8 +181,15 @@ impl World {
                 let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| fault(&e))?;
                 let all =
                     arrow::compute::concat_batches(&schema_of(schema, table)?, &batches).map_err(|e| fault(&e))?;
+                match (schema.as_str(), table.as_str()) {
+                    ("believed", "joined_key") => joined = all.clone(),
+                    ("believed", "register_week") => lines = all.clone(),
+                    _ => {}
+                }
                 session.put_rows(schema, table, all).map_err(|e| fault(&e))?;
             }
+            let lines = engine::registers::Lines::Rows(lines);
+            session.put_register(lines, &joined, false).map_err(|e| fault(&e))?;
             self.session = Some(session);
         }
         self.session.as_ref().ok_or_else(|| Fault("no session".to_owned()))

@@ -19,8 +19,8 @@ due_on = { doc = "When the authority must have acted; null: the rule sets no day
 evidence = { doc = "What the alert rests on, in words", visibility = "pupil" }
 */
 WITH seen AS (
-  SELECT r.pupil_key, max(last_box_day(r.week_start, boxes(r.marks, 'seen') & r.within)) AS last_seen_on
-  FROM (SELECT DISTINCT pupil_key FROM alerts.standing) a JOIN tables.register_line r ON a.pupil_key = r.pupil_key
+  SELECT r.pupil_key, max(last_day_with(r.register, 'seen')) AS last_seen_on
+  FROM (SELECT DISTINCT pupil_key FROM alerts.standing) a JOIN tables.register_year r ON a.pupil_key = r.pupil_key
   GROUP BY r.pupil_key
 )
 SELECT a.alert_id, a.rule, a.upn, a.pupil_key, a.urn, a.raised_on, a.event_from, a.event_to, a.sessions,

@@ -21,23 +21,21 @@ status = { doc = "open, or ended: the child has been marked otherwise since", vi
 WITH long AS (
   -- A run may cross the turn of the year: the child's whole register at the school is gathered.
   SELECT pupil_key, urn
-  FROM tables.register_line
+  FROM tables.register_year WHERE csa_from IS NOT NULL
   GROUP BY pupil_key, urn
-  HAVING $days <= sum(sessions(marks, 'codes:G N O', week_start))
+  HAVING $days <= sum(sessions_with(register, 'codes:G N O', csa_from, csa_to))
 ), gathered AS (
-  SELECT r.pupil_key, r.urn,
-         register(keep(r.marks, r.within & boxes_between(r.week_start, r.csa_from, r.csa_to)), r.week_start) AS marks
-  FROM long l JOIN tables.register_line r ON l.pupil_key = r.pupil_key AND l.urn = r.urn
+  SELECT r.pupil_key, r.urn, max(r.upn) AS upn, register_union(register_between(r.register, r.csa_from, r.csa_to)) AS register
+  FROM long l JOIN tables.register_year r ON l.pupil_key = r.pupil_key AND l.urn = r.urn
   WHERE r.csa_from IS NOT NULL
   GROUP BY r.pupil_key, r.urn
 ), run AS (
-  SELECT pupil_key, urn, unnest(runs(marks, 'codes:G N O', CAST($days AS INT))) AS run FROM gathered
+  SELECT pupil_key, urn, upn, unnest(runs(register, 'codes:G N O', CAST($days AS INT))) AS run FROM gathered
 )
 SELECT stable_id('unauthorised_20_days' || ' ' || CAST(r.pupil_key AS VARCHAR) || ' ' || CAST(r.urn AS VARCHAR) || ' ' || CAST(r.run['first_day'] AS VARCHAR)) AS alert_id,
-       'unauthorised_20_days' AS rule, p.upn, r.pupil_key, r.urn, r.run['reached_on'] AS raised_on,
+       'unauthorised_20_days' AS rule, r.upn, r.pupil_key, r.urn, r.run['reached_on'] AS raised_on,
        r.run['first_day'] AS event_from, r.run['last_day'] AS event_to, CAST(r.run['sessions'] AS BIGINT) AS sessions,
        CASE WHEN r.run['ended_on'] IS NULL THEN 'open' ELSE 'ended' END AS status
 FROM run r
 JOIN reference.academic_year y ON y.first_day <= $as_of AND $as_of <= y.last_day
-JOIN (SELECT pupil_key, max(upn) AS upn FROM tables.enrolment GROUP BY pupil_key) p ON p.pupil_key = r.pupil_key
 WHERE y.first_day <= r.run['reached_on']

@@ -16,12 +16,7 @@ authorised = { doc = "Sessions of authorised absence", visibility = "area" }
 unauthorised = { doc = "Sessions of unauthorised absence (G, N, O, U)", visibility = "area" }
 late = { doc = "Sessions coded L or U", visibility = "area" }
 */
--- A child with one stint under one key has one line a week; only the few others are summed.
-SELECT pupil_key, urn, week_start, academic_year, CAST(t['possible'] AS BIGINT) AS possible, CAST(t['attended'] AS BIGINT) AS attended, CAST(t['absent'] AS BIGINT) AS absent, CAST(t['authorised'] AS BIGINT) AS authorised, CAST(t['unauthorised'] AS BIGINT) AS unauthorised, CAST(t['late'] AS BIGINT) AS late
-FROM (SELECT pupil_key, urn, week_start, academic_year, tally(marks, within) AS t FROM tables.register_line WHERE in_cohort AND alone)
-WHERE 0 < t['recorded']
-UNION ALL
-SELECT pupil_key, urn, week_start, academic_year, sum(t['possible']) AS possible, sum(t['attended']) AS attended, sum(t['absent']) AS absent, sum(t['authorised']) AS authorised, sum(t['unauthorised']) AS unauthorised, sum(t['late']) AS late
-FROM (SELECT pupil_key, urn, week_start, academic_year, tally(marks, within) AS t FROM tables.register_line WHERE in_cohort AND NOT alone)
-GROUP BY pupil_key, urn, week_start, academic_year
-HAVING 0 < sum(t['recorded'])
+SELECT pupil_key, urn, w['week_start'] AS week_start, academic_year,
+       CAST(w['possible'] AS BIGINT) AS possible, CAST(w['attended'] AS BIGINT) AS attended, CAST(w['absent'] AS BIGINT) AS absent,
+       CAST(w['authorised'] AS BIGINT) AS authorised, CAST(w['unauthorised'] AS BIGINT) AS unauthorised, CAST(w['late'] AS BIGINT) AS late
+FROM (SELECT pupil_key, urn, academic_year, unnest(weekly(register)) AS w FROM tables.register_year WHERE in_cohort)

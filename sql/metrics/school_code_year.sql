@@ -10,12 +10,12 @@ code = { doc = "Register code", visibility = "public" }
 sessions = { doc = "Sessions with this code", visibility = "area" }
 percent_of_possible = { doc = "100 sessions / possible", visibility = "area" }
 */
-WITH line AS (
-  SELECT urn, academic_year, code_counts(marks, within) AS counts
-  FROM tables.register_line WHERE in_cohort GROUP BY urn, academic_year
+WITH counted AS (
+  SELECT urn, academic_year, code_counts(register) AS counts
+  FROM tables.register_year WHERE in_cohort GROUP BY urn, academic_year
 ), used AS (
   SELECT l.urn, l.academic_year, c.code, c.class, count_of(l.counts, c.letter) AS sessions
-  FROM line l CROSS JOIN reference.attendance_code c
+  FROM counted l CROSS JOIN reference.attendance_code c
 ), possible AS (
   SELECT urn, academic_year, sum(sessions) AS possible
   FROM used WHERE class IN ('present', 'educational', 'authorised', 'unauthorised') GROUP BY urn, academic_year

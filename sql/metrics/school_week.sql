@@ -18,12 +18,11 @@ absence_percent = { doc = "100 absent / possible; null where nothing was possibl
 is_settled = { doc = "Every expected school has sent the week and no N is within the days allowed", visibility = "public" }
 */
 WITH counted AS (
-  SELECT urn, week_start, academic_year, sum(t['possible']) AS possible, sum(t['attended']) AS attended, sum(t['absent']) AS absent, sum(t['authorised']) AS authorised, sum(t['unauthorised']) AS unauthorised, sum(t['late']) AS late, max(last_n) AS last_n
-  FROM (SELECT urn, week_start, academic_year, tally(marks, within) AS t,
-               last_box_day(week_start, boxes(marks, 'codes:N') & within) AS last_n
-        FROM tables.register_line WHERE in_cohort)
+  SELECT urn, week_start, academic_year, sum(possible) AS possible, sum(attended) AS attended, sum(absent) AS absent,
+         sum(authorised) AS authorised, sum(unauthorised) AS unauthorised, sum(late) AS late,
+         max(CASE WHEN 0 < n THEN date END) AS last_n
+  FROM tables.school_session WHERE in_cohort
   GROUP BY urn, week_start, academic_year
-  HAVING 0 < sum(t['recorded'])
 )
 SELECT c.urn, c.week_start, c.academic_year, coalesce(s.phase, 'Other') AS phase, c.possible, c.attended, c.absent, c.authorised, c.unauthorised, c.late,
        100.0 * c.absent / nullif(c.possible, 0) AS absence_percent,

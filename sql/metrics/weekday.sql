@@ -14,20 +14,17 @@ absent = { doc = "Sessions authorised and unauthorised", visibility = "area" }
 absence_percent = { doc = "100 absent / possible; null where nothing was possible", visibility = "area" }
 */
 WITH school AS (
-  SELECT urn, academic_year, box_counts(marks, within, 'possible') AS possible, box_counts(marks, within, 'absent') AS absent
-  FROM tables.register_line WHERE in_cohort GROUP BY urn, academic_year
+  SELECT urn, academic_year, session, CAST(date_part('isodow', date) AS BIGINT) AS weekday, sum(possible) AS possible, sum(absent) AS absent
+  FROM tables.school_session WHERE in_cohort GROUP BY urn, academic_year, session, date_part('isodow', date)
 ), phased AS (
-  SELECT urn, la_code, phase, open_date, close_date FROM tables.expected_school
+  SELECT urn, la_code, phase FROM tables.expected_school
   UNION ALL
   -- The DfE's total: primary, secondary and special; alternative provision stands beside it.
-  SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
+  SELECT urn, la_code, 'Total' AS phase FROM tables.expected_school
   WHERE phase IN ('Primary', 'Secondary', 'Special')
-), box AS (
-  SELECT p.la_code, s.academic_year, p.phase, b.day + 1 AS weekday, b.session,
-         count_at(s.possible, CAST(b.place AS INT)) AS possible, count_at(s.absent, CAST(b.place AS INT)) AS absent
-  FROM school s JOIN phased p ON p.urn = s.urn CROSS JOIN reference.box b
 )
-SELECT la_code, academic_year, phase, weekday, session, sum(possible) AS possible, sum(absent) AS absent,
-       100.0 * sum(absent) / nullif(sum(possible), 0) AS absence_percent
-FROM box GROUP BY la_code, academic_year, phase, weekday, session
-HAVING 0 < sum(possible)
+SELECT p.la_code, s.academic_year, p.phase, s.weekday, s.session, sum(s.possible) AS possible, sum(s.absent) AS absent,
+       100.0 * sum(s.absent) / nullif(sum(s.possible), 0) AS absence_percent
+FROM school s JOIN phased p ON p.urn = s.urn
+GROUP BY p.la_code, s.academic_year, p.phase, s.weekday, s.session
+HAVING 0 < sum(s.possible)

@@ -17,28 +17,23 @@ stale_n = { doc = "N that should have been replaced", visibility = "area" }
 returned_at = { doc = "When a return first covered the day", visibility = "area" }
 is_late = { doc = "First covered more than a week after the day", visibility = "area" }
 */
-WITH box AS (
-  SELECT r.urn, r.academic_year, r.week_start, box_counts(r.marks, r.within & o.open, 'recorded') AS held,
-         box_counts(r.marks, r.within, 'codes:N') AS n
-  FROM tables.open_week o JOIN tables.register_line r ON o.urn = r.urn AND o.week_start = r.week_start
-  GROUP BY r.urn, r.academic_year, r.week_start
-), day AS (
-  SELECT b.urn, add_days(b.week_start, CAST(x.day AS INT)) AS date,
-         sum(count_at(b.held, CAST(x.place AS INT))) AS received, sum(count_at(b.n, CAST(x.place AS INT))) AS n
-  FROM box b CROSS JOIN reference.box x GROUP BY 1, 2
-), open AS (
-  SELECT o.urn, add_days(o.week_start, CAST(x.day AS INT)) AS date, count(*) AS sessions
+WITH open AS (
+  SELECT o.urn, add_days(o.week_start, CAST(x.day AS INT)) AS date, x.session
   FROM tables.open_week o CROSS JOIN reference.box x
   WHERE o.open & boxes_between(o.week_start, add_days(o.week_start, CAST(x.day AS INT)), add_days(o.week_start, CAST(x.day AS INT)))
         & CASE WHEN x.session = 'AM' THEN $mornings ELSE $afternoons END <> 0
-  GROUP BY 1, 2
+), day AS (
+  SELECT s.urn, s.date, sum(CASE WHEN o.urn IS NULL THEN 0 ELSE s.recorded END) AS received, sum(s.n) AS n
+  FROM tables.school_session s LEFT JOIN open o ON o.urn = s.urn AND o.date = s.date AND o.session = s.session
+  GROUP BY s.urn, s.date
 ), pupils AS (
   SELECT o.urn, o.date, count(*) * max(o.sessions) AS expected
-  FROM open o JOIN tables.enrolment_year e ON e.urn = o.urn AND e.first_day <= o.date AND o.date <= e.last_day
+  FROM (SELECT urn, date, count(*) AS sessions FROM open GROUP BY urn, date) o JOIN tables.enrolment_year e ON e.urn = o.urn AND e.first_day <= o.date AND o.date <= e.last_day
   GROUP BY o.urn, o.date
 ), returned AS (
   SELECT o.urn, o.date, min(r.received_at) AS returned_at
-  FROM open o JOIN ledger.return r ON r.urn = o.urn AND r.kind = 'marks' AND r.status = 'taken' AND r.first_day <= o.date AND o.date <= r.last_day
+  FROM (SELECT DISTINCT urn, date FROM open) o
+  JOIN ledger.return r ON r.urn = o.urn AND r.kind = 'marks' AND r.status = 'taken' AND r.first_day <= o.date AND o.date <= r.last_day
   GROUP BY o.urn, o.date
 )
 SELECT p.urn, p.date, p.expected, least(coalesce(d.received, 0), p.expected) AS received,

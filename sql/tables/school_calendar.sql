@@ -1,10 +1,25 @@
 /*
-about = "The open sessions of each school as one register."
+about = "Which sessions each school was open: any pupil there has a mark other than # and Z, or the calendar says so."
 grain = ["urn"]
 source = "contract.md 4: Open session"
 
 [columns]
 urn = { doc = "The school", visibility = "area" }
-calendar = { doc = "Open sessions, a mark / for each", visibility = "public" }
+calendar = { doc = "The open sessions as one register, a / for each", visibility = "public" }
 */
-SELECT urn, register(line_of(open, '/'), week_start) AS calendar FROM tables.open_week GROUP BY urn
+WITH stated AS (
+  SELECT urn, CAST(date_trunc('week', date) AS DATE) AS week_start,
+         bit_or(boxes_between(CAST(date_trunc('week', date) AS DATE), date, date)
+                & CASE WHEN session = 'AM' THEN $mornings ELSE $afternoons END) AS mask
+  FROM believed.calendar
+  WHERE open AND known_from <= $known_at AND (known_to IS NULL OR $known_at < known_to) AND date <= $as_of
+  GROUP BY 1, 2
+)
+SELECT urn, register_union(calendar) AS calendar
+FROM (
+  SELECT urn, opened(register) AS calendar FROM tables.register GROUP BY urn
+  UNION ALL
+  SELECT urn, register(line_of(mask, '/'), week_start) AS calendar FROM stated GROUP BY urn
+)
+WHERE calendar IS NOT NULL
+GROUP BY urn

@@ -5,6 +5,7 @@ pub mod definition;
 pub mod functions;
 pub mod ledger;
 pub mod library;
+pub mod registers;
 pub mod rules;
 pub mod session;
 

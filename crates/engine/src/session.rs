@@ -23,6 +23,7 @@ use model::AsOf;
 use crate::definition::{Definition, Param, reads_of, substitute};
 use crate::ledger::{FileTable, ScanFile};
 use crate::library::{FOLDERS, GIVEN, Library};
+use crate::registers::{self, Belief, Lines};
 
 /// What a stream of rows fails with.
 pub type StreamError = DataFusionError;
@@ -181,6 +182,11 @@ impl Session {
             self.put("history", table.name(), Arc::new(FileTable::new(table.schema(), url.clone(), scan(false))))?;
         }
         let joined = joined_keys(&self.engine.lake, &self.run, known_at).await?;
+        let state = self.run.table(Table::RegisterWeek);
+        let told = |f: &lake::DataFile| f.known_from.is_none_or(|(least, _)| least <= known_at);
+        let is_past = |f: &lake::DataFile| f.partition.get("belief").is_some_and(|b| b == PAST);
+        let files = state.files.into_iter().filter(|f| told(f) && !(newest && is_past(f))).collect();
+        self.put_register(Lines::Files(self.engine.lake.clone(), files), &joined, newest)?;
         self.put("believed", "joined_key", in_memory(joined)?)?;
         for (name, text) in &self.engine.library.tables {
             self.put("reference", name, in_memory(reference_table(text)?)?)?;
@@ -199,6 +205,13 @@ impl Session {
             schema.register_table(name.to_owned(), table)?;
         }
         Ok(())
+    }
+
+    /// Lets `believed.register` be gathered from these lines; `joined` has the columns of `joined_key_schema`.
+    pub fn put_register(&self, lines: Lines, joined: &RecordBatch, newest: bool) -> Result<(), EngineError> {
+        let column = |i: usize| joined.column(i).as_primitive::<Int64Type>().values().iter().copied();
+        let belief = Belief { lines, as_of: self.as_of, newest, joined: column(0).zip(column(1)).collect() };
+        self.put("believed", "register", registers::table(belief, self.engine.settings.partitions)?)
     }
 
     /// Makes rows of our own readable as `schema.name`.
@@ -252,11 +265,20 @@ impl Session {
     async fn ready(&self, names: &[String]) -> Result<(), EngineError> {
         for definition in self.missing(names.iter().cloned()).await? {
             self.plan_one(definition).await?;
-            if !definition.header.streams && !names.contains(&definition.name) {
+            if !self.streams(definition) && !names.contains(&definition.name) {
                 self.collect(definition, false).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a definition is read as it is made rather than worked out once and held. What holds lines is held
+    /// while they take a quarter of the memory or less.
+    fn streams(&self, definition: &Definition) -> bool {
+        let lines: u64 = self.run.table(Table::RegisterWeek).of_belief(CURRENT).map(|f| f.rows).sum();
+        let bytes = lines.saturating_mul(model::SESSIONS_A_WEEK as u64);
+        definition.header.streams
+            || definition.header.holds_lines && self.engine.settings.memory_bytes as u64 / 4 < bytes
     }
 
     fn has(&self, name: &str) -> Result<bool, EngineError> {
@@ -277,7 +299,7 @@ impl Session {
     }
 
     async fn kept(&self, definition: &Definition) -> Result<Option<Arc<dyn TableProvider>>, EngineError> {
-        if !self.uses_kept || definition.header.streams || self.run.n == 0 {
+        if !self.uses_kept || definition.header.streams || definition.header.holds_lines || self.run.n == 0 {
             return Ok(None);
         }
         let place = self.kept_at(definition);
@@ -302,20 +324,21 @@ impl Session {
 
     async fn collect(&self, definition: &Definition, keep: bool) -> Result<u64, EngineError> {
         let name = definition.name.as_str();
+        let streams = self.streams(definition);
         let mut stream = self.context.table(name).await?.execute_stream().await?;
         let (mut batches, mut rows) = (Vec::new(), 0);
         while let Some(batch) = futures::StreamExt::next(&mut stream).await {
             let batch = batch?;
             rows += batch.num_rows() as u64;
-            if !definition.header.streams {
+            if !streams {
                 batches.push(batch);
             }
         }
-        if definition.header.streams {
+        if streams {
             return Ok(rows);
         }
         let schema = stream.schema();
-        if keep && self.run.n != 0 {
+        if keep && !definition.header.holds_lines && self.run.n != 0 {
             let mut writer = lake::parquet_file::FileWriter::new(Arc::clone(&schema))?;
             for batch in &batches {
                 writer.write(batch)?;

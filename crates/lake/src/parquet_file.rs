@@ -19,8 +19,9 @@ use sha2::{Digest, Sha256};
 use crate::run::DataFile;
 use crate::{Lake, LakeError, Table, path};
 
-/// Rows a row group holds: small enough to prune and to read on two cores, large enough to compress.
-const ROW_GROUP: usize = 512 * 1024;
+/// Rows a row group holds: few enough that one school is found without reading many others and that cores can
+/// share the schools of a month evenly, many enough to compress.
+const ROW_GROUP: usize = 64 * 1024;
 
 /// A Parquet file being written in memory.
 pub struct FileWriter {

@@ -130,18 +130,35 @@ pub(crate) struct Built {
 /// Computes every metric and alert from the lines, each once, and keeps the results.
 #[allow(clippy::disallowed_methods)]
 pub(crate) async fn build(session: &Session, keep: bool, progress: &dyn Progress) -> Result<Vec<Built>> {
-    // What the metrics read is worked out once and shared; what streams is read anew by each.
+    // What the metrics read is worked out once and shared. What streams has nothing to keep: it is made anew
+    // whenever it is asked for.
     let library = session.library();
     let asked = library.in_order().filter(|d| d.folder() == "metrics" || d.name == "alerts.current");
     let needed = library.needed(asked.map(|d| d.name.clone()));
-    let shown = |d: &engine::Definition| matches!(d.folder(), "metrics" | "alerts");
-    let names: Vec<String> = needed.iter().filter(|d| shown(d) || !d.header.streams).map(|d| d.name.clone()).collect();
-    let mut built = Vec::new();
-    for (i, name) in names.iter().enumerate() {
-        let begun = std::time::Instant::now();
-        let rows = session.build(name, keep).await?;
-        built.push(Built { name: name.clone(), rows, seconds: begun.elapsed().as_secs_f64() });
-        progress.step("building", i as u64 + 1, names.len() as u64);
+    let names: Vec<String> = needed.iter().filter(|d| !d.header.streams).map(|d| d.name.clone()).collect();
+    // Two at a time: while one puts its parts together on one core, the other has the rest.
+    let before = |name: &String| -> Vec<String> {
+        let reads = library.needed([name.clone()]);
+        reads.iter().map(|d| d.name.clone()).filter(|d| d != name && names.contains(d)).collect()
+    };
+    let mut waiting: Vec<(String, Vec<String>)> = names.iter().map(|n| (n.clone(), before(n))).collect();
+    let mut working = futures::stream::FuturesUnordered::new();
+    let mut built: Vec<Built> = Vec::new();
+    while !waiting.is_empty() || !working.is_empty() {
+        let is_done = |name: &String| built.iter().any(|b| b.name == *name);
+        while working.len() < 2
+            && let Some(next) = waiting.iter().position(|(_, needs)| needs.iter().all(is_done))
+        {
+            let (name, _) = waiting.remove(next);
+            working.push(async move {
+                let begun = std::time::Instant::now();
+                let rows = session.build(&name, keep).await?;
+                anyhow::Ok(Built { name, rows, seconds: begun.elapsed().as_secs_f64() })
+            });
+        }
+        let Some(one) = working.next().await else { break };
+        built.push(one?);
+        progress.step("building", built.len() as u64, names.len() as u64);
     }
     Ok(built)
 }

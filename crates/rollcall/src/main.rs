@@ -352,7 +352,7 @@ impl House {
         let session = self.session(None, None).await?;
         let silent = ask::number(
             &session,
-            "SELECT count(*) FROM tables.expected_school e LEFT JOIN tables.open_week o ON o.urn = e.urn WHERE o.urn IS NULL",
+            "SELECT count(*) FROM tables.expected_school e LEFT JOIN tables.school_calendar o ON o.urn = e.urn WHERE o.urn IS NULL",
         )
         .await?;
         let open = ask::number(&session, "SELECT count(*) FROM quality.problem WHERE fixed_by IS NULL").await?;

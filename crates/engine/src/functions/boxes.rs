@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Int32Array, StringArray, StringBuilder, StructArray,
-};
-use datafusion::arrow::datatypes::{DataType, Date32Type, Field, Fields, Int32Type};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int32Array, StringArray, StringBuilder};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Int32Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
 use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
@@ -14,9 +12,6 @@ use super::scalar;
 
 /// All boxes of a line.
 const WHOLE_WEEK: i32 = (1 << SESSIONS_A_WEEK) - 1;
-
-/// The measures that `tally` counts at once, in the order of its fields.
-pub const TALLIED: [&str; 7] = ["possible", "attended", "absent", "authorised", "unauthorised", "late", "recorded"];
 
 /// The set a literal argument names.
 pub(super) fn named_set(codes: &CodeTable, names: &ArrayRef) -> Result<[bool; 128]> {
@@ -102,17 +97,6 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
         }
         Ok(Arc::new(out.finish()))
     });
-    let keep = scalar("keep", vec![Utf8, Int32], Utf8, |a, rows| {
-        let (marks, masks) = (a[0].as_string::<i32>(), a[1].as_primitive::<Int32Type>());
-        let mut out = StringBuilder::with_capacity(rows, rows * SESSIONS_A_WEEK);
-        for i in 0..rows {
-            match marks.is_null(i) || masks.is_null(i) {
-                true => out.append_null(),
-                false => out.append_value(kept(marks.value(i), masks.value(i))),
-            }
-        }
-        Ok(Arc::new(out.finish()))
-    });
     let line_of = scalar("line_of", vec![Int32, Utf8], Utf8, |a, rows| {
         let masks = a[0].as_primitive::<Int32Type>();
         let letters = a[1].as_string::<i32>();
@@ -135,29 +119,6 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             Ok(Arc::new(found))
         })
     };
-    let nth_box_day = scalar("nth_box_day", vec![Date32, Int32, Int32], Date32, |a, rows| {
-        let (week, masks, n) =
-            (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Int32Type>(), a[2].as_primitive::<Int32Type>());
-        let days: Date32Array = (0..rows)
-            .map(|i| {
-                let known = !week.is_null(i) && !masks.is_null(i) && !n.is_null(i);
-                let nth = n.value(i).checked_sub(1).and_then(|n| usize::try_from(n).ok()).filter(|_| known)?;
-                let at = (0..SESSIONS_A_WEEK as i32).filter(|b| masks.value(i) >> b & 1 == 1).nth(nth)?;
-                Some(week.value(i) + at / 2)
-            })
-            .collect();
-        Ok(Arc::new(days))
-    });
-    let last_box_day = scalar("last_box_day", vec![Date32, Int32], Date32, |a, rows| {
-        let (week, masks) = (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Int32Type>());
-        let days: Date32Array = (0..rows)
-            .map(|i| {
-                let mask = (!week.is_null(i) && !masks.is_null(i)).then(|| masks.value(i) & WHOLE_WEEK)?;
-                (mask != 0).then(|| week.value(i) + (31 - mask.leading_zeros() as i32) / 2)
-            })
-            .collect();
-        Ok(Arc::new(days))
-    });
     let first_box_day = scalar("first_box_day", vec![Date32, Int32], Date32, |a, rows| {
         let (week, masks) = (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Int32Type>());
         let days: Date32Array = (0..rows)
@@ -175,61 +136,13 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             .collect();
         Ok(Arc::new(later))
     });
-    vec![
-        boxes,
-        sessions,
-        add_days,
-        keep,
-        boxes_between,
-        box_count,
-        clip,
-        line_of,
-        mark_at,
-        nth_box_day,
-        last_box_day,
-        first_box_day,
-        tally(codes),
-    ]
+    vec![boxes, sessions, add_days, boxes_between, box_count, clip, line_of, mark_at, first_box_day]
 }
 
 /// The marks of the boxes in a mask; the others blank.
 fn kept(marks: &str, mask: i32) -> String {
     let byte = |(i, b): (usize, u8)| char::from(if mask >> i & 1 == 1 { b & 127 } else { BLANK });
     marks.bytes().take(SESSIONS_A_WEEK).enumerate().map(byte).collect()
-}
-
-/// `tally(marks, mask)`: how many boxes of the mask fall under each of [`TALLIED`], in one pass: a letter
-/// stands for seven counters of eight bits in one word, and a line is the sum of its letters' words.
-fn tally(codes: &Arc<CodeTable>) -> ScalarUDF {
-    let fields: Fields = TALLIED.iter().map(|name| Field::new(*name, DataType::Int32, false)).collect();
-    let mut words = [0u64; 128];
-    for (place, name) in TALLIED.iter().enumerate() {
-        if let Some(set) = codes.set(name) {
-            for (letter, inside) in set.iter().enumerate() {
-                words[letter] |= u64::from(*inside) << (8 * place);
-            }
-        }
-    }
-    let gives = DataType::Struct(fields.clone());
-    scalar("tally", vec![DataType::Utf8, DataType::Int32], gives, move |a, rows| {
-        let marks = a[0].as_string::<i32>();
-        let masks = a[1].as_primitive::<Int32Type>();
-        let mut counts: [Vec<i32>; TALLIED.len()] = std::array::from_fn(|_| Vec::with_capacity(rows));
-        for i in 0..rows {
-            let mask = if masks.is_null(i) { 0 } else { masks.value(i) };
-            let mut sum = 0u64;
-            if !marks.is_null(i) {
-                for (place, b) in marks.value(i).bytes().take(SESSIONS_A_WEEK).enumerate() {
-                    sum += words[usize::from(b & 127)] * u64::from(mask >> place & 1 == 1);
-                }
-            }
-            for (place, count) in counts.iter_mut().enumerate() {
-                count.push((sum >> (8 * place) & 255) as i32);
-            }
-        }
-        let columns = counts.into_iter().map(|c| Arc::new(Int32Array::from(c)) as ArrayRef).collect();
-        Ok(Arc::new(StructArray::new(fields.clone(), columns, None)))
-    })
 }
 
 #[cfg(test)]

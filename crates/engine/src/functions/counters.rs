@@ -1,81 +1,62 @@
-//! Counts of letters or of boxes over many lines, as one value: a row of counters.
+//! Counts over many registers as one value: `code_counts(register)`, how often each letter stands, and
+//! `session_counts(register)`, each session's marks by measure.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray, Int64Array};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int32Type};
-use datafusion::common::{Result, not_impl_err};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Date32Array, Int32Array, Int64Array, ListArray,
+    StringArray, StructArray,
+};
+use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::common::{Result, exec_err, not_impl_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ScalarUDF, Signature, Volatility,
 };
-use model::{CodeTable, SESSIONS_A_WEEK};
+use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
 
-use super::boxes::named_set;
+use super::register::Register;
 use super::scalar;
+use super::tally::TALLIED;
+use crate::registers::MOST_WEEKS;
+
+/// Letters a line may hold.
+const LETTERS: usize = 128;
+/// Counters of a session: the measures of [`TALLIED`] and how often N stands.
+const MEASURES: usize = TALLIED.len() + 1;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Counted {
-    /// `code_counts(marks, mask)`: each letter, in 128 counters.
     Letters,
-    /// `box_counts(marks, mask, set)`: marks of a set, by box, in 14 counters.
-    Boxes,
+    Sessions,
 }
 
-impl Counted {
-    fn width(self) -> usize {
-        match self {
-            Self::Letters => 128,
-            Self::Boxes => SESSIONS_A_WEEK,
-        }
-    }
-}
-
-/// `code_counts` and `box_counts`.
+/// `code_counts` and `session_counts`.
 pub fn aggregates(codes: &Arc<CodeTable>) -> Vec<AggregateUDF> {
-    let of = |counted, takes| {
+    let of = |counted| {
         AggregateUDF::from(CountersAggregate {
             counted,
             codes: Codes(Arc::clone(codes)),
-            signature: Signature::exact(takes, Volatility::Immutable),
+            signature: Signature::exact(vec![DataType::BinaryView], Volatility::Immutable),
         })
     };
-    vec![
-        of(Counted::Letters, vec![DataType::Utf8, DataType::Int32]),
-        of(Counted::Boxes, vec![DataType::Utf8, DataType::Int32, DataType::Utf8]),
-    ]
+    vec![of(Counted::Letters), of(Counted::Sessions)]
 }
 
-/// `count_of(counters, letter)` and `count_at(counters, place)`.
+/// `count_of(code_counts, letter)`.
 pub fn scalars() -> Vec<ScalarUDF> {
-    let counter = |bytes: &[u8], place: usize| {
-        let at = bytes.get(place * 8..place * 8 + 8)?;
-        Some(i64::from_le_bytes(at.try_into().ok()?))
-    };
-    let count_of =
-        scalar("count_of", vec![DataType::Binary, DataType::Utf8], DataType::Int64, move |a: &[ArrayRef], _| {
-            let letters = a[1].as_string::<i32>();
-            let counts: Int64Array = a[0]
-                .as_binary::<i32>()
-                .iter()
-                .enumerate()
-                .map(|(i, bytes)| counter(bytes?, usize::from(*letters.value(i).as_bytes().first()?)))
-                .collect();
-            Ok(Arc::new(counts))
-        });
-    let count_at =
-        scalar("count_at", vec![DataType::Binary, DataType::Int32], DataType::Int64, move |a: &[ArrayRef], _| {
-            let places = a[1].as_primitive::<Int32Type>();
-            let counts: Int64Array = a[0]
-                .as_binary::<i32>()
-                .iter()
-                .enumerate()
-                .map(|(i, bytes)| counter(bytes?, usize::try_from(places.value(i)).ok()?))
-                .collect();
-            Ok(Arc::new(counts))
-        });
-    vec![count_of, count_at]
+    let takes = vec![DataType::Binary, DataType::Utf8];
+    vec![scalar("count_of", takes, DataType::Int64, |a: &[ArrayRef], _| {
+        let letters = a[1].as_string::<i32>();
+        let count = |(i, bytes): (usize, Option<&[u8]>)| {
+            let place = usize::from(*letters.value(i).as_bytes().first()?);
+            let at = bytes?.get(place * 8..place * 8 + 8)?;
+            Some(i64::from_le_bytes(at.try_into().ok()?))
+        };
+        Ok(Arc::new(a[0].as_binary::<i32>().iter().enumerate().map(count).collect::<Int64Array>()))
+    })]
 }
 
 /// The code table, equal to any other: there is one a session.
@@ -105,7 +86,7 @@ impl AggregateUDFImpl for CountersAggregate {
     fn name(&self) -> &str {
         match self.counted {
             Counted::Letters => "code_counts",
-            Counted::Boxes => "box_counts",
+            Counted::Sessions => "session_counts",
         }
     }
 
@@ -114,7 +95,10 @@ impl AggregateUDFImpl for CountersAggregate {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Binary)
+        Ok(match self.counted {
+            Counted::Letters => DataType::Binary,
+            Counted::Sessions => DataType::List(session_field()),
+        })
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -130,37 +114,52 @@ impl AggregateUDFImpl for CountersAggregate {
     }
 
     fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Counters { counted: self.counted, codes: Arc::clone(&self.codes.0), counts: Vec::new() }))
+        Ok(match self.counted {
+            Counted::Letters => Box::new(Letters::default()),
+            Counted::Sessions => Box::new(Sessions::of(&self.codes.0)),
+        })
     }
 }
 
-struct Counters {
-    counted: Counted,
-    codes: Arc<CodeTable>,
+fn counts(filter: Option<&BooleanArray>, row: usize) -> bool {
+    filter.is_none_or(|f| f.is_valid(row) && f.value(row))
+}
+
+/// The registers of the rows that count, with their groups.
+fn registers<'a>(
+    values: &'a ArrayRef,
+    group_indices: &'a [usize],
+    filter: Option<&'a BooleanArray>,
+) -> impl Iterator<Item = (usize, Register<'a>)> {
+    let registers = values.as_binary_view();
+    group_indices.iter().enumerate().filter_map(move |(row, group)| {
+        let is_there = registers.is_valid(row) && counts(filter, row);
+        Some((*group, is_there.then(|| Register::read(registers.value(row))).flatten()?))
+    })
+}
+
+/// Counters of letters, 128 a group.
+#[derive(Default)]
+struct Letters {
     counts: Vec<i64>,
 }
 
-impl Counters {
-    fn grow(&mut self, groups: usize) {
-        self.counts.resize(groups * self.counted.width(), 0);
-    }
-
-    fn take(&mut self, emit: EmitTo) -> ArrayRef {
-        let width = self.counted.width();
+impl Letters {
+    fn take(&mut self, emit: EmitTo) -> BinaryArray {
         let emit = match emit {
             EmitTo::All => EmitTo::All,
-            EmitTo::First(n) => EmitTo::First(n * width),
+            EmitTo::First(n) => EmitTo::First(n * LETTERS),
         };
         let taken = emit.take_needed(&mut self.counts);
         let mut out = BinaryBuilder::new();
-        for group in taken.chunks(width) {
+        for group in taken.chunks(LETTERS) {
             out.append_value(group.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>());
         }
-        Arc::new(out.finish())
+        out.finish()
     }
 }
 
-impl GroupsAccumulator for Counters {
+impl GroupsAccumulator for Letters {
     fn update_batch(
         &mut self,
         values: &[ArrayRef],
@@ -168,38 +167,37 @@ impl GroupsAccumulator for Counters {
         filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        self.grow(total_num_groups);
-        let width = self.counted.width();
-        let marks = values[0].as_string::<i32>();
-        let masks = values[1].as_primitive::<Int32Type>();
-        let set = match self.counted {
-            Counted::Letters => [true; 128],
-            Counted::Boxes => named_set(&self.codes, &values[2])?,
-        };
-        for (row, group) in group_indices.iter().enumerate() {
-            if filter.is_some_and(|f| f.is_null(row) || !f.value(row)) || marks.is_null(row) || masks.is_null(row) {
-                continue;
-            }
-            let mask = masks.value(row);
-            let counts = &mut self.counts[group * width..(group + 1) * width];
-            for (place, b) in marks.value(row).bytes().take(SESSIONS_A_WEEK).enumerate() {
-                let letter = usize::from(b & 127);
-                let counter = match self.counted {
-                    Counted::Letters => letter,
-                    Counted::Boxes => place,
-                };
-                counts[counter] += i64::from(mask >> place & 1 == 1 && set[letter]);
+        self.counts.resize(total_num_groups * LETTERS, 0);
+        for (group, register) in registers(&values[0], group_indices, filter) {
+            // Neighbouring boxes often hold one letter: four tables, so that no count waits for the one before.
+            let mut tables = [[0u16; LETTERS]; 4];
+            let at_most = usize::from(u16::MAX);
+            for stretch in register.boxes.chunks(at_most) {
+                let fours = stretch.chunks_exact(4);
+                for b in fours.remainder() {
+                    tables[0][usize::from(b & 127)] += 1;
+                }
+                for four in fours {
+                    for (table, b) in tables.iter_mut().zip(four) {
+                        table[usize::from(b & 127)] += 1;
+                    }
+                }
+                let counts = &mut self.counts[group * LETTERS..(group + 1) * LETTERS];
+                for table in &mut tables {
+                    for (count, n) in counts.iter_mut().zip(std::mem::replace(table, [0; LETTERS])) {
+                        *count += i64::from(n);
+                    }
+                }
             }
         }
         Ok(())
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.grow(total_num_groups);
-        let width = self.counted.width();
+        self.counts.resize(total_num_groups * LETTERS, 0);
         let states = values[0].as_binary::<i32>();
         for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
-            let counts = &mut self.counts[group * width..(group + 1) * width];
+            let counts = &mut self.counts[group * LETTERS..(group + 1) * LETTERS];
             for (count, bytes) in counts.iter_mut().zip(states.value(row).chunks_exact(8)) {
                 *count += i64::from_le_bytes(bytes.try_into().unwrap_or_default());
             }
@@ -208,15 +206,15 @@ impl GroupsAccumulator for Counters {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        Ok(self.take(emit_to))
+        Ok(Arc::new(self.take(emit_to)))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![self.take(emit_to)])
+        Ok(vec![Arc::new(self.take(emit_to))])
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self { counted: self.counted, codes: Arc::clone(&self.codes), counts: Vec::new() };
+        let mut each = Self::default();
         let rows: Vec<usize> = (0..values[0].len()).collect();
         each.update_batch(values, &rows, filter, rows.len())?;
         each.state(EmitTo::All)
@@ -224,5 +222,167 @@ impl GroupsAccumulator for Counters {
 
     fn size(&self) -> usize {
         self.counts.capacity() * 8
+    }
+}
+
+fn session_fields() -> Fields {
+    let count = |name: &&str| Field::new(*name, DataType::Int32, false);
+    Fields::from_iter(
+        [
+            Field::new("week_start", DataType::Date32, false),
+            Field::new("date", DataType::Date32, false),
+            Field::new("session", DataType::Utf8, false),
+        ]
+        .into_iter()
+        .chain(TALLIED.iter().map(count))
+        .chain([Field::new("n", DataType::Int32, false)]),
+    )
+}
+
+fn session_field() -> FieldRef {
+    Arc::new(Field::new_list_field(DataType::Struct(session_fields()), true))
+}
+
+/// A group's counters: from its first Monday, [`MEASURES`] for each box.
+#[derive(Clone, Default)]
+struct Days {
+    first_week: i32,
+    boxes: Vec<[u32; MEASURES]>,
+}
+
+impl Days {
+    /// Makes room for so many boxes from a Monday on, and says where they begin.
+    fn room(&mut self, week: i32, boxes: usize) -> Result<usize> {
+        if boxes == 0 {
+            return Ok(self.boxes.len());
+        }
+        if self.boxes.is_empty() {
+            self.first_week = week;
+        }
+        let most = MOST_WEEKS as usize * SESSIONS_A_WEEK;
+        let before = (i64::from(self.first_week) - i64::from(week)).max(0) as usize / 7 * SESSIONS_A_WEEK;
+        let at = (i64::from(week) - i64::from(self.first_week)).max(0) as usize / 7 * SESSIONS_A_WEEK;
+        if most < before + self.boxes.len() || most < at + boxes {
+            return exec_err!("a register of more than {MOST_WEEKS} weeks");
+        }
+        if 0 < before {
+            self.boxes.splice(0..0, std::iter::repeat_n([0; MEASURES], before));
+            self.first_week = week;
+        }
+        if self.boxes.len() < at + boxes {
+            self.boxes.resize(at + boxes, [0; MEASURES]);
+        }
+        Ok(at)
+    }
+}
+
+/// Counters of sessions.
+struct Sessions {
+    /// What each letter adds.
+    adds: Vec<[u32; MEASURES]>,
+    groups: Vec<Days>,
+}
+
+impl Sessions {
+    fn of(codes: &CodeTable) -> Self {
+        let mut adds = vec![[0u32; MEASURES]; LETTERS];
+        for (place, name) in TALLIED.iter().copied().chain(["codes:N"]).enumerate() {
+            for (letter, inside) in codes.set(name).unwrap_or([false; LETTERS]).iter().enumerate() {
+                adds[letter][place] = u32::from(*inside);
+            }
+        }
+        Self { adds, groups: Vec::new() }
+    }
+}
+
+impl GroupsAccumulator for Sessions {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.groups.resize(total_num_groups, Days::default());
+        for (group, register) in registers(&values[0], group_indices, filter) {
+            let group = &mut self.groups[group];
+            let at = group.room(register.first_day, register.boxes.len())?;
+            for (counts, mark) in group.boxes[at..].iter_mut().zip(register.boxes) {
+                if *mark != BLANK {
+                    let add = &self.adds[usize::from(mark & 127)];
+                    for (count, add) in counts.iter_mut().zip(add) {
+                        *count += add;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
+        self.groups.resize(total_num_groups, Days::default());
+        let states = values[0].as_binary::<i32>();
+        for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
+            let Some((week, counters)) = states.value(row).split_first_chunk::<4>() else { continue };
+            let boxes = counters.chunks_exact(4 * MEASURES);
+            let group = &mut self.groups[*group];
+            let at = group.room(i32::from_le_bytes(*week), boxes.len())?;
+            for (counts, bytes) in group.boxes[at..].iter_mut().zip(boxes) {
+                for (count, n) in counts.iter_mut().zip(bytes.chunks_exact(4)) {
+                    *count += u32::from_le_bytes(n.try_into().unwrap_or_default());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The sessions of which anything is recorded, in order.
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let (mut weeks, mut dates, mut halves, mut lengths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut columns: [Vec<i32>; MEASURES] = std::array::from_fn(|_| Vec::new());
+        for group in emit_to.take_needed(&mut self.groups) {
+            let before = dates.len();
+            for (i, counts) in group.boxes.iter().enumerate().filter(|(_, c)| **c != [0; MEASURES]) {
+                weeks.push(group.first_week + (i / SESSIONS_A_WEEK * 7) as i32);
+                dates.push(group.first_week + (i / 2) as i32);
+                halves.push(if i % 2 == 0 { "AM" } else { "PM" });
+                for (column, count) in columns.iter_mut().zip(counts) {
+                    column.push(*count as i32);
+                }
+            }
+            lengths.push(dates.len() - before);
+        }
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(Date32Array::from(weeks)),
+            Arc::new(Date32Array::from(dates)),
+            Arc::new(StringArray::from(halves)),
+        ];
+        let counts = columns.into_iter().map(|c| Arc::new(Int32Array::from(c)) as ArrayRef);
+        let values = StructArray::new(session_fields(), arrays.into_iter().chain(counts).collect(), None);
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        Ok(Arc::new(ListArray::new(session_field(), offsets, Arc::new(values), None)))
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        let mut out = BinaryBuilder::new();
+        for group in emit_to.take_needed(&mut self.groups) {
+            let mut bytes = Vec::with_capacity(4 + group.boxes.len() * 4 * MEASURES);
+            bytes.extend_from_slice(&group.first_week.to_le_bytes());
+            bytes.extend(group.boxes.iter().flatten().flat_map(|n| n.to_le_bytes()));
+            out.append_value(bytes);
+        }
+        Ok(vec![Arc::new(out.finish())])
+    }
+
+    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+        let mut each = Self { adds: self.adds.clone(), groups: Vec::new() };
+        let rows: Vec<usize> = (0..values[0].len()).collect();
+        each.update_batch(values, &rows, filter, rows.len())?;
+        each.state(EmitTo::All)
+    }
+
+    fn size(&self) -> usize {
+        let boxes: usize = self.groups.iter().map(|g| g.boxes.capacity()).sum();
+        boxes * size_of::<[u32; MEASURES]>() + self.groups.capacity() * size_of::<Days>()
     }
 }

@@ -6,7 +6,11 @@
 pub mod boxes;
 pub mod counters;
 pub mod identity;
+
 pub mod register;
+pub mod stints;
+pub mod tally;
+pub mod union;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -25,7 +29,8 @@ pub fn register_all(registry: &mut dyn FunctionRegistry, codes: &Arc<CodeTable>)
     {
         registry.register_udf(Arc::new(function))?;
     }
-    for function in counters::aggregates(codes).into_iter().chain([register::aggregate()]) {
+    for function in counters::aggregates(codes).into_iter().chain(union::aggregates(codes)).chain([stints::aggregate()])
+    {
         registry.register_udaf(Arc::new(function))?;
     }
     Ok(())

@@ -1,87 +1,56 @@
-//! Functions over a child's whole register: lines gathered into one value, in any order, and read as days.
+//! Functions over a child's whole register as one value: the Monday of its first week and fourteen boxes for
+//! each week from there. A register is made by `believed.register`, `register` and `register_union`.
 
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
+use datafusion::arrow::array::make_view;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Date32Array, Date32Builder, Int32Array,
-    Int32Builder, ListArray, StructArray,
+    Array, ArrayRef, AsArray, BinaryViewArray, BinaryViewBuilder, Date32Array, Date32Builder, Int32Array, Int32Builder,
+    ListArray, StructArray,
 };
-use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Fields, Int32Type};
-use datafusion::common::{Result, exec_err, not_impl_err};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ScalarUDF, Signature, Volatility,
-};
+use datafusion::arrow::buffer::{Buffer, OffsetBuffer};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Field, Fields, Int32Type};
+use datafusion::logical_expr::ScalarUDF;
 use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
 
 use super::boxes::named_set;
 use super::scalar;
-
-/// More weeks than any register has: a date that went wrong is refused, not allocated.
-const MOST_WEEKS: i32 = 53 * 30;
-
-/// A register while it is gathered: the Monday of its first week, and a line a week.
-#[derive(Clone, Default)]
-struct Gathered {
-    first_week: i32,
-    lines: Vec<u8>,
-}
-
-impl Gathered {
-    fn add(&mut self, week: i32, marks: &[u8]) -> Result<()> {
-        if self.lines.is_empty() {
-            self.first_week = week;
-        }
-        if week < self.first_week {
-            let weeks = (self.first_week - week) / 7;
-            if MOST_WEEKS < weeks {
-                return exec_err!("a register of more than {MOST_WEEKS} weeks");
-            }
-            let mut lines = vec![BLANK; weeks as usize * SESSIONS_A_WEEK];
-            lines.append(&mut self.lines);
-            (self.first_week, self.lines) = (week, lines);
-        }
-        let at = (week - self.first_week) / 7;
-        if MOST_WEEKS < at {
-            return exec_err!("a register of more than {MOST_WEEKS} weeks");
-        }
-        let at = at as usize * SESSIONS_A_WEEK;
-        if self.lines.len() < at + marks.len() {
-            self.lines.resize(at + marks.len().next_multiple_of(SESSIONS_A_WEEK), BLANK);
-        }
-        for (now, mark) in self.lines[at..].iter_mut().zip(marks) {
-            if *mark != BLANK {
-                *now = *mark;
-            }
-        }
-        Ok(())
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let mut out = self.first_week.to_le_bytes().to_vec();
-        out.extend_from_slice(&self.lines);
-        out
-    }
-}
+use super::stints::Stints;
+use super::tally::Tally;
 
 /// A gathered register, read.
 #[derive(Clone, Copy)]
-struct Register<'a> {
-    first_day: i32,
-    boxes: &'a [u8],
+pub(super) struct Register<'a> {
+    pub(super) first_day: i32,
+    pub(super) boxes: &'a [u8],
 }
 
 impl<'a> Register<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let (week, boxes) = bytes.split_first_chunk::<4>()?;
         Some(Self { first_day: i32::from_le_bytes(*week), boxes })
     }
 
     /// Each day and its two boxes.
     fn days(self) -> impl Iterator<Item = (i32, [u8; 2])> {
-        let pair = |b: &[u8]| [b[0], *b.get(1).unwrap_or(&BLANK)];
-        self.boxes.chunks(2).enumerate().map(move |(i, b)| (self.first_day + i as i32, pair(b)))
+        let pairs = self.boxes.chunks_exact(2);
+        pairs.enumerate().map(move |(i, b)| (self.first_day + i as i32, [b[0], b[1]]))
+    }
+
+    /// Which boxes lie from `first` to `last`, both included.
+    fn places(self, first: i32, last: i32) -> Range<usize> {
+        let all = self.boxes.len();
+        let at = |day: i64| usize::try_from((day - i64::from(self.first_day)) * 2).map_or(0, |at| at.min(all));
+        let (from, to) = (at(i64::from(first)), at(i64::from(last) + 1));
+        from..to.max(from)
+    }
+
+    /// The same without the days outside.
+    fn between(self, first: i32, last: i32) -> Self {
+        let places = self.places(first, last);
+        Self { first_day: self.first_day + (places.start / 2) as i32, boxes: &self.boxes[places] }
     }
 }
 
@@ -156,35 +125,53 @@ struct Reached {
 
 /// The windows of `weeks` successive school weeks with at least `least` marks, as far as their last mark is on
 /// or after day `from`. A school week is one with a box in `open` (or a mark); the others do not count.
-fn in_weeks(marks: Register<'_>, open: Option<Register<'_>>, least: i32, weeks: usize, from: i32) -> Option<Reached> {
-    let mut by_week: std::collections::BTreeMap<i32, Vec<i32>> = std::collections::BTreeMap::new();
-    let lines = |r: Register<'_>| -> Vec<(i32, Vec<i32>)> {
-        let days = |(i, line): (usize, &[u8])| {
-            let week = r.first_day + 7 * i as i32;
-            (week, line.iter().enumerate().filter(|(_, b)| **b != BLANK).map(|(at, _)| week + at as i32 / 2).collect())
-        };
-        r.boxes.chunks(SESSIONS_A_WEEK).enumerate().map(days).collect()
+fn in_weeks<'a>(
+    marks: Register<'a>,
+    open: Option<Register<'a>>,
+    least: i32,
+    weeks: usize,
+    from: i32,
+) -> Option<Reached> {
+    let week_of = |r: Register<'_>| r.first_day.div_euclid(7);
+    let weeks_of = |r: Register<'_>| r.boxes.len().div_ceil(SESSIONS_A_WEEK) as i32;
+    let (mut begins, mut ends) = (week_of(marks), week_of(marks) + weeks_of(marks));
+    if let Some(open) = open {
+        (begins, ends) = (begins.min(week_of(open)), ends.max(week_of(open) + weeks_of(open)));
+    }
+    let line = |r: Register<'a>, week: i32| {
+        let at = usize::try_from(week - week_of(r)).ok()? * SESSIONS_A_WEEK;
+        r.boxes.get(at..(at + SESSIONS_A_WEEK).min(r.boxes.len()))
     };
-    for (week, days) in open.map(lines).unwrap_or_default() {
-        if !days.is_empty() {
-            by_week.insert(week, Vec::new());
-        }
-    }
-    for (week, days) in lines(marks).into_iter().filter(|(_, days)| !days.is_empty()) {
-        by_week.insert(week, days);
-    }
-    let school_weeks: Vec<&Vec<i32>> = by_week.values().collect();
+    let days = |line: &'a [u8]| line.iter().enumerate().filter(|(_, b)| **b != BLANK).map(|(at, _)| at as i32 / 2);
+    // The school weeks of the window that have a mark, with how many, and how many school weeks there were.
+    let mut window: VecDeque<(usize, i32, &[u8], i32)> = VecDeque::with_capacity(weeks);
+    let (mut school_weeks, mut sessions) = (0, 0);
     let mut found: Option<Reached> = None;
-    for (i, this) in school_weeks.iter().enumerate() {
-        let window = &school_weeks[(i + 1).saturating_sub(weeks)..=i];
-        let sessions: i32 = window.iter().map(|days| days.len() as i32).sum();
-        let Some(last) = this.last().copied().filter(|last| from <= *last && least <= sessions) else { continue };
-        let before = sessions - this.len() as i32;
+    for week in begins..ends {
+        let marked = line(marks, week).filter(|l| l.iter().any(|b| *b != BLANK));
+        let is_open = open.and_then(|open| line(open, week)).is_some_and(|l| l.iter().any(|b| *b != BLANK));
+        if marked.is_none() && !is_open {
+            continue;
+        }
+        school_weeks += 1;
+        while window.front().is_some_and(|(nth, ..)| nth + weeks < school_weeks) {
+            sessions -= window.pop_front().map_or(0, |(.., n)| n);
+        }
+        let Some(this) = marked else { continue };
+        let monday = marks.first_day + 7 * (week - week_of(marks));
+        let count = days(this).count() as i32;
+        let before = sessions;
+        sessions += count;
+        window.push_back((school_weeks - 1, monday, this, count));
+        let last = monday + days(this).next_back().unwrap_or(0);
+        if last < from || sessions < least {
+            continue;
+        }
         let nth = usize::try_from(least - before - 1).unwrap_or(0);
-        let first = window.iter().flat_map(|days| days.iter()).next().copied().unwrap_or(last);
+        let first = window.front().and_then(|(_, monday, line, _)| Some(monday + days(line).next()?));
         let reached = found.get_or_insert(Reached {
-            reached_on: this.get(nth).copied().unwrap_or(last),
-            first_day: first,
+            reached_on: monday + days(this).nth(nth).unwrap_or(0),
+            first_day: first.unwrap_or(last),
             last_day: last,
             sessions,
         });
@@ -215,81 +202,162 @@ fn run_fields() -> Fields {
     ])
 }
 
-/// `in_weeks`, `runs`, `nth_day`, `days_with` and `sessions_with`.
-pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
-    let neutral = codes.set("administrative").unwrap_or([false; 128]);
-    let list = DataType::List(Arc::new(Field::new_list_field(DataType::Struct(run_fields()), true)));
-    let with_codes = Arc::clone(codes);
-    let runs_udf =
-        scalar("runs", vec![DataType::Binary, DataType::Utf8, DataType::Int32], list, move |a: &[ArrayRef], _| {
-            let inside = named_set(&with_codes, &a[1])?;
-            let least = a[2].as_primitive::<Int32Type>();
-            let found = a[0].as_binary::<i32>().iter().enumerate().map(|(i, bytes)| {
-                let register = bytes.and_then(Register::read);
-                register.map_or_else(Vec::new, |r| runs(r, &inside, &neutral, least.value(i)))
-            });
-            Ok(as_list(found.collect()))
+/// Registers with all but some boxes blank. `keep` is told which, in order. A register of which nothing is cut
+/// off is given on without being copied.
+fn cut<'a>(
+    registers: &'a BinaryViewArray,
+    keep: impl Fn(usize, Register<'a>, &mut dyn FnMut(Range<usize>)),
+) -> datafusion::common::Result<ArrayRef> {
+    let block = registers.data_buffers().len() as u32;
+    let (mut views, mut cut): (Vec<u128>, Vec<u8>) = (registers.views().to_vec(), Vec::new());
+    for (i, view) in views.iter_mut().enumerate() {
+        let Some(register) = registers.is_valid(i).then(|| Register::read(registers.value(i))).flatten() else {
+            continue;
+        };
+        let mut until = 0;
+        let mut whole = true;
+        let mut is_cut = |from: usize, to: usize| whole &= register.boxes[from..to].iter().all(|b| *b == BLANK);
+        keep(i, register, &mut |places| {
+            is_cut(until, places.start.max(until));
+            until = places.end.max(until);
         });
+        is_cut(until, register.boxes.len());
+        if whole {
+            continue;
+        }
+        let begun = cut.len();
+        cut.extend_from_slice(&register.first_day.to_le_bytes());
+        let boxes = cut.len();
+        cut.resize(boxes + register.boxes.len(), BLANK);
+        keep(i, register, &mut |places| cut[boxes..][places.clone()].copy_from_slice(&register.boxes[places]));
+        *view = make_view(&cut[begun..], block, begun as u32);
+    }
+    let buffers: Arc<[Buffer]> = registers.data_buffers().iter().cloned().chain([Buffer::from_vec(cut)]).collect();
+    Ok(Arc::new(BinaryViewArray::try_new(views.into(), buffers, registers.nulls().cloned())?))
+}
+
+fn day_or(days: &Date32Array, i: usize, none: i32) -> i32 {
+    if days.is_null(i) { none } else { days.value(i) }
+}
+
+/// The functions of this file. `stints` is what the aggregate `stints(first_day, last_day)` gives.
+pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
+    use DataType::{BinaryView, Date32, Int32, Utf8};
+    let within = scalar("register_within", vec![BinaryView, DataType::Binary], BinaryView, |a: &[ArrayRef], _| {
+        let stints = a[1].as_binary::<i32>();
+        let days = |i: usize| Stints::read(if stints.is_null(i) { &[] } else { stints.value(i) });
+        cut(a[0].as_binary_view(), |i, register, keep| {
+            days(i).for_each(|(first, last)| keep(register.places(first, last)));
+        })
+    });
+    let between = scalar("register_between", vec![BinaryView, Date32, Date32], BinaryView, |a: &[ArrayRef], _| {
+        let (first, last) = (a[1].as_primitive::<Date32Type>(), a[2].as_primitive::<Date32Type>());
+        // No first or last day: no bound on that side.
+        cut(a[0].as_binary_view(), |i, register, keep| {
+            keep(register.places(day_or(first, i, i32::MIN), day_or(last, i, i32::MAX)));
+        })
+    });
     let with_codes = Arc::clone(codes);
-    let nth_day = scalar(
-        "nth_day",
-        vec![DataType::Binary, DataType::Utf8, DataType::Int32],
-        DataType::Date32,
-        move |a: &[ArrayRef], _| {
-            let inside = named_set(&with_codes, &a[1])?;
-            let n = a[2].as_primitive::<Int32Type>();
-            let days: Date32Array = a[0]
-                .as_binary::<i32>()
-                .iter()
-                .enumerate()
+    let only = scalar("only", vec![BinaryView, Utf8], BinaryView, move |a: &[ArrayRef], _| {
+        let inside = named_set(&with_codes, &a[1])?;
+        let registers = a[0].as_binary_view();
+        let mut out = BinaryViewBuilder::with_capacity(registers.len()).with_fixed_block_size(256 * 1024);
+        let mut value = Vec::new();
+        for bytes in registers {
+            let Some(register) = bytes.and_then(Register::read) else {
+                out.append_null();
+                continue;
+            };
+            value.clear();
+            value.extend_from_slice(&register.first_day.to_le_bytes());
+            value.extend(register.boxes.iter().map(|b| if inside[usize::from(*b & 127)] { *b } else { BLANK }));
+            out.try_append_value(&value)?;
+        }
+        Ok(Arc::new(out.finish()))
+    });
+    let missing = scalar("missing", vec![BinaryView, BinaryView, DataType::Binary], Int32, |a: &[ArrayRef], rows| {
+        let (registers, calendars) = (a[0].as_binary_view(), a[1].as_binary_view());
+        let stints = a[2].as_binary::<i32>();
+        let counts: Int32Array = (0..rows)
+            .map(|i| {
+                let calendar = calendars.is_valid(i).then(|| Register::read(calendars.value(i))).flatten();
+                let (Some(calendar), true) = (calendar, stints.is_valid(i)) else { return Some(0) };
+                let register = registers.is_valid(i).then(|| Register::read(registers.value(i))).flatten();
+                let days = Stints::read(stints.value(i));
+                Some(days.map(|(first, last)| unmarked(calendar.between(first, last), register)).sum())
+            })
+            .collect();
+        Ok(Arc::new(counts))
+    });
+    let list = DataType::List(Arc::new(Field::new_list_field(DataType::Struct(run_fields()), true)));
+    let neutral = codes.set("administrative").unwrap_or([false; 128]);
+    let with_codes = Arc::clone(codes);
+    let runs_udf = scalar("runs", vec![BinaryView, Utf8, Int32], list, move |a: &[ArrayRef], _| {
+        let inside = named_set(&with_codes, &a[1])?;
+        let least = a[2].as_primitive::<Int32Type>();
+        let found = a[0].as_binary_view().iter().enumerate().map(|(i, bytes)| {
+            let register = bytes.and_then(Register::read);
+            register.map_or_else(Vec::new, |r| runs(r, &inside, &neutral, least.value(i)))
+        });
+        Ok(as_list(found.collect()))
+    });
+    let with_codes = Arc::clone(codes);
+    let nth_day = scalar("nth_day", vec![BinaryView, Utf8, Int32], Date32, move |a: &[ArrayRef], _| {
+        let inside = named_set(&with_codes, &a[1])?;
+        let n = a[2].as_primitive::<Int32Type>();
+        let registers = a[0].as_binary_view().iter().enumerate();
+        let days: Date32Array = registers
+            .map(|(i, bytes)| {
+                let nth = usize::try_from(n.value(i) - 1).ok()?;
+                days_inside(Register::read(bytes?)?, &inside).map(|(day, _)| day).nth(nth)
+            })
+            .collect();
+        Ok(Arc::new(days))
+    });
+    let with_codes = Arc::clone(codes);
+    let last_day = scalar("last_day_with", vec![BinaryView, Utf8], Date32, move |a: &[ArrayRef], _| {
+        let inside = named_set(&with_codes, &a[1])?;
+        let last = |bytes: Option<&[u8]>| {
+            let register = Register::read(bytes?)?;
+            let at = register.boxes.iter().rposition(|b| inside[usize::from(*b & 127)])?;
+            Some(register.first_day + (at / 2) as i32)
+        };
+        Ok(Arc::new(a[0].as_binary_view().iter().map(last).collect::<Date32Array>()))
+    });
+    let counted = |name: &'static str, count: fn(Register<'_>, &[bool; 128]) -> i32| {
+        let codes = Arc::clone(codes);
+        scalar(name, vec![BinaryView, Utf8, Date32, Date32], Int32, move |a: &[ArrayRef], _| {
+            let inside = named_set(&codes, &a[1])?;
+            let (first, last) = (a[2].as_primitive::<Date32Type>(), a[3].as_primitive::<Date32Type>());
+            let registers = a[0].as_binary_view().iter().enumerate();
+            let counts: Int32Array = registers
                 .map(|(i, bytes)| {
-                    let nth = usize::try_from(n.value(i) - 1).ok()?;
-                    days_inside(Register::read(bytes?)?, &inside).map(|(day, _)| day).nth(nth)
+                    let register = Register::read(bytes?)?;
+                    let days = register.between(day_or(first, i, i32::MIN), day_or(last, i, i32::MAX));
+                    Some(count(days, &inside))
                 })
                 .collect();
-            Ok(Arc::new(days))
-        },
-    );
-    let counted = |name: &'static str, count_days: bool| {
-        let codes = Arc::clone(codes);
-        scalar(
-            name,
-            vec![DataType::Binary, DataType::Utf8, DataType::Date32, DataType::Date32],
-            DataType::Int32,
-            move |a: &[ArrayRef], _| {
-                let inside = named_set(&codes, &a[1])?;
-                let (first, last) = (a[2].as_primitive::<Date32Type>(), a[3].as_primitive::<Date32Type>());
-                let counts: Int32Array = a[0]
-                    .as_binary::<i32>()
-                    .iter()
-                    .enumerate()
-                    .map(|(i, bytes)| {
-                        let first = if first.is_null(i) { i32::MIN } else { first.value(i) };
-                        let last = if last.is_null(i) { i32::MAX } else { last.value(i) };
-                        let days = days_inside(Register::read(bytes?)?, &inside);
-                        let days = days.filter(|(day, _)| first <= *day && *day <= last);
-                        Some(days.map(|(_, sessions)| if count_days { 1 } else { sessions }).sum())
-                    })
-                    .collect();
-                Ok(Arc::new(counts))
-            },
-        )
+            Ok(Arc::new(counts))
+        })
     };
+    let days_with = counted("days_with", |register, inside| days_inside(register, inside).count() as i32);
+    let sessions_with = counted("sessions_with", |register, inside| {
+        register.boxes.iter().map(|b| i32::from(inside[usize::from(*b & 127)])).sum()
+    });
     let in_weeks_udf = scalar(
         "in_weeks",
-        vec![DataType::Binary, DataType::Binary, DataType::Int32, DataType::Int32, DataType::Date32],
+        vec![BinaryView, BinaryView, Int32, Int32, Date32],
         DataType::Struct(reached_fields()),
         |a: &[ArrayRef], rows| {
-            let (marks, open) = (a[0].as_binary::<i32>(), a[1].as_binary::<i32>());
+            let (marks, open) = (a[0].as_binary_view(), a[1].as_binary_view());
             let (least, weeks) = (a[2].as_primitive::<Int32Type>(), a[3].as_primitive::<Int32Type>());
             let from = a[4].as_primitive::<Date32Type>();
             let found: Vec<Option<Reached>> = (0..rows)
                 .map(|i| {
-                    let register = |b: &BinaryArray| b.is_valid(i).then(|| b.value(i).to_vec());
-                    let (marks, open) = (register(marks)?, register(open));
-                    let open = open.as_deref().and_then(Register::read);
+                    let marks = marks.is_valid(i).then(|| Register::read(marks.value(i)))??;
+                    let open = open.is_valid(i).then(|| Register::read(open.value(i))).flatten();
                     let weeks = usize::try_from(weeks.value(i)).ok()?;
-                    in_weeks(Register::read(&marks)?, open, least.value(i), weeks, from.value(i))
+                    in_weeks(marks, open, least.value(i), weeks, from.value(i))
                 })
                 .collect();
             let day = |f: fn(&Reached) -> i32| {
@@ -300,7 +368,98 @@ pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             Ok(Arc::new(StructArray::new(reached_fields(), columns, None)))
         },
     );
-    vec![in_weeks_udf, runs_udf, nth_day, counted("days_with", true), counted("sessions_with", false)]
+    let tallies = Tally::of(codes);
+    let tally = {
+        let tallies = tallies.clone();
+        scalar("tally", vec![BinaryView], DataType::Struct(Tally::fields()), move |a: &[ArrayRef], rows| {
+            let mut counts = tallies.columns(rows);
+            for bytes in a[0].as_binary_view() {
+                let register = bytes.and_then(Register::read);
+                tallies.count(register.map_or(&[], |r| r.boxes)).push_to(&mut counts);
+            }
+            Ok(Arc::new(Tally::array(counts)))
+        })
+    };
+    let mask_fields =
+        Fields::from(vec![Field::new("week_start", Date32, false), Field::new("boxes", DataType::Int32, false)]);
+    let mask_field = Arc::new(Field::new_list_field(DataType::Struct(mask_fields.clone()), true));
+    let gives = DataType::List(Arc::clone(&mask_field));
+    let marked_weeks = scalar("marked_weeks", vec![BinaryView], gives, move |a: &[ArrayRef], _| {
+        let (mut weeks, mut masks, mut lengths) = (Vec::new(), Vec::new(), Vec::with_capacity(a[0].len()));
+        for bytes in a[0].as_binary_view() {
+            let before = weeks.len();
+            if let Some(register) = bytes.and_then(Register::read) {
+                for (i, line) in register.boxes.chunks(SESSIONS_A_WEEK).enumerate() {
+                    let mask = line.iter().enumerate().fold(0, |m, (at, b)| m | i32::from(*b != BLANK) << at);
+                    if mask != 0 {
+                        weeks.push(register.first_day + 7 * i as i32);
+                        masks.push(mask);
+                    }
+                }
+            }
+            lengths.push(weeks.len() - before);
+        }
+        let columns: Vec<ArrayRef> = vec![Arc::new(Date32Array::from(weeks)), Arc::new(Int32Array::from(masks))];
+        let values = StructArray::new(mask_fields.clone(), columns, None);
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        Ok(Arc::new(ListArray::new(Arc::clone(&mask_field), offsets, Arc::new(values), None)))
+    });
+    let week_fields = Fields::from_iter(
+        std::iter::once(Arc::new(Field::new("week_start", Date32, false))).chain(Tally::fields().iter().cloned()),
+    );
+    let week_field = Arc::new(Field::new_list_field(DataType::Struct(week_fields.clone()), true));
+    let weekly =
+        scalar("weekly", vec![BinaryView], DataType::List(Arc::clone(&week_field)), move |a: &[ArrayRef], _| {
+            let (mut weeks, mut lengths) = (Vec::new(), Vec::with_capacity(a[0].len()));
+            let mut counts = tallies.columns(0);
+            for bytes in a[0].as_binary_view() {
+                let before = weeks.len();
+                if let Some(register) = bytes.and_then(Register::read) {
+                    for (i, line) in register.boxes.chunks(SESSIONS_A_WEEK).enumerate() {
+                        if line.iter().any(|b| *b != BLANK) {
+                            weeks.push(register.first_day + 7 * i as i32);
+                            tallies.count(line).push_to(&mut counts);
+                        }
+                    }
+                }
+                lengths.push(weeks.len() - before);
+            }
+            let (_, columns, _) = Tally::array(counts).into_parts();
+            let columns = std::iter::once(Arc::new(Date32Array::from(weeks)) as ArrayRef).chain(columns).collect();
+            let values = StructArray::new(week_fields.clone(), columns, None);
+            let offsets = OffsetBuffer::from_lengths(lengths);
+            Ok(Arc::new(ListArray::new(Arc::clone(&week_field), offsets, Arc::new(values), None)))
+        });
+    vec![
+        within,
+        between,
+        only,
+        missing,
+        in_weeks_udf,
+        runs_udf,
+        nth_day,
+        last_day,
+        days_with,
+        sessions_with,
+        tally,
+        weekly,
+        marked_weeks,
+    ]
+}
+
+/// Open sessions of the calendar without a mark in the register.
+fn unmarked(calendar: Register<'_>, register: Option<Register<'_>>) -> i32 {
+    let open = |boxes: &[u8]| boxes.iter().map(|b| i32::from(*b != BLANK)).sum::<i32>();
+    let last_day = calendar.first_day + (calendar.boxes.len() / 2) as i32 - 1;
+    let Some(register) = register.filter(|_| !calendar.boxes.is_empty()) else { return open(calendar.boxes) };
+    let marked = register.between(calendar.first_day, last_day);
+    if marked.boxes.is_empty() {
+        return open(calendar.boxes);
+    }
+    let marked_until = marked.first_day + (marked.boxes.len() / 2) as i32 - 1;
+    let both = calendar.between(marked.first_day, marked_until);
+    let held: i32 = both.boxes.iter().zip(marked.boxes).map(|(o, m)| i32::from((*o != BLANK) & (*m != BLANK))).sum();
+    open(calendar.boxes) - held
 }
 
 /// Days with at least one mark in a set, and how many.
@@ -335,133 +494,6 @@ fn as_list(found: Vec<Vec<Run>>) -> ArrayRef {
     let values = StructArray::new(run_fields(), columns, None);
     let field = Arc::new(Field::new_list_field(DataType::Struct(run_fields()), true));
     Arc::new(ListArray::new(field, offsets, Arc::new(values), None))
-}
-
-/// `register(marks, week_start)`: lines of one group as one value. Order does not matter.
-pub fn aggregate() -> AggregateUDF {
-    AggregateUDF::from(RegisterAggregate {
-        signature: Signature::exact(vec![DataType::Utf8, DataType::Date32], Volatility::Immutable),
-    })
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct RegisterAggregate {
-    signature: Signature,
-}
-
-impl AggregateUDFImpl for RegisterAggregate {
-    fn name(&self) -> &str {
-        "register"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Binary)
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format!("{}[register]", args.name), DataType::Binary, true))])
-    }
-
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        not_impl_err!("register() without GROUP BY")
-    }
-
-    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Registers::default()))
-    }
-}
-
-#[derive(Default)]
-struct Registers {
-    groups: Vec<Gathered>,
-    bytes: usize,
-}
-
-impl Registers {
-    fn add(&mut self, group: usize, week: i32, marks: &[u8]) -> Result<()> {
-        let before = self.groups[group].lines.capacity();
-        self.groups[group].add(week, marks)?;
-        // A register that was given an earlier first week is a new vector, perhaps a tighter one.
-        self.bytes = (self.bytes + self.groups[group].lines.capacity()).saturating_sub(before);
-        Ok(())
-    }
-
-    fn take(&mut self, emit: EmitTo) -> BinaryArray {
-        let groups = emit.take_needed(&mut self.groups);
-        let mut out = BinaryBuilder::new();
-        for group in &groups {
-            self.bytes = self.bytes.saturating_sub(group.lines.capacity());
-            if group.lines.is_empty() {
-                out.append_null();
-            } else {
-                out.append_value(group.bytes());
-            }
-        }
-        out.finish()
-    }
-}
-
-impl GroupsAccumulator for Registers {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        filter: Option<&BooleanArray>,
-        total_num_groups: usize,
-    ) -> Result<()> {
-        self.groups.resize(total_num_groups, Gathered::default());
-        let marks = values[0].as_string::<i32>();
-        let weeks = values[1].as_primitive::<Date32Type>();
-        for (row, group) in group_indices.iter().enumerate() {
-            let counts = filter.is_none_or(|f| f.is_valid(row) && f.value(row));
-            if counts && marks.is_valid(row) && weeks.is_valid(row) {
-                self.add(*group, weeks.value(row), marks.value(row).as_bytes())?;
-            }
-        }
-        Ok(())
-    }
-
-    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.groups.resize(total_num_groups, Gathered::default());
-        for (row, group) in group_indices.iter().enumerate() {
-            let bytes = values[0].as_binary::<i32>();
-            if bytes.is_valid(row)
-                && let Some(register) = Register::read(bytes.value(row))
-            {
-                for (i, line) in register.boxes.chunks(SESSIONS_A_WEEK).enumerate() {
-                    self.add(*group, register.first_day + 7 * i as i32, line)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        Ok(Arc::new(self.take(emit_to)))
-    }
-
-    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![Arc::new(self.take(emit_to))])
-    }
-
-    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self::default();
-        let rows: Vec<usize> = (0..values[0].len()).collect();
-        each.update_batch(values, &rows, filter, rows.len())?;
-        each.state(EmitTo::All)
-    }
-
-    fn size(&self) -> usize {
-        self.bytes + self.groups.capacity() * size_of::<Gathered>()
-    }
 }
 
 #[cfg(test)]
@@ -508,16 +540,21 @@ mod tests {
     }
 
     #[test]
-    fn lines_in_any_order_make_one_register() {
-        let mut forth = Gathered::default();
-        let mut back = Gathered::default();
-        for (week, line) in [(0, b"/\\............"), (14, b"OO............"), (7, b"II............")] {
-            forth.add(week, line).unwrap();
-        }
-        for (week, line) in [(7, b"II............"), (14, b"OO............"), (0, b"/\\............")] {
-            back.add(week, line).unwrap();
-        }
-        assert_eq!(forth.bytes(), back.bytes());
-        assert!(forth.add(i32::MAX - 7, b"/\\............").is_err());
+    fn days_outside_are_cut_off() {
+        let register = Register { first_day: 7, boxes: b"/\\/\\/\\/\\/\\....II............" };
+        assert_eq!(register.between(8, 8).boxes, b"/\\");
+        assert_eq!(register.between(i32::MIN, 7).boxes, b"/\\");
+        assert_eq!(register.between(14, i32::MAX).boxes, b"II............");
+        assert_eq!(register.between(30, 40).boxes, b"");
+        assert_eq!(register.between(9, 3).boxes, b"");
+    }
+
+    #[test]
+    fn open_sessions_without_a_mark() {
+        let calendar = Register { first_day: 7, boxes: b"////..////....//............" };
+        assert_eq!(unmarked(calendar, None), 10);
+        assert_eq!(unmarked(calendar, Some(Register { first_day: 14, boxes: b"I............." })), 9);
+        assert_eq!(unmarked(calendar, Some(Register { first_day: 0, boxes: b"/\\............/\\/......#...." })), 6);
+        assert_eq!(unmarked(calendar.between(14, 20), Some(Register { first_day: 0, boxes: b"/\\............" })), 2);
     }
 }

@@ -1,0 +1,492 @@
+//! `believed.register`: a child's whole register at a school as one value, gathered from the lines of all
+//! months as they are read.
+//!
+//! Lines lie in order of (urn, pupil_key, week_start) in every file, so a child's lines of all months come up
+//! together: no hash table and no sort, and no more memory than a batch of each file. Cores share the schools.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BinaryViewArray, Int32Array, Int64Array, RecordBatch, StringArray, make_view,
+};
+use datafusion::arrow::buffer::Buffer;
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, Field, Int32Type, Int64Type, Schema, SchemaRef, TimestampMicrosecondType,
+};
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use lake::{DataFile, Lake, Table};
+use model::{AsOf, BLANK, SESSIONS_A_WEEK};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::statistics::Statistics;
+use tokio::sync::OnceCell;
+
+/// Lines read at a time from each file.
+const LINES: usize = 8 * 1024;
+/// Registers given on at a time: under two megabytes of a year's.
+const REGISTERS: usize = 2 * 1024;
+/// More weeks than any register has: a date that went wrong is refused, not allocated.
+pub(crate) const MOST_WEEKS: i32 = 53 * 30;
+
+/// Where lines are.
+#[derive(Debug)]
+pub enum Lines {
+    /// Files of the ledger; each in order of (urn, pupil_key, week_start, known_from).
+    Files(Lake, Vec<DataFile>),
+    /// Rows in memory, in any order.
+    Rows(RecordBatch),
+}
+
+/// What is believed of whom.
+#[derive(Debug)]
+pub struct Belief {
+    /// The lines.
+    pub lines: Lines,
+    /// Up to which day, as known when.
+    pub as_of: AsOf,
+    /// Whether every line that has no `known_to` was known by then.
+    pub newest: bool,
+    /// Each key of a changed UPN to the first key of its chain.
+    pub joined: HashMap<i64, i64>,
+}
+
+/// The columns of `believed.register`: one row a child and school, through every change of UPN. A register is
+/// the Monday of its first week (days from the epoch, four bytes, least first) and fourteen boxes a week.
+pub fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("urn", DataType::Int32, false),
+        Field::new("pupil_key", DataType::Int64, false),
+        Field::new("register", DataType::BinaryView, false),
+    ]))
+}
+
+/// `believed.register` over these lines, in so many parts.
+pub fn table(belief: Belief, parts: usize) -> Result<Arc<dyn TableProvider>> {
+    let shared = Arc::new(Shared { belief, parts: parts.max(1), shares: OnceCell::new(), schema: schema() });
+    let partitions = (0..shared.parts)
+        .map(|nth| Arc::new(Part { shared: Arc::clone(&shared), nth }) as Arc<dyn PartitionStream>)
+        .collect();
+    Ok(Arc::new(StreamingTable::try_new(schema(), partitions)?))
+}
+
+#[derive(Debug)]
+struct Shared {
+    belief: Belief,
+    parts: usize,
+    /// The last URN of each part but the last, once it has been worked out.
+    shares: OnceCell<Vec<i32>>,
+    schema: SchemaRef,
+}
+
+#[derive(Debug)]
+struct Part {
+    shared: Arc<Shared>,
+    nth: usize,
+}
+
+impl PartitionStream for Part {
+    fn schema(&self) -> &SchemaRef {
+        &self.shared.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let (shared, nth) = (Arc::clone(&self.shared), self.nth);
+        let begun = async move {
+            let last_urns = shared.shares.get_or_try_init(|| shares(&shared.belief.lines, shared.parts)).await?;
+            let after = nth.checked_sub(1).map_or(Some(i32::MIN), |before| last_urns.get(before).copied());
+            let last = last_urns.get(nth).copied().unwrap_or(i32::MAX);
+            let gathering = match after {
+                // Fewer schools than parts: nothing is left for this one.
+                None => None,
+                Some(after) => Some(Gathering::begin(Arc::clone(&shared), (after, last)).await?),
+            };
+            Ok::<_, DataFusionError>(gathering)
+        };
+        let batches = futures::stream::once(begun);
+        let batches = futures::TryStreamExt::try_flatten(futures::TryStreamExt::map_ok(batches, |gathering| {
+            futures::stream::try_unfold(gathering, |gathering| async move {
+                let Some(mut gathering) = gathering else { return Ok(None) };
+                Ok(gathering.batch().await?.map(|batch| (batch, Some(gathering))))
+            })
+        }));
+        Box::pin(RecordBatchStreamAdapter::new(schema(), Box::pin(batches)))
+    }
+}
+
+/// The last URNs of all parts but the last, so that each has about as many lines.
+async fn shares(lines: &Lines, parts: usize) -> Result<Vec<i32>> {
+    let Lines::Files(lake, files) = lines else { return Ok(Vec::new()) };
+    if parts < 2 {
+        return Ok(Vec::new());
+    }
+    let mut rows: BTreeMap<i32, i64> = BTreeMap::new();
+    for file in files {
+        let bytes = lake.read_existing(&place(file)).await.map_err(outside)?;
+        let metadata = parquet::file::metadata::ParquetMetaDataReader::new().parse_and_finish(&bytes)?;
+        for group in metadata.row_groups() {
+            *rows.entry(urns_of(group).1).or_default() += group.num_rows();
+        }
+    }
+    let all: i64 = rows.values().sum();
+    let (mut so_far, mut last_urns) = (0, Vec::new());
+    for (urn, lines) in rows {
+        so_far += lines;
+        if (last_urns.len() as i64 + 1) * all <= so_far * parts as i64 && last_urns.len() + 1 < parts {
+            last_urns.push(urn);
+        }
+    }
+    Ok(last_urns)
+}
+
+fn place(file: &DataFile) -> object_store::path::Path {
+    lake::parquet_file::join(&lake::path::table(Table::RegisterWeek), &file.path)
+}
+
+fn outside(e: lake::LakeError) -> DataFusionError {
+    DataFusionError::External(Box::new(e))
+}
+
+/// Least and greatest URN of a row group.
+fn urns_of(group: &RowGroupMetaData) -> (i32, i32) {
+    match group.column(0).statistics() {
+        Some(Statistics::Int32(s)) => {
+            (s.min_opt().copied().unwrap_or(i32::MIN), s.max_opt().copied().unwrap_or(i32::MAX))
+        }
+        _ => (i32::MIN, i32::MAX),
+    }
+}
+
+/// Files that follow one another in order of URN, read one line after another.
+struct Chain {
+    waiting: VecDeque<DataFile>,
+    reader: Option<ParquetRecordBatchReader>,
+    /// Whether lines of the file being read may have been learnt, or given up, after the time asked for.
+    doubtful: bool,
+    batch: Batch,
+    row: usize,
+}
+
+/// The columns of a batch, taken apart once.
+struct Batch {
+    urn: Int32Array,
+    pupil_key: Int64Array,
+    week: datafusion::arrow::array::Date32Array,
+    marks: StringArray,
+    known_from: Option<datafusion::arrow::array::TimestampMicrosecondArray>,
+    known_to: Option<datafusion::arrow::array::TimestampMicrosecondArray>,
+}
+
+impl Batch {
+    fn of(batch: &RecordBatch) -> Result<Self> {
+        let column = |name: &str| {
+            batch
+                .column_by_name(name)
+                .ok_or_else(|| DataFusionError::Execution(format!("register_week has no column {name}")))
+        };
+        let stamp = |name: &str| {
+            batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>()).cloned()
+        };
+        Ok(Self {
+            urn: column("urn")?.as_primitive::<Int32Type>().clone(),
+            pupil_key: column("pupil_key")?.as_primitive::<Int64Type>().clone(),
+            week: column("week_start")?.as_primitive::<Date32Type>().clone(),
+            marks: column("marks")?.as_string::<i32>().clone(),
+            known_from: stamp("known_from"),
+            known_to: stamp("known_to"),
+        })
+    }
+}
+
+impl Chain {
+    fn of_files(files: VecDeque<DataFile>) -> Result<Self> {
+        let nothing = Batch::of(&RecordBatch::new_empty(Table::RegisterWeek.schema()))?;
+        Ok(Self { waiting: files, reader: None, doubtful: false, batch: nothing, row: 0 })
+    }
+
+    /// Goes to the next line of these schools; `false` at the end.
+    async fn is_at_line(&mut self, shared: &Shared, (after, last): (i32, i32)) -> Result<bool> {
+        loop {
+            let urns = self.batch.urn.values();
+            if self.row < urns.len() && urns[self.row] <= after {
+                self.row = urns.partition_point(|urn| *urn <= after);
+            }
+            if self.row < urns.len() {
+                return Ok(urns[self.row] <= last);
+            }
+            if let Some(batch) = self.reader.as_mut().and_then(Iterator::next) {
+                (self.batch, self.row) = (Batch::of(&batch?)?, 0);
+                continue;
+            }
+            let (Some(file), Lines::Files(lake, _)) = (self.waiting.pop_front(), &shared.belief.lines) else {
+                self.reader = None;
+                return Ok(false);
+            };
+            let known_at = shared.belief.as_of.known_at.timestamp_micros();
+            let is_current = file.partition.get("belief").is_some_and(|b| b == lake::table::CURRENT);
+            let known = file.known_from.is_some_and(|(_, newest)| newest <= known_at);
+            self.doubtful = !(is_current && (shared.belief.newest || known));
+            let bytes = lake.read_existing(&place(&file)).await.map_err(outside)?;
+            let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+            let groups = builder.metadata().row_groups().iter().enumerate();
+            let ours = |g: &RowGroupMetaData| {
+                let (least, greatest) = urns_of(g);
+                after < greatest && least <= last
+            };
+            let groups = groups.filter(|(_, g)| ours(g)).map(|(i, _)| i).collect();
+            let mut names = vec!["urn", "pupil_key", "week_start", "marks"];
+            if self.doubtful || !shared.belief.joined.is_empty() {
+                names.push("known_from");
+            }
+            if self.doubtful {
+                names.push("known_to");
+            }
+            let mask = ProjectionMask::columns(builder.parquet_schema(), names);
+            let reader = builder.with_row_groups(groups).with_projection(mask).with_batch_size(LINES).build()?;
+            self.reader = Some(reader);
+        }
+    }
+
+    fn at(&self) -> (i32, i64) {
+        (self.batch.urn.value(self.row), self.batch.pupil_key.value(self.row))
+    }
+}
+
+/// One line of a child whose UPN has changed.
+struct Joined {
+    known_from: i64,
+    line_key: i64,
+    week: i32,
+    marks: [u8; SESSIONS_A_WEEK],
+}
+
+/// The schools of one part, a child at a time.
+struct Gathering {
+    shared: Arc<Shared>,
+    schools: (i32, i32),
+    chains: Vec<Chain>,
+    /// Lines of this school's children whose UPN has changed, by the first key of the chain.
+    joined: BTreeMap<i64, Vec<Joined>>,
+    school: i32,
+    last_day: i32,
+    known_at: i64,
+    urn: Vec<i32>,
+    pupil_key: Vec<i64>,
+    views: Vec<u128>,
+    values: Vec<u8>,
+    one: Register,
+}
+
+/// The register being gathered.
+#[derive(Default)]
+struct Register {
+    lines: Vec<(i32, [u8; SESSIONS_A_WEEK])>,
+    bytes: Vec<u8>,
+}
+
+impl Register {
+    /// The lines as one value, later ones laid over earlier; empty where there are none.
+    fn value(&mut self) -> Result<&[u8]> {
+        self.bytes.clear();
+        let first = self.lines.iter().map(|l| l.0).min();
+        let last = self.lines.iter().map(|l| l.0).max();
+        if let (Some(first), Some(last)) = (first, last) {
+            let weeks = (last - first) / 7;
+            if MOST_WEEKS < weeks {
+                return Err(DataFusionError::Execution(format!("a register of more than {MOST_WEEKS} weeks")));
+            }
+            self.bytes.extend_from_slice(&first.to_le_bytes());
+            self.bytes.resize(4 + (weeks as usize + 1) * SESSIONS_A_WEEK, BLANK);
+            for (week, marks) in &self.lines {
+                let at = 4 + ((week - first) / 7) as usize * SESSIONS_A_WEEK;
+                for (now, mark) in self.bytes[at..at + SESSIONS_A_WEEK].iter_mut().zip(marks) {
+                    *now = if *mark == BLANK { *now } else { *mark };
+                }
+            }
+        }
+        self.lines.clear();
+        Ok(&self.bytes)
+    }
+}
+
+impl Gathering {
+    async fn begin(shared: Arc<Shared>, schools: (i32, i32)) -> Result<Self> {
+        let chains = match &shared.belief.lines {
+            Lines::Files(_, files) => chained(files, schools)?,
+            Lines::Rows(rows) => {
+                let rows = lake::append::sorted(Table::RegisterWeek, rows).map_err(outside)?;
+                let mut chain = Chain::of_files(VecDeque::new())?;
+                (chain.batch, chain.doubtful) = (Batch::of(&rows)?, true);
+                vec![chain]
+            }
+        };
+        let mut at_lines = Vec::with_capacity(chains.len());
+        for mut chain in chains {
+            if chain.is_at_line(&shared, schools).await? {
+                at_lines.push(chain);
+            }
+        }
+        let last_day = model::line::days_from_epoch(shared.belief.as_of.as_of);
+        let known_at = shared.belief.as_of.known_at.timestamp_micros();
+        Ok(Self {
+            schools,
+            chains: at_lines,
+            joined: BTreeMap::new(),
+            school: i32::MIN,
+            last_day,
+            known_at,
+            urn: Vec::with_capacity(REGISTERS),
+            pupil_key: Vec::with_capacity(REGISTERS),
+            views: Vec::with_capacity(REGISTERS),
+            values: Vec::new(),
+            one: Register::default(),
+            shared,
+        })
+    }
+
+    /// The next registers; none at the end.
+    async fn batch(&mut self) -> Result<Option<RecordBatch>> {
+        while self.urn.len() < REGISTERS {
+            let Some(at) = self.chains.iter().map(Chain::at).min() else {
+                self.end_school()?;
+                break;
+            };
+            if at.0 != self.school {
+                self.end_school()?;
+                self.school = at.0;
+            }
+            self.child(at).await?;
+        }
+        if self.urn.is_empty() {
+            return Ok(None);
+        }
+        // Batches are much alike: the next one gets the room that this one took, and none is held for nothing.
+        let mut values = std::mem::take(&mut self.values);
+        values.shrink_to_fit();
+        self.values.reserve_exact(values.len() + values.len() / 64);
+        let views = std::mem::take(&mut self.views);
+        let buffers: Arc<[Buffer]> = Arc::new([Buffer::from_vec(values)]);
+        let registers = BinaryViewArray::try_new(views.into(), buffers, None)?;
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int32Array::from(std::mem::take(&mut self.urn))),
+            Arc::new(Int64Array::from(std::mem::take(&mut self.pupil_key))),
+            Arc::new(registers),
+        ];
+        Ok(Some(RecordBatch::try_new(schema(), columns)?))
+    }
+
+    /// Takes up all lines of one key.
+    async fn child(&mut self, at: (i32, i64)) -> Result<()> {
+        let root = self.shared.belief.joined.get(&at.1).copied();
+        let mut i = 0;
+        while i < self.chains.len() {
+            let chain = &mut self.chains[i];
+            let mut is_left = true;
+            while is_left && chain.at() == at {
+                let batch = &chain.batch;
+                let (urns, keys) = (batch.urn.values(), batch.pupil_key.values());
+                while chain.row < urns.len() && (urns[chain.row], keys[chain.row]) == at {
+                    let row = chain.row;
+                    chain.row += 1;
+                    let week = batch.week.value(row);
+                    if self.last_day < week || chain.doubtful && !is_believed(batch, row, self.known_at) {
+                        continue;
+                    }
+                    let Ok(mut marks) = <[u8; SESSIONS_A_WEEK]>::try_from(batch.marks.value(row).as_bytes()) else {
+                        return Err(DataFusionError::Execution("a line of other than fourteen boxes".to_owned()));
+                    };
+                    if self.last_day < week + 6 {
+                        marks[(self.last_day - week + 1) as usize * 2..].fill(BLANK);
+                    }
+                    match root {
+                        None => self.one.lines.push((week, marks)),
+                        Some(root) => {
+                            let known_from = batch.known_from.as_ref().map_or(0, |k| k.value(row));
+                            let line = Joined { known_from, line_key: at.1, week, marks };
+                            self.joined.entry(root).or_default().push(line);
+                        }
+                    }
+                }
+                if chain.row == urns.len() {
+                    is_left = chain.is_at_line(&self.shared, self.schools).await?;
+                }
+            }
+            // Past the last school of this part a chain has ended too.
+            if is_left && self.chains[i].at().0 <= self.schools.1 {
+                i += 1;
+            } else {
+                self.chains.swap_remove(i);
+            }
+        }
+        self.give(at.0, at.1)
+    }
+
+    /// Ends a school: its children whose UPN has changed have come together.
+    fn end_school(&mut self) -> Result<()> {
+        for (root, mut lines) in std::mem::take(&mut self.joined) {
+            // What was learnt last stands, as in the merge itself.
+            lines.sort_by_key(|l| (l.known_from, l.line_key));
+            self.one.lines.extend(lines.into_iter().map(|l| (l.week, l.marks)));
+            self.give(self.school, root)?;
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, urn: i32, pupil_key: i64) -> Result<()> {
+        let value = self.one.value()?;
+        if !value.is_empty() {
+            self.views.push(make_view(value, 0, self.values.len() as u32));
+            self.values.extend_from_slice(value);
+            self.urn.push(urn);
+            self.pupil_key.push(pupil_key);
+        }
+        Ok(())
+    }
+}
+
+fn is_believed(batch: &Batch, row: usize, known_at: i64) -> bool {
+    batch.known_from.as_ref().is_none_or(|k| k.value(row) <= known_at)
+        && batch.known_to.as_ref().is_none_or(|k| k.is_null(row) || known_at < k.value(row))
+}
+
+/// Files with lines of these schools, in chains: those of a chain follow one another in order of URN.
+fn chained(files: &[DataFile], (after, last): (i32, i32)) -> Result<Vec<Chain>> {
+    let range = |f: &DataFile| f.urns.unwrap_or((i32::MIN, i32::MAX));
+    let mut ours: Vec<&DataFile> = files.iter().filter(|f| after < range(f).1 && range(f).0 <= last).collect();
+    ours.sort_by_key(|f| (&f.partition, range(f)));
+    let mut chains: Vec<VecDeque<DataFile>> = Vec::new();
+    for file in ours {
+        let follows = |c: &&mut VecDeque<DataFile>| {
+            c.back().is_some_and(|b| b.partition == file.partition && range(b).1 < range(file).0)
+        };
+        match chains.iter_mut().find(follows) {
+            Some(chain) => chain.push_back(file.clone()),
+            None => chains.push(VecDeque::from([file.clone()])),
+        }
+    }
+    chains.into_iter().map(Chain::of_files).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_in_any_order_make_one_register() {
+        let lines = [(0, *b"/\\............"), (14, *b"OO............"), (7, *b"II............")];
+        let mut forth = Register { lines: lines.to_vec(), bytes: Vec::new() };
+        let mut back = Register { lines: lines.iter().rev().copied().collect(), bytes: Vec::new() };
+        assert_eq!(forth.value().unwrap().len(), 4 + 3 * SESSIONS_A_WEEK);
+        forth.lines = lines.to_vec();
+        assert_eq!(forth.value().unwrap(), back.value().unwrap());
+        let mut wild =
+            Register { lines: vec![(0, *b"/............."), (i32::MAX - 7, *b"/.............")], bytes: Vec::new() };
+        assert!(wild.value().is_err());
+    }
+}

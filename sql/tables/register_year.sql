@@ -1,0 +1,23 @@
+/*
+about = "A child's register at a school in a school year as one value: the marks within the enrolment, up to the day asked for, as known then. Every figure is read from it."
+grain = ["urn", "pupil_key", "academic_year"]
+holds_lines = true
+source = "architecture.md 3; contract.md 4: Enrolment"
+
+[columns]
+urn = { doc = "The school", visibility = "area" }
+pupil_key = { doc = "The child, through every change of UPN", visibility = "pupil" }
+academic_year = { doc = "School year, as the DfE writes it (202627)", visibility = "public" }
+upn = { doc = "The newest UPN known", visibility = "pupil" }
+nc_year = { doc = "National curriculum year, as the school states it", visibility = "pupil" }
+in_cohort = { doc = "Of the cohort", visibility = "pupil" }
+csa_from = { doc = "First day of compulsory school age", visibility = "pupil" }
+csa_to = { doc = "Last day of compulsory school age", visibility = "pupil" }
+stints = { doc = "The days that count, as one value; null: none yet", visibility = "pupil" }
+register = { doc = "Fourteen boxes a week, Monday AM to Sunday PM, from the week of the first mark; null: no mark is held", visibility = "pupil" }
+*/
+SELECT e.urn, e.pupil_key, e.academic_year, e.upn, e.nc_year, e.in_cohort, e.csa_from, e.csa_to, e.stints,
+       register_within(r.register, e.stints) AS register
+-- The smaller side stands first: it is the one a hash join holds.
+FROM tables.enrolled e
+LEFT JOIN tables.register r ON r.urn = e.urn AND r.pupil_key = e.pupil_key
