@@ -21,27 +21,23 @@ sessions = { doc = "Sessions that count", visibility = "pupil" }
 status = { doc = "open, or ended: the child has been marked otherwise since", visibility = "area" }
 */
 WITH child AS (
+  -- Those who have so many such sessions at all.
   SELECT pupil_key
   FROM tables.register_year WHERE csa_from IS NOT NULL
   GROUP BY pupil_key
-  HAVING $sessions <= sum(sessions_with(register, 'codes:G N O U', greatest(csa_from, $counted_from), csa_to))
+  HAVING $sessions <= sum(unauthorised)
 ), counted AS (
   SELECT r.pupil_key, max(r.upn) AS upn,
-         register_union(only(register_between(r.register, greatest(r.csa_from, $counted_from), r.csa_to), 'codes:G N O U')) AS register
-  FROM child c JOIN tables.register_year r ON c.pupil_key = r.pupil_key
-  WHERE r.csa_from IS NOT NULL
-  GROUP BY r.pupil_key
-), week AS (
-  -- Weeks in which a school of the child was open while the child was on its roll.
-  SELECT r.pupil_key, register_union(register_within(k.calendar, r.stints)) AS open
-  FROM child c
-  JOIN tables.register_year r ON c.pupil_key = r.pupil_key
-  JOIN tables.school_calendar k ON k.urn = r.urn
+         register_union(only(register_between(r.register, greatest(r.csa_from, $counted_from), r.csa_to), 'codes:G N O U'))
+           FILTER (WHERE r.csa_from IS NOT NULL) AS register,
+         -- Weeks in which a school of the child was open while the child was on its roll.
+         register_union(register_within(k.calendar, r.stints)) AS open
+  FROM tables.school_calendar k
+  RIGHT JOIN (SELECT r.* FROM child c JOIN tables.register_year r ON c.pupil_key = r.pupil_key) r ON k.urn = r.urn
   GROUP BY r.pupil_key
 ), reached AS (
-  SELECT c.pupil_key, c.upn, in_weeks(c.register, w.open, $sessions, $weeks, y.first_day) AS found, CAST(y.academic_year AS VARCHAR) AS academic_year
+  SELECT c.pupil_key, c.upn, in_weeks(c.register, c.open, $sessions, $weeks, y.first_day) AS found, CAST(y.academic_year AS VARCHAR) AS academic_year
   FROM counted c
-  LEFT JOIN week w ON w.pupil_key = c.pupil_key
   JOIN reference.academic_year y ON y.first_day <= $as_of AND $as_of <= y.last_day
 )
 SELECT stable_id('penalty_threshold ' || CAST(pupil_key AS VARCHAR) || ' ' || academic_year) AS alert_id,

@@ -22,7 +22,7 @@ WITH ill AS (
   SELECT pupil_key, urn, academic_year, upn, register_between(register, csa_from, csa_to) AS register
   FROM tables.register_year
   WHERE academic_year = (SELECT CAST(academic_year AS VARCHAR) FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day)
-    AND csa_from IS NOT NULL AND $days <= days_with(register, 'codes:I', csa_from, csa_to)
+    AND csa_from IS NOT NULL AND $days <= authorised AND $days <= days_with(register, 'codes:I', csa_from, csa_to)
 )
 SELECT stable_id('sickness_15_days ' || CAST(pupil_key AS VARCHAR) || ' ' || CAST(urn AS VARCHAR) || ' ' || academic_year) AS alert_id,
        'sickness_15_days' AS rule, upn, pupil_key, urn, nth_day(register, 'codes:I', CAST($days AS INT)) AS raised_on,

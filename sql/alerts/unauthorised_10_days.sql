@@ -19,11 +19,12 @@ sessions = { doc = "Sessions that count", visibility = "pupil" }
 status = { doc = "open, or ended: the child has been marked otherwise since", visibility = "area" }
 */
 WITH long AS (
-  -- A run may cross the turn of the year: the child's whole register at the school is gathered.
+  -- A run may cross the turn of the year: the child's whole register at the school is gathered, of those
+  -- who have so many such sessions at all.
   SELECT pupil_key, urn
   FROM tables.register_year WHERE csa_from IS NOT NULL
   GROUP BY pupil_key, urn
-  HAVING $days <= sum(sessions_with(register, 'codes:G N O U', csa_from, csa_to))
+  HAVING $days <= sum(unauthorised)
 ), gathered AS (
   SELECT r.pupil_key, r.urn, max(r.upn) AS upn, register_union(register_between(r.register, r.csa_from, r.csa_to)) AS register
   FROM long l JOIN tables.register_year r ON l.pupil_key = r.pupil_key AND l.urn = r.urn

@@ -23,18 +23,13 @@ is_persistent = { doc = "One possible session in ten or more missed; null where 
 is_severe = { doc = "One possible session in two or more missed; null where nothing was possible", visibility = "area" }
 */
 WITH counted AS (
-  SELECT r.pupil_key, r.urn, r.academic_year, r.upn, r.nc_year, coalesce(s.phase, 'Other') AS phase,
-         tally(r.register) AS t, missing(r.register, c.calendar, r.stints) AS missing_marks
+  SELECT r.pupil_key, r.urn, r.academic_year, r.upn, coalesce(s.phase, 'Other') AS phase, r.nc_year,
+         r.possible, r.attended, r.absent, r.authorised, r.unauthorised, r.late,
+         CAST(missing(r.register, c.calendar, r.stints) AS BIGINT) AS missing_marks
   FROM tables.school_calendar c
   RIGHT JOIN tables.register_year r ON c.urn = r.urn
   LEFT JOIN tables.school s ON s.urn = r.urn
   WHERE r.in_cohort AND r.stints IS NOT NULL
-), counts AS (
-  SELECT pupil_key, urn, academic_year, upn, phase, nc_year,
-         CAST(t['possible'] AS BIGINT) AS possible, CAST(t['attended'] AS BIGINT) AS attended, CAST(t['absent'] AS BIGINT) AS absent,
-         CAST(t['authorised'] AS BIGINT) AS authorised, CAST(t['unauthorised'] AS BIGINT) AS unauthorised, CAST(t['late'] AS BIGINT) AS late,
-         CAST(missing_marks AS BIGINT) AS missing_marks
-  FROM counted
 )
 SELECT pupil_key, urn, academic_year, upn, phase, nc_year,
        possible, attended, absent, authorised, unauthorised, late, missing_marks,
@@ -42,4 +37,4 @@ SELECT pupil_key, urn, academic_year, upn, phase, nc_year,
        CASE WHEN 0 < possible THEN least(100 * absent / possible / $band_width * $band_width, $band_top) END AS absence_band,
        CASE WHEN 0 < possible THEN possible <= $persistent_one_in * absent END AS is_persistent,
        CASE WHEN 0 < possible THEN possible <= $severe_one_in * absent END AS is_severe
-FROM counts
+FROM counted

@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryViewBuilder, BooleanArray};
-use datafusion::arrow::compute::interleave;
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BinaryViewBuilder, BooleanArray,
+};
+use datafusion::arrow::compute::{cast, interleave};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef};
 use datafusion::common::{Result, exec_err, not_impl_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -110,7 +112,8 @@ impl AggregateUDFImpl for Union {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format!("{}[register]", args.name), DataType::BinaryView, true))])
+        // Views share their buffers, and what is exchanged between cores would be counted once for each of its parts.
+        Ok(vec![Arc::new(Field::new(format!("{}[register]", args.name), DataType::Binary, true))])
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -129,6 +132,28 @@ impl AggregateUDFImpl for Union {
     }
 }
 
+/// Registers as they come in (views) or as they are exchanged (contiguous).
+enum Given<'a> {
+    Views(&'a BinaryViewArray),
+    Exchanged(&'a BinaryArray),
+}
+
+impl<'a> Given<'a> {
+    fn of(values: &'a ArrayRef) -> Self {
+        match values.data_type() {
+            DataType::Binary => Self::Exchanged(values.as_binary()),
+            _ => Self::Views(values.as_binary_view()),
+        }
+    }
+
+    fn register(&self, row: usize) -> Option<Register<'a>> {
+        match self {
+            Self::Views(views) => views.is_valid(row).then(|| Register::read(views.value(row)))?,
+            Self::Exchanged(values) => values.is_valid(row).then(|| Register::read(values.value(row)))?,
+        }
+    }
+}
+
 /// Where a group's one register lies: which of the arrays given, and its row there.
 type Place = (usize, usize);
 
@@ -138,6 +163,8 @@ struct Registers {
     arrays: Vec<ArrayRef>,
     first: Vec<Option<Place>>,
     gathered: BTreeMap<usize, Gathered>,
+    /// Bytes of the registers that are given on as they are. What else lies in their buffers is not ours.
+    given: usize,
 }
 
 impl Registers {
@@ -146,17 +173,19 @@ impl Registers {
     }
 
     fn add_registers(&mut self, values: &ArrayRef, groups: &[usize], filter: Option<&BooleanArray>) -> Result<()> {
-        let registers = values.as_binary_view();
-        let read = |row: usize| registers.is_valid(row).then(|| Register::read(registers.value(row))).flatten();
+        let registers = Given::of(values);
         for (row, group) in groups.iter().enumerate() {
             let counts = filter.is_none_or(|f| f.is_valid(row) && f.value(row));
-            let Some(register) = counts.then(|| read(row)).flatten() else { continue };
+            let Some(register) = counts.then(|| registers.register(row)).flatten() else { continue };
             match (self.first[*group], self.gathered.contains_key(group)) {
-                (None, false) => self.first[*group] = Some((self.arrays.len(), row)),
+                (None, false) => {
+                    self.first[*group] = Some((self.arrays.len(), row));
+                    self.given += register.boxes.len();
+                }
                 (Some((array, row)), false) => {
                     let mut both = Gathered::default();
-                    let before = self.arrays.get(array).unwrap_or(values).as_binary_view();
-                    for register in [Register::read(before.value(row)), Some(register)].into_iter().flatten() {
+                    let before = Given::of(self.arrays.get(array).unwrap_or(values)).register(row);
+                    for register in [before, Some(register)].into_iter().flatten() {
                         both.add(register.first_day, register.boxes)?;
                     }
                     self.first[*group] = None;
@@ -182,12 +211,16 @@ impl Registers {
             places[*group] = (self.arrays.len(), nth);
         }
         made.append_null();
-        let made = made.finish();
-        let arrays: Vec<&dyn Array> =
-            self.arrays.iter().map(|a| a.as_ref() as &dyn Array).chain([&made as &dyn Array]).collect();
+        let made: ArrayRef = Arc::new(made.finish());
+        let made = match self.arrays.first() {
+            Some(first) => cast(&made, first.data_type())?,
+            None => made,
+        };
+        let arrays: Vec<&dyn Array> = self.arrays.iter().chain([&made]).map(AsRef::as_ref).collect();
         let out = interleave(&arrays, &places)?;
         if self.first.is_empty() {
             self.arrays.clear();
+            self.given = 0;
         }
         Ok(out)
     }
@@ -219,11 +252,11 @@ impl GroupsAccumulator for Registers {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        self.take(emit_to)
+        Ok(cast(&self.take(emit_to)?, &DataType::BinaryView)?)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![self.take(emit_to)?])
+        Ok(vec![cast(&self.take(emit_to)?, &DataType::Binary)?])
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
@@ -234,9 +267,8 @@ impl GroupsAccumulator for Registers {
     }
 
     fn size(&self) -> usize {
-        let given: usize = self.arrays.iter().map(|a| a.get_array_memory_size()).sum();
         let gathered: usize = self.gathered.values().map(|g| g.lines.capacity() + size_of::<Gathered>()).sum();
-        given + gathered + self.first.capacity() * size_of::<Option<Place>>()
+        self.given + gathered + self.first.capacity() * size_of::<Option<Place>>()
     }
 }
 
@@ -268,10 +300,10 @@ impl GroupsAccumulator for Openings {
         total_num_groups: usize,
     ) -> Result<()> {
         self.groups.resize(total_num_groups, Gathered::default());
-        let registers = values[0].as_binary_view();
+        let registers = Given::of(&values[0]);
         for (row, group) in group_indices.iter().enumerate() {
-            let counts = filter.is_none_or(|f| f.is_valid(row) && f.value(row)) && registers.is_valid(row);
-            let Some(register) = counts.then(|| Register::read(registers.value(row))).flatten() else { continue };
+            let counts = filter.is_none_or(|f| f.is_valid(row) && f.value(row));
+            let Some(register) = counts.then(|| registers.register(row)).flatten() else { continue };
             let group = &mut self.groups[*group];
             let at = group.room(register.first_day, register.boxes.len())?;
             for (now, mark) in group.lines[at..].iter_mut().zip(register.boxes) {
@@ -292,7 +324,7 @@ impl GroupsAccumulator for Openings {
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![self.take(emit_to)?])
+        Ok(vec![cast(&self.take(emit_to)?, &DataType::Binary)?])
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
@@ -309,8 +341,6 @@ impl GroupsAccumulator for Openings {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::BinaryViewArray;
-
     use super::*;
 
     #[test]
