@@ -22,12 +22,12 @@ authorised = { doc = "Sessions missed, authorised", visibility = "pupil" }
 unauthorised = { doc = "Sessions missed, unauthorised", visibility = "pupil" }
 late = { doc = "Sessions late: L and U", visibility = "pupil" }
 */
-SELECT urn, pupil_key, academic_year, upn, nc_year, in_cohort, csa_from, csa_to, stints, register,
+SELECT urn, pupil_key, academic_year, upn, nc_year, in_cohort, csa_from, csa_to, stints, within AS register,
        CAST(t['possible'] AS BIGINT) AS possible, CAST(t['attended'] AS BIGINT) AS attended, CAST(t['absent'] AS BIGINT) AS absent,
        CAST(t['authorised'] AS BIGINT) AS authorised, CAST(t['unauthorised'] AS BIGINT) AS unauthorised, CAST(t['late'] AS BIGINT) AS late
-FROM (SELECT *, tally(register) AS t
+FROM (SELECT *, tally(within) AS t
       FROM (SELECT e.urn, e.pupil_key, e.academic_year, e.upn, e.nc_year, e.in_cohort, e.csa_from, e.csa_to, e.stints,
-                   register_within(r.register, e.stints) AS register
+                   register_within(r.register, e.stints) AS within
             -- The smaller side stands first: it is the one a hash join holds.
             FROM tables.enrolled e
             LEFT JOIN tables.register r ON r.urn = e.urn AND r.pupil_key = e.pupil_key))
