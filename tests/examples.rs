@@ -61,6 +61,8 @@ struct World {
     engine: Engine,
     as_of: AsOf,
     rows: BTreeMap<(String, String), Vec<Map<String, Value>>>,
+    /// By file, school and key: each week's marks.
+    incoming: BTreeMap<(i64, i32, i64), BTreeMap<i32, String>>,
     session: Option<Session>,
     _folder: tempfile::TempDir,
 }
@@ -79,6 +81,7 @@ impl World {
             engine: Engine::new(lake, library, settings),
             as_of,
             rows: BTreeMap::new(),
+            incoming: BTreeMap::new(),
             session: None,
             _folder: folder,
         }
@@ -118,8 +121,10 @@ impl World {
             Some("INCOMING") => {
                 let (urn, upn, week, marks) =
                     (next(&mut parts)?, next(&mut parts)?, next(&mut parts)?, next(&mut parts)?);
-                let base = json!({ "file_id": 0, "urn": number(urn)?, "line_key": key(upn)?, "week_start": week, "marks": marks });
-                self.add("incoming", "line", base, parts)?;
+                let file_id = parts.next().and_then(|p| p.strip_prefix("file_id=")).unwrap_or("0");
+                let week: NaiveDate = week.parse().map_err(|e| Fault(format!("{week}: {e}")))?;
+                let register = self.incoming.entry((number(file_id)?, number(urn)? as i32, key(upn)?)).or_default();
+                register.insert(model::line::days_from_epoch(week), marks.to_owned());
             }
             Some("ROW") => {
                 let table = next(&mut parts)?;
@@ -146,7 +151,7 @@ impl World {
         let fields = schema_of(schema, table)?;
         for pair in more {
             let (name, value) = pair.split_once('=').ok_or_else(|| Fault(format!("`{pair}` is not name=value")))?;
-            let name = if name == "upn" { if table == "line" { "line_key" } else { "pupil_key" } } else { name };
+            let name = if name == "upn" { "pupil_key" } else { name };
             let field = fields.field_with_name(name).map_err(|e| Fault(e.to_string()))?;
             let value = value.replace('_', " ");
             let value = match field.data_type() {
@@ -161,6 +166,23 @@ impl World {
         Ok(())
     }
 
+    fn registers(&self) -> RecordBatch {
+        let columns: Vec<arrow::array::ArrayRef> = vec![
+            Arc::new(arrow::array::Int64Array::from_iter_values(self.incoming.keys().map(|k| k.0))),
+            Arc::new(arrow::array::Int32Array::from_iter_values(self.incoming.keys().map(|k| k.1))),
+            Arc::new(arrow::array::Int64Array::from_iter_values(self.incoming.keys().map(|k| k.2))),
+            Arc::new(arrow::array::BinaryViewArray::from_iter_values(self.incoming.values().map(|weeks| {
+                let (first, last) = (*weeks.keys().next().unwrap(), *weeks.keys().next_back().unwrap());
+                let mut register = first.to_le_bytes().to_vec();
+                for week in (first..=last).step_by(7) {
+                    register.extend(weeks.get(&week).map_or(&[model::BLANK; 14][..], |marks| marks.as_bytes()));
+                }
+                register
+            }))),
+        ];
+        RecordBatch::try_new(engine::rules::register_schema(), columns).unwrap()
+    }
+
     async fn session(&mut self) -> Result<&Session, Fault> {
         let fault = |e: &dyn std::fmt::Display| Fault(e.to_string());
         if self.session.is_none() {
@@ -168,9 +190,7 @@ impl World {
             session
                 .put_rows("incoming", "file", RecordBatch::new_empty(engine::rules::file_schema()))
                 .map_err(|e| fault(&e))?;
-            session
-                .put_rows("incoming", "line", RecordBatch::new_empty(engine::rules::line_schema()))
-                .map_err(|e| fault(&e))?;
+            session.put_rows("incoming", "register", self.registers()).map_err(|e| fault(&e))?;
             let mut joined = RecordBatch::new_empty(engine::session::joined_key_schema());
             let mut lines = RecordBatch::new_empty(Table::RegisterWeek.schema());
             for ((schema, table), rows) in &self.rows {
@@ -211,7 +231,6 @@ fn key(upn: &str) -> Result<i64, Fault> {
 fn schema_of(schema: &str, table: &str) -> Result<SchemaRef, Fault> {
     match (schema, table) {
         ("incoming", "file") => Ok(engine::rules::file_schema()),
-        ("incoming", "line") => Ok(engine::rules::line_schema()),
         ("believed", "joined_key") => Ok(engine::session::joined_key_schema()),
         _ => Table::ALL
             .into_iter()

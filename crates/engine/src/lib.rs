@@ -12,4 +12,4 @@ pub mod session;
 pub use definition::{Definition, Header};
 pub use library::Library;
 pub use rules::{Found, Incoming};
-pub use session::{Engine, EngineError, Settings};
+pub use session::{Engine, EngineError, Settings, Work};

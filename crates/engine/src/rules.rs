@@ -20,8 +20,8 @@ use crate::session::{EngineError, Session};
 pub struct Incoming {
     /// See [`file_schema`].
     pub files: RecordBatch,
-    /// See [`line_schema`]; empty where the files hold no marks.
-    pub lines: RecordBatch,
+    /// See [`register_schema`]; empty where the files hold no marks.
+    pub registers: RecordBatch,
 }
 
 /// The columns of `incoming.file`: a row for each school in each file.
@@ -39,14 +39,13 @@ pub fn file_schema() -> SchemaRef {
     ]))
 }
 
-/// The columns of `incoming.line`: a row for each pupil's week.
-pub fn line_schema() -> SchemaRef {
+/// The columns of `incoming.register`: a child's marks in one file as one value, like those of `believed.register`.
+pub fn register_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("file_id", DataType::Int64, false),
         Field::new("urn", DataType::Int32, false),
         Field::new("line_key", DataType::Int64, false),
-        Field::new("week_start", DataType::Date32, false),
-        Field::new("marks", DataType::Utf8, false),
+        Field::new("register", DataType::BinaryView, false),
     ]))
 }
 
@@ -81,7 +80,7 @@ pub async fn judge(
 ) -> Result<Vec<Found>, EngineError> {
     session.forget("rules")?;
     session.put_rows("incoming", "file", incoming.files)?;
-    session.put_rows("incoming", "line", incoming.lines)?;
+    session.put_rows("incoming", "register", incoming.registers)?;
     let mut found = Vec::new();
     let rules: Vec<_> = session
         .library()

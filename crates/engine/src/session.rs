@@ -15,6 +15,8 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use lake::register::Roots;
 use lake::table::{CURRENT, PAST};
 use lake::{Lake, LakeError, RunRecord, Table};
@@ -119,6 +121,15 @@ impl Engine {
         session.register_given(&session.url).await?;
         Ok(session)
     }
+}
+
+/// How far building has come.
+#[derive(Clone, Copy, Debug)]
+pub enum Work<'a> {
+    /// A definition is being worked out.
+    Begun(&'a str),
+    /// It has been, and has so many rows.
+    Done(&'a str, u64),
 }
 
 /// One ledger version at one pair of times.
@@ -260,14 +271,56 @@ impl Session {
         self.put(definition.folder(), short(&definition.name), Arc::new(ViewTable::new(plan, Some(sql))))
     }
 
-    /// Makes these definitions ready to be read. What they read is worked out first, one after another, and
-    /// shared: each once, with all the memory to itself. What streams is planned only.
+    /// Makes these definitions ready to be read: what they read is worked out first and shared, each once.
     async fn ready(&self, names: &[String]) -> Result<(), EngineError> {
-        for definition in self.missing(names.iter().cloned()).await? {
-            self.plan_one(definition).await?;
-            if !self.streams(definition) && !names.contains(&definition.name) {
-                self.collect(definition, false).await?;
+        self.work(names, |d| !names.contains(&d.name), false, &|_| {}).await
+    }
+
+    /// Works these definitions out and what they read, so that whatever reads them in this session reads the
+    /// results. Results are also kept in the lake where `keep` says so, unless their rows are as many as the lines.
+    pub async fn build(
+        &self,
+        names: &[String],
+        keep: bool,
+        told: &(dyn Fn(Work<'_>) + Sync),
+    ) -> Result<(), EngineError> {
+        if let Some(name) = names.iter().find(|n| self.engine.library.get(n).is_none()) {
+            return Err(EngineError::Question(format!("there is no {name}")));
+        }
+        self.work(names, |_| true, keep, told).await
+    }
+
+    /// Plans what is missing, each after what it reads, and works it out where it is `wanted` and does not stream.
+    /// Two at a time: while one puts its parts together on one core, the other has the rest; with more of them
+    /// the memory would not do.
+    async fn work(
+        &self,
+        names: &[String],
+        wanted: impl Fn(&Definition) -> bool,
+        keep: bool,
+        told: &(dyn Fn(Work<'_>) + Sync),
+    ) -> Result<(), EngineError> {
+        let mut waiting = self.missing(names.iter().cloned()).await?;
+        let mut undone: BTreeSet<&str> = waiting.iter().map(|d| d.name.as_str()).collect();
+        let mut working = FuturesUnordered::new();
+        let wanted = &wanted;
+        while !undone.is_empty() {
+            while working.len() < 2
+                && let Some(next) = waiting.iter().position(|d| !d.reads.iter().any(|r| undone.contains(r.as_str())))
+            {
+                let definition = waiting.remove(next);
+                working.push(async move {
+                    self.plan_one(definition).await?;
+                    if wanted(definition) && !self.streams(definition) {
+                        told(Work::Begun(&definition.name));
+                        let rows = self.collect(definition, keep && names.contains(&definition.name)).await?;
+                        told(Work::Done(&definition.name, rows));
+                    }
+                    Ok::<_, EngineError>(definition.name.as_str())
+                });
             }
+            let Some(done) = working.next().await else { break };
+            undone.remove(done?);
         }
         Ok(())
     }
@@ -312,30 +365,14 @@ impl Session {
         Ok(Some(Arc::new(FileTable::new(Arc::clone(reader.schema()), self.url.clone(), vec![file]))))
     }
 
-    /// Works a definition out, and lets what reads it in this session read the result. The result is also
-    /// kept in the lake where `keep` says so, unless its rows are as many as the lines. Says how many rows.
-    pub async fn build(&self, name: &str, keep: bool) -> Result<u64, EngineError> {
-        let Some(definition) = self.engine.library.get(name) else {
-            return Err(EngineError::Question(format!("there is no {name}")));
-        };
-        self.ready(&[name.to_owned()]).await?;
-        self.collect(definition, keep).await
-    }
-
     async fn collect(&self, definition: &Definition, keep: bool) -> Result<u64, EngineError> {
         let name = definition.name.as_str();
-        let streams = self.streams(definition);
         let mut stream = self.context.table(name).await?.execute_stream().await?;
         let (mut batches, mut rows) = (Vec::new(), 0);
-        while let Some(batch) = futures::StreamExt::next(&mut stream).await {
+        while let Some(batch) = stream.next().await {
             let batch = batch?;
             rows += batch.num_rows() as u64;
-            if !streams {
-                batches.push(batch);
-            }
-        }
-        if streams {
-            return Ok(rows);
+            batches.push(batch);
         }
         let schema = stream.schema();
         if keep && !definition.header.holds_lines && self.run.n != 0 {
@@ -413,7 +450,7 @@ impl Session {
     pub async fn check(&self) -> Result<usize, EngineError> {
         let names: Vec<String> = self.engine.library.in_order().map(|d| d.name.clone()).collect();
         self.put_rows("incoming", "file", RecordBatch::new_empty(crate::rules::file_schema()))?;
-        self.put_rows("incoming", "line", RecordBatch::new_empty(crate::rules::line_schema()))?;
+        self.put_rows("incoming", "register", RecordBatch::new_empty(crate::rules::register_schema()))?;
         let mut planned = 0;
         for name in names {
             self.plan([name.clone()]).await?;

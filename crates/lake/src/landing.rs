@@ -3,7 +3,7 @@
 //! Receipts are numbered from 1 and each holds the SHA-256 of the one before, so a receipt that was
 //! altered, added or taken out between two others shows. A file that no receipt names was not received.
 
-use std::io::{Read, Seek};
+use std::io::{Read, Write};
 use std::path::Path as FilePath;
 
 use bytes::Bytes;
@@ -43,8 +43,8 @@ pub struct ReceiptFile {
 
 /// Copies one file into landing. Nothing is received until [`give_receipt`] names it.
 ///
-/// The path is the content's hash, so a file is read twice: once to name it, once to copy it; the second
-/// time from memory, where the system keeps what it has just read. Neither time is it held as a whole.
+/// The path is the content's hash. A disk takes the bytes under another name while they are hashed, so what is
+/// kept is what was hashed; elsewhere a file is read twice, once to name it. Neither way is it held as a whole.
 pub async fn land(
     lake: &Lake,
     source: &str,
@@ -52,48 +52,76 @@ pub async fn land(
     name: &str,
     from: &FilePath,
 ) -> Result<ReceiptFile, LakeError> {
-    let unreadable = |source| LakeError::Input { path: from.display().to_string(), source };
-    let mut chunk = vec![0u8; 256 * 1024];
-    let mut input = std::fs::File::open(from).map_err(unreadable)?;
-    let (mut hash, mut total) = (Sha256::new(), 0u64);
-    loop {
-        match input.read(&mut chunk).map_err(unreadable)? {
-            0 => break,
-            n => {
-                hash.update(&chunk[..n]);
-                total += n as u64;
-            }
+    let day = received_at.date_naive();
+    let mut input = Hashing::open(from)?;
+    if let Some(folder) = lake.on_disk(&path::landed_on(source, day)) {
+        let unwritable = |source| LakeError::Input { path: folder.display().to_string(), source };
+        std::fs::create_dir_all(&folder).map_err(unwritable)?;
+        let partial = Partial(folder.join(format!(".{}", uuid::Uuid::new_v4())));
+        let mut copy = std::fs::File::create_new(&partial.0).map_err(unwritable)?;
+        while let Some(chunk) = input.next()? {
+            copy.write_all(chunk).map_err(unwritable)?;
         }
-    }
-    let file = ReceiptFile { name: name.to_owned(), sha256: hex(&hash.finalize()), bytes: total };
-    let place = path::landed(source, received_at.date_naive(), &file.sha256);
-    if let Some(disk) = lake.on_disk(&place) {
-        // The disk copies by itself; the name appears once every byte is there.
-        let unwritable = |source| LakeError::Input { path: place.to_string(), source };
-        let folder = disk.parent().unwrap_or(&disk);
-        std::fs::create_dir_all(folder).map_err(unwritable)?;
-        let partial = folder.join(format!(".{}.{}", file.sha256, uuid::Uuid::new_v4()));
-        let copied = std::fs::copy(from, &partial).map_err(unwritable)?;
-        if copied != total {
-            let changed = std::io::Error::other("it changed while it was being taken in; take it in again");
-            return Err(unreadable(changed));
-        }
-        std::fs::rename(&partial, &disk).map_err(unwritable)?;
+        let file = input.named(name);
+        // The name appears once every byte is there.
+        std::fs::rename(&partial.0, folder.join(&file.sha256)).map_err(unwritable)?;
         return Ok(file);
     }
+    while input.next()?.is_some() {}
+    let file = input.named(name);
+    let place = path::landed(source, day, &file.sha256);
     let upload = lake.store().put_multipart_opts(&place, Default::default()).await.map_err(at(&place))?;
     let mut upload = WriteMultipart::new(upload);
-    input.rewind().map_err(unreadable)?;
-    loop {
-        let n = input.read(&mut chunk).map_err(unreadable)?;
-        if n == 0 {
-            break;
-        }
+    let mut input = Hashing::open(from)?;
+    while let Some(chunk) = input.next()? {
         upload.wait_for_capacity(2).await.map_err(at(&place))?;
-        upload.write(&chunk[..n]);
+        upload.write(chunk);
+    }
+    if input.named(name) != file {
+        upload.abort().await.map_err(at(&place))?;
+        let source = std::io::Error::other("it changed while it was being taken in; take it in again");
+        return Err(LakeError::Input { path: from.display().to_string(), source });
     }
     upload.finish().await.map_err(at(&place))?;
     Ok(file)
+}
+
+/// A file read in chunks that are hashed as they pass.
+struct Hashing<'a> {
+    path: &'a FilePath,
+    input: std::fs::File,
+    chunk: Vec<u8>,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<'a> Hashing<'a> {
+    fn open(path: &'a FilePath) -> Result<Self, LakeError> {
+        let unreadable = |source| LakeError::Input { path: path.display().to_string(), source };
+        let input = std::fs::File::open(path).map_err(unreadable)?;
+        Ok(Self { path, input, chunk: vec![0; 256 * 1024], hash: Sha256::new(), bytes: 0 })
+    }
+
+    fn next(&mut self) -> Result<Option<&[u8]>, LakeError> {
+        let read = self.input.read(&mut self.chunk);
+        let n = read.map_err(|source| LakeError::Input { path: self.path.display().to_string(), source })?;
+        self.hash.update(&self.chunk[..n]);
+        self.bytes += n as u64;
+        Ok((0 < n).then_some(&self.chunk[..n]))
+    }
+
+    fn named(self, name: &str) -> ReceiptFile {
+        ReceiptFile { name: name.to_owned(), sha256: hex(&self.hash.finalize()), bytes: self.bytes }
+    }
+}
+
+/// A file that is not all there; it goes with its owner unless it has been given its name.
+struct Partial(std::path::PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Puts the receipt of an arrival whose files have all landed. From here on it was received.

@@ -5,9 +5,14 @@ use object_store::path::Path;
 
 use crate::Table;
 
+/// Where a day's files of a source are.
+pub fn landed_on(source: &str, day: NaiveDate) -> Path {
+    Path::from_iter(["landing", source, &day.format("%Y-%m-%d").to_string()])
+}
+
 /// A file as it came, by its content.
 pub fn landed(source: &str, day: NaiveDate, sha256: &str) -> Path {
-    Path::from_iter(["landing", source, &day.format("%Y-%m-%d").to_string(), sha256])
+    landed_on(source, day).join(sha256)
 }
 
 /// Where receipts are.

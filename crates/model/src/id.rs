@@ -93,6 +93,11 @@ impl Upn {
         LETTERS[(sum % 23) as usize] == self.0[0]
     }
 
+    /// The thirteen characters, all ASCII.
+    pub fn as_bytes(&self) -> &[u8; 13] {
+        &self.0
+    }
+
     /// The thirteen characters.
     pub fn as_str(&self) -> &str {
         // Only ASCII passes `parse` and `of_key`.

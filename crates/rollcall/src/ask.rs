@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Mutex;
 
 use anyhow::{Result, bail};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use clap::ValueEnum;
+use engine::Work;
 use engine::session::Session;
 use futures::StreamExt;
 use model::Outcome;
@@ -130,41 +132,35 @@ pub(crate) struct Built {
 /// Computes every metric and alert from the lines, each once, and keeps the results.
 #[allow(clippy::disallowed_methods)]
 pub(crate) async fn build(session: &Session, keep: bool, progress: &dyn Progress) -> Result<Vec<Built>> {
-    // What the metrics read is worked out once and shared. What streams has nothing to keep: it is made anew
-    // whenever it is asked for.
-    let library = session.library();
-    let asked = library.in_order().filter(|d| d.folder() == "metrics" || d.name == "alerts.current");
-    let needed = library.needed(asked.map(|d| d.name.clone()));
-    let names: Vec<String> = needed.iter().filter(|d| !d.header.streams).map(|d| d.name.clone()).collect();
-    // Two at a time: while one puts its parts together on one core, the other has the rest.
-    let before = |name: &String| -> Vec<String> {
-        let reads = library.needed([name.clone()]);
-        reads.iter().map(|d| d.name.clone()).filter(|d| d != name && names.contains(d)).collect()
-    };
-    let mut waiting: Vec<(String, Vec<String>)> = names.iter().map(|n| (n.clone(), before(n))).collect();
-    let mut working = futures::stream::FuturesUnordered::new();
-    let mut built: Vec<Built> = Vec::new();
-    while !waiting.is_empty() || !working.is_empty() {
-        let is_done = |name: &String| built.iter().any(|b| b.name == *name);
-        while working.len() < 2
-            && let Some(next) = waiting.iter().position(|(_, needs)| needs.iter().all(is_done))
-        {
-            let (name, _) = waiting.remove(next);
-            working.push(async move {
-                let begun = std::time::Instant::now();
-                let rows = session.build(&name, keep).await?;
-                anyhow::Ok(Built { name, rows, seconds: begun.elapsed().as_secs_f64() })
-            });
-        }
-        let Some(one) = working.next().await else { break };
-        built.push(one?);
-        progress.step("building", built.len() as u64, names.len() as u64);
-    }
-    Ok(built)
+    // What streams has nothing to keep: it is made anew whenever it is asked for.
+    let shown = |d: &&engine::Definition| d.folder() == "metrics" || d.name == "alerts.current";
+    let names: Vec<String> =
+        session.library().in_order().filter(shown).filter(|d| !d.header.streams).map(|d| d.name.clone()).collect();
+    let (begun, built) = (Mutex::new(BTreeMap::new()), Mutex::new(Vec::new()));
+    session
+        .build(&names, keep, &|work| {
+            let (Ok(mut begun), Ok(mut built)) = (begun.lock(), built.lock()) else { return };
+            match work {
+                Work::Begun(name) => {
+                    begun.insert(name.to_owned(), std::time::Instant::now());
+                }
+                Work::Done(name, rows) => {
+                    let seconds = begun.get(name).map_or(0.0, |at| at.elapsed().as_secs_f64());
+                    built.push(Built { name: name.to_owned(), rows, seconds });
+                    let shown = built.iter().filter(|b: &&Built| names.contains(&b.name)).count();
+                    progress.step("building", shown as u64, names.len() as u64);
+                }
+            }
+        })
+        .await?;
+    Ok(built.into_inner().unwrap_or_default())
 }
 
 /// Says what was built.
 pub(crate) fn print_built(built: &[Built], json: bool) {
+    if built.is_empty() && !json {
+        println!("Every result for this ledger version and these times is kept already.");
+    }
     for one in built {
         if json {
             println!("{}", serde_json::json!({ "name": one.name, "rows": one.rows, "seconds": one.seconds }));

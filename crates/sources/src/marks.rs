@@ -42,8 +42,11 @@ pub struct SchoolGrid {
     pub urn: Urn,
     upns: Vec<Upn>,
     index: HashMap<Upn, usize>,
-    /// By the week's Monday, a line for each pupil; weeks hold as many lines as pupils were known.
-    weeks: BTreeMap<i32, Vec<Line>>,
+    /// Each week's Monday and a line for each pupil; weeks hold as many lines as pupils were known. In order of
+    /// first row.
+    weeks: Vec<(i32, Vec<Line>)>,
+    /// The week of the last row.
+    week: usize,
     /// First and last day with a row kept, days from the epoch.
     pub days: Option<(i32, i32)>,
     /// Rows kept.
@@ -55,32 +58,68 @@ pub struct SchoolGrid {
 }
 
 impl SchoolGrid {
-    /// The lines this grid states, in order of (pupil_key, week): every session from the first to the last
-    /// day is stated for every pupil, with no mark where the file has none.
-    pub fn stated(&self, return_id: i64) -> Vec<Stated> {
+    /// The lines this grid states of the weeks wanted, in order of (pupil_key, week): every session from the first
+    /// to the last day is stated for every pupil, with no mark where the file has none.
+    pub fn stated(&self, return_id: i64, wanted: impl Fn(i32) -> bool) -> Vec<Stated> {
         let Some((first, last)) = self.days else { return Vec::new() };
-        let mut order: Vec<usize> = (0..self.upns.len()).collect();
-        order.sort_by_key(|i| self.upns[*i].key());
+        let weeks: Vec<(i32, Option<&Vec<Line>>)> =
+            weeks_between(first, last).filter(|week| wanted(*week)).map(|week| (week, self.lines(week))).collect();
         let empty = [UNSTATED; SESSIONS_A_WEEK];
-        let mut stated = Vec::with_capacity(order.len() * self.weeks.len());
-        let monday = |day: i32| day - (day + 3).rem_euclid(7);
-        for pupil in order {
-            let pupil_key = self.upns[pupil].key();
-            for week in (monday(first)..=last).step_by(7) {
-                let said = self.weeks.get(&week).and_then(|w| w.get(pupil)).unwrap_or(&empty);
-                let mut boxes = *said;
+        let mut stated = Vec::with_capacity(self.upns.len() * weeks.len());
+        for (pupil_key, pupil) in self.in_order() {
+            for (week, lines) in &weeks {
+                let mut boxes = *lines.and_then(|w| w.get(pupil)).unwrap_or(&empty);
+                let whole = !self.changes_only && first <= *week && week + 6 <= last;
                 for (i, mark) in boxes.iter_mut().enumerate() {
                     let day = week + i as i32 / 2;
                     *mark = match *mark {
                         REFUSED => UNSTATED,
-                        UNSTATED if !self.changes_only && first <= day && day <= last => BLANK,
+                        UNSTATED if whole || !self.changes_only && first <= day && day <= last => BLANK,
                         mark => mark,
                     };
                 }
-                stated.push(Stated { pupil_key, week, boxes, return_id });
+                stated.push(Stated { pupil_key, week: *week, boxes, return_id });
             }
         }
         stated
+    }
+
+    /// The Mondays from the first to the last day stated.
+    pub fn mondays(&self) -> impl Iterator<Item = i32> + use<> {
+        self.days.into_iter().flat_map(|(first, last)| weeks_between(first, last))
+    }
+
+    /// Each child's marks as one value, in order of key: the first Monday and fourteen boxes a week. A refused
+    /// row's session is blank.
+    pub fn registers(&self, mut give: impl FnMut(i64, &[u8])) {
+        let Some((first, last)) = self.days else { return };
+        let weeks: Vec<Option<&Vec<Line>>> = weeks_between(first, last).map(|week| self.lines(week)).collect();
+        let monday = weeks_between(first, last).next().unwrap_or(first);
+        let mut register = Vec::with_capacity(4 + weeks.len() * SESSIONS_A_WEEK);
+        for (pupil_key, pupil) in self.in_order() {
+            register.clear();
+            register.extend_from_slice(&monday.to_le_bytes());
+            for lines in &weeks {
+                match lines.and_then(|w| w.get(pupil)) {
+                    Some(line) => {
+                        register.extend(line.iter().map(|b| if matches!(*b, UNSTATED | REFUSED) { BLANK } else { *b }));
+                    }
+                    None => register.extend_from_slice(&[BLANK; SESSIONS_A_WEEK]),
+                }
+            }
+            give(pupil_key, &register);
+        }
+    }
+
+    fn lines(&self, week: i32) -> Option<&Vec<Line>> {
+        self.weeks.iter().find(|w| w.0 == week).map(|w| &w.1)
+    }
+
+    /// Keys and places of the children, in order of key.
+    fn in_order(&self) -> Vec<(i64, usize)> {
+        let mut order: Vec<(i64, usize)> = self.upns.iter().enumerate().map(|(i, upn)| (upn.key(), i)).collect();
+        order.sort_unstable();
+        order
     }
 
     /// The children it has rows of.
@@ -90,7 +129,7 @@ impl SchoolGrid {
 
     /// Bytes it holds, nearly.
     pub fn size(&self) -> usize {
-        self.weeks.values().map(|w| w.len() * SESSIONS_A_WEEK).sum::<usize>() + self.upns.len() * 40
+        self.weeks.iter().map(|w| w.1.len() * SESSIONS_A_WEEK).sum::<usize>() + self.upns.len() * 40
     }
 
     fn pupil(&mut self, upn: Upn, likely: usize) -> usize {
@@ -107,12 +146,23 @@ impl SchoolGrid {
     }
 
     fn line(&mut self, week: i32, pupil: usize) -> &mut Line {
-        let lines = self.weeks.entry(week).or_default();
+        if self.weeks.get(self.week).is_none_or(|w| w.0 != week) {
+            self.week = self.weeks.iter().position(|w| w.0 == week).unwrap_or_else(|| {
+                self.weeks.push((week, Vec::with_capacity(self.upns.len())));
+                self.weeks.len() - 1
+            });
+        }
+        let lines = &mut self.weeks[self.week].1;
         if lines.len() <= pupil {
             lines.resize(pupil + 1, [UNSTATED; SESSIONS_A_WEEK]);
         }
         &mut lines[pupil]
     }
+}
+
+/// The Mondays of the weeks from one day's to another's.
+fn weeks_between(first: i32, last: i32) -> impl Iterator<Item = i32> {
+    (first - (first + 3).rem_euclid(7)..=last).step_by(7)
 }
 
 /// A date as a file holds it, judged once for all the rows that repeat it.
@@ -195,8 +245,9 @@ impl<'a> Grids<'a> {
         if text.len() < 36 || 37 < text.len() {
             return false;
         }
+        // The caller has seen to it that there is no quote in the block.
         let commas = text[6] == b',' && text[20] == b',' && text[31] == b',' && text[34] == b',';
-        if !commas || text[..35].contains(&b'"') {
+        if !commas {
             return false;
         }
         let fields = Fields {
@@ -247,7 +298,10 @@ impl<'a> Grids<'a> {
                 return None;
             }
         };
-        let upn = match Upn::parse(row.upn) {
+        // Nearly always the child of the row before or the next one: known already, and so of the right shape.
+        let school = self.schools.get(self.school).filter(|s| s.urn == urn);
+        let likely = school.and_then(|s| s.upns.get(self.pupil..)?.iter().take(2).find(|u| u.as_bytes() == row.upn));
+        let upn = match likely.map_or_else(|| Upn::parse(row.upn), |upn| Ok(*upn)) {
             Ok(upn) => upn,
             Err(_) => match Upn::parse(&row.upn.to_ascii_uppercase()) {
                 Ok(upn) => upn,

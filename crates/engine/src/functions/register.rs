@@ -236,7 +236,7 @@ fn cut<'a>(
     Ok(Arc::new(BinaryViewArray::try_new(views.into(), buffers, registers.nulls().cloned())?))
 }
 
-fn day_or(days: &Date32Array, i: usize, none: i32) -> i32 {
+pub(super) fn day_or(days: &Date32Array, i: usize, none: i32) -> i32 {
     if days.is_null(i) { none } else { days.value(i) }
 }
 
@@ -248,6 +248,18 @@ pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
         let days = |i: usize| Stints::read(if stints.is_null(i) { &[] } else { stints.value(i) });
         cut(a[0].as_binary_view(), |i, register, keep| {
             days(i).for_each(|(first, last)| keep(register.places(first, last)));
+        })
+    });
+    let outside = scalar("register_outside", vec![BinaryView, DataType::Binary], BinaryView, |a: &[ArrayRef], _| {
+        let stints = a[1].as_binary::<i32>();
+        cut(a[0].as_binary_view(), |i, register, keep| {
+            let mut until = 0;
+            for (first, last) in Stints::read(if stints.is_null(i) { &[] } else { stints.value(i) }) {
+                let within = register.places(first, last);
+                keep(until..within.start.max(until));
+                until = within.end.max(until);
+            }
+            keep(until..register.boxes.len());
         })
     });
     let between = scalar("register_between", vec![BinaryView, Date32, Date32], BinaryView, |a: &[ArrayRef], _| {
@@ -432,6 +444,7 @@ pub fn scalars(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
         });
     vec![
         within,
+        outside,
         between,
         only,
         missing,

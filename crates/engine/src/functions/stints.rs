@@ -10,6 +10,8 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
+use super::register::day_or;
+
 /// Stretches of days as a value: pairs of first and last day, four bytes each, least first, in order and apart
 /// from one another.
 pub struct Stints;
@@ -34,7 +36,8 @@ impl Stints {
     }
 }
 
-/// The aggregate. A stretch that ends before it begins is none; null where there is none at all.
+/// The aggregate. No first or last day: no bound on that side. A stretch that ends before it begins is none; null
+/// where there is none at all.
 pub fn aggregate() -> AggregateUDF {
     AggregateUDF::from(StintsAggregate {
         signature: Signature::exact(vec![DataType::Date32, DataType::Date32], Volatility::Immutable),
@@ -130,8 +133,8 @@ impl GroupsAccumulator for Groups {
         let (first, last) = (values[0].as_primitive::<Date32Type>(), values[1].as_primitive::<Date32Type>());
         for (row, group) in group_indices.iter().enumerate() {
             let counts = filter.is_none_or(|f| f.is_valid(row) && f.value(row));
-            if counts && first.is_valid(row) && last.is_valid(row) {
-                self.add(*group, (first.value(row), last.value(row)));
+            if counts {
+                self.add(*group, (day_or(first, row, i32::MIN), day_or(last, row, i32::MAX)));
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
     new_null_array,
 };
-use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use lake::landing::Receipt;
 use lake::{RunRecord, Table};
 use model::AcademicYear;
@@ -53,7 +53,7 @@ pub(super) async fn record(ingest: &Ingest<'_>, run: &mut RunRecord, receipt: &R
             &batch,
             ["alert_id", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions", "status"],
             &mut standing,
-        );
+        )?;
     }
     let known =
         lake::parquet_file::read_all(ingest.lake, Table::AlertEvent, run.table(Table::AlertEvent).files.iter()).await?;
@@ -63,7 +63,7 @@ pub(super) async fn record(ingest: &Ingest<'_>, run: &mut RunRecord, receipt: &R
         &known,
         ["alert_id", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions", "to_status"],
         &mut before,
-    );
+    )?;
 
     let year = AcademicYear::of(receipt.received_at.date_naive());
     let ids: BTreeSet<&String> = standing.keys().chain(before.keys()).collect();
@@ -107,28 +107,31 @@ fn in_order(rows: &RecordBatch) -> Result<RecordBatch> {
 }
 
 /// Reads alerts by id; of several rows of one, the last stands.
-fn read(batch: &RecordBatch, names: [&str; 8], into: &mut BTreeMap<String, Alert>) {
+fn read(batch: &RecordBatch, names: [&str; 8], into: &mut BTreeMap<String, Alert>) -> Result<()> {
+    let texts = |i: usize| -> Result<StringArray> {
+        let column = batch.column(batch.schema().index_of(names[i])?);
+        Ok(arrow::compute::cast(column, &DataType::Utf8)?.as_string::<i32>().clone())
+    };
     let column = |i: usize| batch.column_by_name(names[i]);
-    let text = |i: usize, row: usize| {
-        column(i).and_then(|c| arrow::util::display::array_value_to_string(c, row).ok()).unwrap_or_default()
-    };
-    let day = |i: usize, row: usize| {
-        column(i).and_then(|c| c.as_primitive_opt::<Date32Type>()).filter(|c| c.is_valid(row)).map(|c| c.value(row))
-    };
+    let whole = |i: usize| column(i).and_then(|c| c.as_primitive_opt::<Int64Type>());
+    let days = |i: usize| column(i).and_then(|c| c.as_primitive_opt::<Date32Type>());
+    let (ids, rules, statuses) = (texts(0)?, texts(1)?, texts(7)?);
+    let (keys, sessions) = (whole(2), whole(6));
+    let urns = column(3).and_then(|c| c.as_primitive_opt::<Int32Type>());
+    let (from, to) = (days(4), days(5));
     for row in 0..batch.num_rows() {
-        let whole = |i: usize| column(i).and_then(|c| c.as_primitive_opt::<Int64Type>());
-        let urn = column(3).and_then(|c| c.as_primitive_opt::<Int32Type>());
         let alert = Alert {
-            rule: text(1, row),
-            pupil_key: whole(2).map_or(0, |c| c.value(row)),
-            urn: urn.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
-            from: day(4, row),
-            to: day(5, row),
-            sessions: whole(6).filter(|c| c.is_valid(row)).map(|c| c.value(row)),
-            status: text(7, row),
+            rule: rules.value(row).to_owned(),
+            pupil_key: keys.map_or(0, |c| c.value(row)),
+            urn: urns.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
+            from: from.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
+            to: to.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
+            sessions: sessions.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
+            status: statuses.value(row).to_owned(),
         };
-        into.insert(text(0, row), alert);
+        into.insert(ids.value(row).to_owned(), alert);
     }
+    Ok(())
 }
 
 fn rows(events: &[Event<'_>], receipt: &Receipt) -> Result<RecordBatch> {

@@ -3,15 +3,15 @@
 //! Schools are merged in order of URN, so that each month's lines are read and written once, whatever the
 //! number of schools; a wave holds so many bytes of files that memory does not grow with it either.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use arrow::array::{
-    ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    new_null_array,
+    ArrayRef, AsArray, BinaryViewArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, make_view, new_null_array,
 };
-use arrow::buffer::{Buffer, OffsetBuffer};
+use arrow::buffer::Buffer;
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type};
 use chrono::NaiveDate;
 use engine::Incoming;
@@ -19,7 +19,7 @@ use lake::landing::{Receipt, ReceiptFile};
 use lake::register::{Changed, Month, Roots, Stated, UNSTATED, month_of};
 use lake::{Table, TableState};
 use model::line::{day_of, days_from_epoch};
-use model::{BLANK, Outcome, Problem, SESSIONS_A_WEEK, Session};
+use model::{Outcome, Problem, SESSIONS_A_WEEK, Session};
 use sources::marks::{Detail, overlay};
 use sources::{Content, Decoded, SchoolGrid};
 
@@ -72,14 +72,15 @@ pub(super) async fn merge(
     let mut pending: BTreeMap<i32, Vec<Waiting>> = BTreeMap::new();
     for (urn, lines) in doubled(ingest, staged, receipt, &joined).await? {
         // A child whose two keys both have lines of a week: stated anew, with nothing changed.
-        rewriting.merge(ingest, staged, urn, lines, at).await?;
+        rewriting.last = urn;
+        rewriting.merge_all(ingest, staged, vec![School { urn, lines, files: Vec::new() }], at).await?;
     }
     rewriting.finish_round(ingest, staged, summary).await?;
 
     // Who is on roll is the same for every wave.
     let session = ingest.session(&staged.run, receipt).await?;
     if !unpacked.is_empty() || !files.is_empty() {
-        session.build("tables.enrolment", false).await?;
+        session.build(&["tables.roll_key".to_owned()], false, &|_| {}).await?;
     }
     judge(ingest, &session, receipt, &mut unpacked).await?;
     unpacked.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
@@ -134,46 +135,55 @@ async fn merge_pending(
     let ready = std::mem::replace(pending, later);
     let mut details = Vec::new();
     let mut schools = Vec::with_capacity(ready.len());
+    let mut disagreed = Vec::new();
     for (urn, mut files) in ready {
         if urn <= rewriting.last {
             // Out of turn: a file that holds many schools came after files of single ones.
-            rewriting.merge_all(ingest, staged, std::mem::take(&mut schools), at).await?;
+            disagreed.extend(rewriting.merge_all(ingest, staged, std::mem::take(&mut schools), at).await?);
             rewriting.finish_round(ingest, staged, summary).await?;
         }
         files.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut lines: Vec<Stated> = Vec::new();
-        for file in files {
+        for file in &files {
             cover(registers, urn, &file.grid);
             details.extend(file.grid.details.iter().map(|d| (urn, d.clone(), file.return_id)));
-            let stated = file.grid.stated(file.return_id);
-            if lines.is_empty() {
-                lines = stated;
-                continue;
-            }
-            let (merged, disagreed) = overlay(lines, stated);
-            lines = merged;
-            if let (Some((first, place)), Some(taken)) =
-                (disagreed.first(), registers.taken.iter_mut().find(|t| t.return_id == file.return_id))
-            {
-                let session = if place % 2 == 0 { Session::Am } else { Session::Pm };
-                taken.problems.push(Problem {
-                    rule: "files_disagree".to_owned(),
-                    outcome: Outcome::Warn,
-                    urn: Some(urn),
-                    line: None,
-                    found: format!("{} sessions stated otherwise by an earlier file of the arrival", disagreed.len()),
-                    expected: "one file for a school and day in an arrival; the later by name stands".to_owned(),
-                    rows: disagreed.len() as u64,
-                    pupil_key: Some(first.pupil_key),
-                    session: Some((day_of(first.week + *place as i32 / 2), session)),
-                });
-            }
         }
         rewriting.last = urn;
-        schools.push((urn, lines));
+        schools.push(School { urn, lines: Vec::new(), files });
     }
-    rewriting.merge_all(ingest, staged, schools, at).await?;
+    disagreed.extend(rewriting.merge_all(ingest, staged, schools, at).await?);
+    report_disagreements(disagreed, &mut registers.taken);
     state_details(ingest, staged, details, at).await
+}
+
+/// A session that two files of one arrival state differently.
+struct Disagreement {
+    urn: i32,
+    later: Stated,
+    place: usize,
+}
+
+/// One problem for each later file and school.
+fn report_disagreements(mut disagreed: Vec<Disagreement>, taken: &mut [Taken]) {
+    disagreed.sort_by_key(|d| (d.later.return_id, d.urn, d.later.pupil_key, d.later.week, d.place));
+    for alike in disagreed.chunk_by(|a, b| (a.later.return_id, a.urn) == (b.later.return_id, b.urn)) {
+        let (Some(first), Some(taken)) =
+            (alike.first(), taken.iter_mut().find(|t| t.return_id == alike[0].later.return_id))
+        else {
+            continue;
+        };
+        let session = if first.place.is_multiple_of(2) { Session::Am } else { Session::Pm };
+        taken.problems.push(Problem {
+            rule: "files_disagree".to_owned(),
+            outcome: Outcome::Warn,
+            urn: Some(first.urn),
+            line: None,
+            found: format!("{} sessions stated otherwise by an earlier file of the arrival", alike.len()),
+            expected: "one file for a school and day in an arrival; the later by name stands".to_owned(),
+            rows: alike.len() as u64,
+            pupil_key: Some(first.later.pupil_key),
+            session: Some((day_of(first.later.week + first.place as i32 / 2), session)),
+        });
+    }
 }
 
 fn cover(registers: &mut Registers, urn: i32, grid: &SchoolGrid) {
@@ -184,6 +194,34 @@ fn cover(registers: &mut Registers, urn: i32, grid: &SchoolGrid) {
     coverage.pupils.extend(grid.pupils().map(|u| u.key()));
 }
 
+/// What is to be merged of one school.
+struct School {
+    urn: i32,
+    /// Statements of the ledger's own, in order of (pupil_key, week).
+    lines: Vec<Stated>,
+    /// Files, in order of name: a later one is laid over an earlier.
+    files: Vec<Waiting>,
+}
+
+impl School {
+    /// What it states of some weeks, in order of (pupil_key, week).
+    fn stated(&self, weeks: &BTreeSet<i32>, disagreed: &mut Vec<Disagreement>) -> Vec<Stated> {
+        let mut lines: Vec<Stated> = self.lines.iter().filter(|l| weeks.contains(&l.week)).copied().collect();
+        for file in &self.files {
+            let stated = file.grid.stated(file.return_id, |week| weeks.contains(&week));
+            if lines.is_empty() {
+                lines = stated;
+            } else if !stated.is_empty() {
+                let (merged, differing) = overlay(lines, stated);
+                lines = merged;
+                let urn = self.urn;
+                disagreed.extend(differing.into_iter().map(|(later, place)| Disagreement { urn, later, place }));
+            }
+        }
+        lines
+    }
+}
+
 /// The months being rewritten.
 struct Rewriting {
     months: BTreeMap<String, Month>,
@@ -192,65 +230,53 @@ struct Rewriting {
 }
 
 impl Rewriting {
-    async fn merge(
-        &mut self,
-        ingest: &Ingest<'_>,
-        staged: &Staged,
-        urn: i32,
-        lines: Vec<Stated>,
-        at: i64,
-    ) -> Result<()> {
-        self.last = urn;
-        self.merge_all(ingest, staged, vec![(urn, lines)], at).await
-    }
-
-    /// Merges schools in order of URN, each month on a core of its own.
+    /// Merges schools in order of URN, each month on a core of its own. Says where their files disagree.
     async fn merge_all(
         &mut self,
         ingest: &Ingest<'_>,
         staged: &Staged,
-        schools: Vec<(i32, Vec<Stated>)>,
+        schools: Vec<School>,
         at: i64,
-    ) -> Result<()> {
-        let mut by_month: BTreeMap<String, Vec<(i32, Vec<Stated>)>> = BTreeMap::new();
-        let mut names: HashMap<i32, String> = HashMap::new();
-        for (urn, lines) in schools {
-            for line in lines {
-                let month = names.entry(line.week).or_insert_with(|| month_of(line.week));
-                let schools = match by_month.get_mut(month) {
-                    Some(schools) => schools,
-                    None => by_month.entry(month.clone()).or_default(),
-                };
-                match schools.last_mut() {
-                    Some((last, lines)) if *last == urn => lines.push(line),
-                    _ => schools.push((urn, vec![line])),
-                }
-            }
+    ) -> Result<Vec<Disagreement>> {
+        let mut weeks: BTreeSet<i32> = BTreeSet::new();
+        for school in &schools {
+            weeks.extend(school.lines.iter().map(|l| l.week));
+            weeks.extend(school.files.iter().flat_map(|f| f.grid.mondays()));
+        }
+        let mut by_month: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
+        for week in weeks {
+            by_month.entry(month_of(week)).or_default().insert(week);
         }
         let state = staged.run.table(Table::RegisterWeek);
-        let roots: Arc<Roots> = Arc::new(staged.roots.clone());
+        let (roots, schools) = (Arc::new(staged.roots.clone()), Arc::new(schools));
         let mut waiting = by_month.into_iter();
         let mut working = tokio::task::JoinSet::new();
+        let mut disagreed = Vec::new();
         loop {
             while working.len() < ingest.config.cores() {
-                let Some((name, schools)) = waiting.next() else { break };
+                let Some((name, weeks)) = waiting.next() else { break };
                 let mut month = match self.months.remove(&name) {
                     Some(month) => month,
                     None => Month::begin(ingest.lake, &state, name.clone(), (i32::MIN, i32::MAX)).await?,
                 };
-                let roots = Arc::clone(&roots);
+                let (roots, schools): (Arc<Roots>, _) = (Arc::clone(&roots), Arc::clone(&schools));
                 working.spawn_blocking(move || {
-                    for (urn, lines) in &schools {
-                        month.merge_school(*urn, lines, &roots, at)?;
+                    let mut disagreed = Vec::new();
+                    for school in schools.iter() {
+                        let lines = school.stated(&weeks, &mut disagreed);
+                        if !lines.is_empty() {
+                            month.merge_school(school.urn, &lines, &roots, at)?;
+                        }
                     }
-                    Ok::<_, lake::LakeError>((name, month))
+                    Ok::<_, lake::LakeError>((name, month, disagreed))
                 });
             }
             let Some(done) = working.join_next().await else { break };
-            let (name, month) = done.context("a month could not be merged")??;
+            let (name, month, found) = done.context("a month could not be merged")??;
             self.months.insert(name, month);
+            disagreed.extend(found);
         }
-        Ok(())
+        Ok(disagreed)
     }
 
     /// Writes the months begun; the next school may be any.
@@ -347,7 +373,7 @@ async fn judge(
     files: &mut [Decoded],
 ) -> Result<()> {
     let mut schools = Vec::new();
-    let mut lines = Lines::default();
+    let mut registers = Incomings::default();
     for (i, file) in files.iter().enumerate() {
         let Content::Marks(grids) = &file.content else { continue };
         for grid in grids {
@@ -361,13 +387,13 @@ async fn judge(
                 days: grid.days.map(day),
                 of_many: 1 < grids.len(),
             });
-            lines.add(i as i64, grid);
+            registers.add(i as i64, grid);
         }
     }
     if schools.is_empty() {
         return Ok(());
     }
-    let incoming = Incoming { files: tables::incoming_files(&schools)?, lines: lines.finish()? };
+    let incoming = Incoming { files: tables::incoming_files(&schools)?, registers: registers.finish()? };
     let found = engine::rules::judge(session, incoming, |_| true).await?;
     let mut unplaced: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for found in found {
@@ -396,41 +422,36 @@ async fn judge(
     Ok(())
 }
 
-/// Lines of `incoming.line` being gathered.
+/// Rows of `incoming.register` being gathered.
 #[derive(Default)]
-struct Lines {
+struct Incomings {
     file_id: Vec<i64>,
     urn: Vec<i32>,
     key: Vec<i64>,
-    week: Vec<i32>,
-    marks: Vec<u8>,
+    views: Vec<u128>,
+    values: Vec<u8>,
 }
 
-impl Lines {
+impl Incomings {
     fn add(&mut self, file_id: i64, grid: &SchoolGrid) {
-        for line in grid.stated(0) {
-            let boxes = line.boxes.map(|b| if b == UNSTATED { BLANK } else { b });
-            if boxes == [BLANK; SESSIONS_A_WEEK] {
-                continue;
-            }
+        grid.registers(|key, register| {
             self.file_id.push(file_id);
             self.urn.push(grid.urn);
-            self.key.push(line.pupil_key);
-            self.week.push(line.week);
-            self.marks.extend_from_slice(&boxes);
-        }
+            self.key.push(key);
+            self.views.push(make_view(register, 0, self.values.len() as u32));
+            self.values.extend_from_slice(register);
+        });
     }
 
     fn finish(self) -> Result<RecordBatch> {
-        let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(SESSIONS_A_WEEK, self.urn.len()));
+        let buffers: Arc<[Buffer]> = Arc::new([Buffer::from_vec(self.values)]);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from(self.file_id)),
             Arc::new(Int32Array::from(self.urn)),
             Arc::new(Int64Array::from(self.key)),
-            Arc::new(Date32Array::from(self.week)),
-            Arc::new(StringArray::try_new(offsets, Buffer::from_vec(self.marks), None)?),
+            Arc::new(BinaryViewArray::try_new(self.views.into(), buffers, None)?),
         ];
-        Ok(RecordBatch::try_new(engine::rules::line_schema(), columns)?)
+        Ok(RecordBatch::try_new(engine::rules::register_schema(), columns)?)
     }
 }
 

@@ -78,11 +78,6 @@ fn named_urn(name: &str) -> Option<i32> {
     numbers.next().is_none().then(|| only.parse().ok())?
 }
 
-/// No lines: for files that state none.
-pub(super) fn no_lines() -> RecordBatch {
-    RecordBatch::new_empty(engine::rules::line_schema())
-}
-
 /// A rule's finding as a problem of a file.
 pub(super) fn as_problem(found: &Found) -> Problem {
     Problem {
@@ -148,7 +143,7 @@ pub(super) fn into_taken(file: Decoded) -> Taken {
     }
 }
 
-/// Runs the rules that need no lines, and takes out what they refuse.
+/// Runs the rules that need no marks, and takes out what they refuse.
 async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &mut [Decoded]) -> Result<()> {
     let mut schools = Vec::new();
     for (i, file) in files.iter().enumerate() {
@@ -173,9 +168,12 @@ async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &
         return Ok(());
     }
     let session = ingest.session(run, receipt).await?;
-    let incoming = Incoming { files: incoming_files(&schools)?, lines: no_lines() };
-    let found =
-        engine::rules::judge(&session, incoming, |rule| !rule.reads.iter().any(|r| r == "incoming.line")).await?;
+    let incoming = Incoming {
+        files: incoming_files(&schools)?,
+        registers: RecordBatch::new_empty(engine::rules::register_schema()),
+    };
+    let reads_marks = |rule: &engine::Definition| rule.reads.iter().any(|r| r == "incoming.register");
+    let found = engine::rules::judge(&session, incoming, |rule| !reads_marks(rule)).await?;
     for found in found {
         let Some(file) = usize::try_from(found.file_id).ok().and_then(|i| files.get_mut(i)) else { continue };
         file.problems.push(as_problem(&found));

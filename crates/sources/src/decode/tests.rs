@@ -40,7 +40,7 @@ fn meaning(files: &[Decoded]) -> Vec<Meaning> {
         .iter()
         .map(|f| {
             let schools = match &f.content {
-                Content::Marks(schools) => schools.iter().map(|s| (s.urn, s.stated(0))).collect(),
+                Content::Marks(schools) => schools.iter().map(|s| (s.urn, s.stated(0, |_| true))).collect(),
                 _ => Vec::new(),
             };
             (f.rows_in, f.rows_refused, f.problems.clone(), schools)
@@ -124,7 +124,7 @@ fn a_source_of_changes_states_only_what_it_names() {
     let text = "URN,UPN,Date,Session,Mark,IsDeleted\n140001,Q850200120003,2026-09-07,AM,I,\n140001,Q850200120003,2026-09-09,PM,/,Y\n";
     let changes = Mapping { changes_only: true, ..Mapping::default() };
     let stated = |mapping: &Mapping| match &read(bytes(text), mapping, 1 << 20)[0].content {
-        Content::Marks(schools) => String::from_utf8_lossy(&schools[0].stated(0)[0].boxes).replace('\0', " "),
+        Content::Marks(schools) => String::from_utf8_lossy(&schools[0].stated(0, |_| true)[0].boxes).replace('\0', " "),
         _ => String::new(),
     };
     assert_eq!(stated(&changes), "I    .        ");
