@@ -11,6 +11,7 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, Int32Array, Int64Array, RecordBatch, StringArray, make_view,
 };
 use datafusion::arrow::buffer::Buffer;
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Field, Int32Type, Int64Type, Schema, SchemaRef, TimestampMicrosecondType,
 };
@@ -23,7 +24,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use lake::{DataFile, Lake, Table};
 use model::{AsOf, BLANK, SESSIONS_A_WEEK};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 use tokio::sync::OnceCell;
@@ -178,7 +179,9 @@ struct Batch {
     urn: Int32Array,
     pupil_key: Int64Array,
     week: datafusion::arrow::array::Date32Array,
-    marks: StringArray,
+    /// Which line of `lines` each row has: a file repeats few.
+    line: Int32Array,
+    lines: StringArray,
     known_from: Option<datafusion::arrow::array::TimestampMicrosecondArray>,
     known_to: Option<datafusion::arrow::array::TimestampMicrosecondArray>,
 }
@@ -193,15 +196,37 @@ impl Batch {
         let stamp = |name: &str| {
             batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>()).cloned()
         };
+        let marks = cast(column("marks")?, &lines_type())?;
+        let marks = marks.as_dictionary::<Int32Type>();
+        let lines = marks.values().as_string::<i32>().clone();
+        if lines.value_data().len() != lines.len() * SESSIONS_A_WEEK {
+            return Err(DataFusionError::Execution("a line of other than fourteen boxes".to_owned()));
+        }
         Ok(Self {
             urn: column("urn")?.as_primitive::<Int32Type>().clone(),
             pupil_key: column("pupil_key")?.as_primitive::<Int64Type>().clone(),
             week: column("week_start")?.as_primitive::<Date32Type>().clone(),
-            marks: column("marks")?.as_string::<i32>().clone(),
+            line: marks.keys().clone(),
+            lines,
             known_from: stamp("known_from"),
             known_to: stamp("known_to"),
         })
     }
+}
+
+/// How lines are read: a number for each, and the lines themselves once.
+fn lines_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+/// The columns of a file, with `marks` as [`lines_type`].
+fn file_schema() -> SchemaRef {
+    let schema = Table::RegisterWeek.schema();
+    let fields = schema.fields().iter().map(|f| match f.name().as_str() {
+        "marks" => Arc::new(f.as_ref().clone().with_data_type(lines_type())),
+        _ => Arc::clone(f),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 impl Chain {
@@ -233,7 +258,8 @@ impl Chain {
             let known = file.known_from.is_some_and(|(_, newest)| newest <= known_at);
             self.doubtful = !(is_current && (shared.belief.newest || known));
             let bytes = lake.read_existing(&place(&file)).await.map_err(outside)?;
-            let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+            let options = ArrowReaderOptions::new().with_schema(file_schema());
+            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?;
             let groups = builder.metadata().row_groups().iter().enumerate();
             let ours = |g: &RowGroupMetaData| {
                 let (least, greatest) = urns_of(g);
@@ -280,39 +306,33 @@ struct Gathering {
     pupil_key: Vec<i64>,
     views: Vec<u128>,
     values: Vec<u8>,
-    one: Register,
-}
-
-/// The register being gathered.
-#[derive(Default)]
-struct Register {
+    /// The child's lines so far.
     lines: Vec<(i32, [u8; SESSIONS_A_WEEK])>,
-    bytes: Vec<u8>,
 }
 
-impl Register {
-    /// The lines as one value, later ones laid over earlier; empty where there are none.
-    fn value(&mut self) -> Result<&[u8]> {
-        self.bytes.clear();
-        let first = self.lines.iter().map(|l| l.0).min();
-        let last = self.lines.iter().map(|l| l.0).max();
-        if let (Some(first), Some(last)) = (first, last) {
-            let weeks = (last - first) / 7;
-            if MOST_WEEKS < weeks {
-                return Err(DataFusionError::Execution(format!("a register of more than {MOST_WEEKS} weeks")));
-            }
-            self.bytes.extend_from_slice(&first.to_le_bytes());
-            self.bytes.resize(4 + (weeks as usize + 1) * SESSIONS_A_WEEK, BLANK);
-            for (week, marks) in &self.lines {
-                let at = 4 + ((week - first) / 7) as usize * SESSIONS_A_WEEK;
-                for (now, mark) in self.bytes[at..at + SESSIONS_A_WEEK].iter_mut().zip(marks) {
-                    *now = if *mark == BLANK { *now } else { *mark };
-                }
+/// Lines as one value at the end of `values`, later ones laid over earlier. Says where it begins; nothing is
+/// written where there are no lines.
+fn write(lines: &mut Vec<(i32, [u8; SESSIONS_A_WEEK])>, values: &mut Vec<u8>) -> Result<usize> {
+    let begun = values.len();
+    let first = lines.iter().map(|l| l.0).min();
+    let last = lines.iter().map(|l| l.0).max();
+    if let (Some(first), Some(last)) = (first, last) {
+        let weeks = (i64::from(last) - i64::from(first)) / 7;
+        if i64::from(MOST_WEEKS) < weeks {
+            return Err(DataFusionError::Execution(format!("a register of more than {MOST_WEEKS} weeks")));
+        }
+        values.extend_from_slice(&first.to_le_bytes());
+        values.resize(begun + 4 + (weeks as usize + 1) * SESSIONS_A_WEEK, BLANK);
+        let (weeks, _) = values[begun + 4..].as_chunks_mut::<SESSIONS_A_WEEK>();
+        for (week, marks) in lines.iter() {
+            let boxes = &mut weeks[((week - first) / 7) as usize];
+            for (now, mark) in boxes.iter_mut().zip(marks) {
+                *now = if *mark == BLANK { *now } else { *mark };
             }
         }
-        self.lines.clear();
-        Ok(&self.bytes)
     }
+    lines.clear();
+    Ok(begun)
 }
 
 impl Gathering {
@@ -345,7 +365,7 @@ impl Gathering {
             pupil_key: Vec::with_capacity(REGISTERS),
             views: Vec::with_capacity(REGISTERS),
             values: Vec::new(),
-            one: Register::default(),
+            lines: Vec::new(),
             shared,
         })
     }
@@ -398,14 +418,16 @@ impl Gathering {
                     if self.last_day < week || chain.doubtful && !is_believed(batch, row, self.known_at) {
                         continue;
                     }
-                    let Ok(mut marks) = <[u8; SESSIONS_A_WEEK]>::try_from(batch.marks.value(row).as_bytes()) else {
-                        return Err(DataFusionError::Execution("a line of other than fourteen boxes".to_owned()));
+                    let line = batch.line.value(row) as usize;
+                    let Some(mut marks) = batch.lines.value_data().as_chunks::<SESSIONS_A_WEEK>().0.get(line).copied()
+                    else {
+                        continue;
                     };
                     if self.last_day < week + 6 {
                         marks[(self.last_day - week + 1) as usize * 2..].fill(BLANK);
                     }
                     match root {
-                        None => self.one.lines.push((week, marks)),
+                        None => self.lines.push((week, marks)),
                         Some(root) => {
                             let known_from = batch.known_from.as_ref().map_or(0, |k| k.value(row));
                             let line = Joined { known_from, line_key: at.1, week, marks };
@@ -432,17 +454,16 @@ impl Gathering {
         for (root, mut lines) in std::mem::take(&mut self.joined) {
             // What was learnt last stands, as in the merge itself.
             lines.sort_by_key(|l| (l.known_from, l.line_key));
-            self.one.lines.extend(lines.into_iter().map(|l| (l.week, l.marks)));
+            self.lines.extend(lines.into_iter().map(|l| (l.week, l.marks)));
             self.give(self.school, root)?;
         }
         Ok(())
     }
 
     fn give(&mut self, urn: i32, pupil_key: i64) -> Result<()> {
-        let value = self.one.value()?;
-        if !value.is_empty() {
-            self.views.push(make_view(value, 0, self.values.len() as u32));
-            self.values.extend_from_slice(value);
+        let begun = write(&mut self.lines, &mut self.values)?;
+        if begun < self.values.len() {
+            self.views.push(make_view(&self.values[begun..], 0, begun as u32));
             self.urn.push(urn);
             self.pupil_key.push(pupil_key);
         }
@@ -480,13 +501,12 @@ mod tests {
     #[test]
     fn lines_in_any_order_make_one_register() {
         let lines = [(0, *b"/\\............"), (14, *b"OO............"), (7, *b"II............")];
-        let mut forth = Register { lines: lines.to_vec(), bytes: Vec::new() };
-        let mut back = Register { lines: lines.iter().rev().copied().collect(), bytes: Vec::new() };
-        assert_eq!(forth.value().unwrap().len(), 4 + 3 * SESSIONS_A_WEEK);
-        forth.lines = lines.to_vec();
-        assert_eq!(forth.value().unwrap(), back.value().unwrap());
-        let mut wild =
-            Register { lines: vec![(0, *b"/............."), (i32::MAX - 7, *b"/.............")], bytes: Vec::new() };
-        assert!(wild.value().is_err());
+        let (mut forth, mut back) = (Vec::new(), b"before".to_vec());
+        assert_eq!(write(&mut lines.to_vec(), &mut forth).unwrap(), 0);
+        assert_eq!(write(&mut lines.iter().rev().copied().collect(), &mut back).unwrap(), 6);
+        assert_eq!(forth.len(), 4 + 3 * SESSIONS_A_WEEK);
+        assert_eq!(forth, back[6..]);
+        assert_eq!(write(&mut Vec::new(), &mut forth).unwrap(), forth.len());
+        assert!(write(&mut vec![lines[0], (i32::MAX - 7, *b"/.............")], &mut forth).is_err());
     }
 }

@@ -14,11 +14,11 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ScalarUDF, Signature, Volatility,
 };
-use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
+use model::{CodeTable, SESSIONS_A_WEEK};
 
 use super::register::Register;
 use super::scalar;
-use super::tally::TALLIED;
+use super::tally::{BLANK_WEEKEND, TALLIED, week_of};
 use crate::registers::MOST_WEEKS;
 
 /// Letters a line may hold.
@@ -138,22 +138,26 @@ fn registers<'a>(
     })
 }
 
+/// A group's counters of letters. Neighbouring boxes often hold one letter: four tables, so that no count waits for
+/// the one before.
+type Tables = [[u64; LETTERS]; 4];
+
 /// Counters of letters, 128 a group.
 #[derive(Default)]
 struct Letters {
-    counts: Vec<i64>,
+    groups: Vec<Tables>,
 }
 
 impl Letters {
+    fn resize(&mut self, groups: usize) {
+        self.groups.resize(groups, [[0; LETTERS]; 4]);
+    }
+
     fn take(&mut self, emit: EmitTo) -> BinaryArray {
-        let emit = match emit {
-            EmitTo::All => EmitTo::All,
-            EmitTo::First(n) => EmitTo::First(n * LETTERS),
-        };
-        let taken = emit.take_needed(&mut self.counts);
         let mut out = BinaryBuilder::new();
-        for group in taken.chunks(LETTERS) {
-            out.append_value(group.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>());
+        for tables in emit.take_needed(&mut self.groups) {
+            let count = |letter: usize| tables.iter().map(|t| t[letter] as i64).sum::<i64>();
+            out.append_value((0..LETTERS).flat_map(|letter| count(letter).to_le_bytes()).collect::<Vec<u8>>());
         }
         out.finish()
     }
@@ -167,26 +171,17 @@ impl GroupsAccumulator for Letters {
         filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        self.counts.resize(total_num_groups * LETTERS, 0);
+        self.resize(total_num_groups);
         for (group, register) in registers(&values[0], group_indices, filter) {
-            // Neighbouring boxes often hold one letter: four tables, so that no count waits for the one before.
-            let mut tables = [[0u16; LETTERS]; 4];
-            let at_most = usize::from(u16::MAX);
-            for stretch in register.boxes.chunks(at_most) {
-                let fours = stretch.chunks_exact(4);
-                for b in fours.remainder() {
-                    tables[0][usize::from(b & 127)] += 1;
+            let tables = &mut self.groups[group];
+            let (lines, _) = register.boxes.as_chunks::<SESSIONS_A_WEEK>();
+            for line in lines {
+                let (days, weekend) = week_of(line);
+                for (i, b) in days.iter().enumerate() {
+                    tables[i % 4][usize::from(b & 127)] += 1;
                 }
-                for four in fours {
-                    for (table, b) in tables.iter_mut().zip(four) {
-                        table[usize::from(b & 127)] += 1;
-                    }
-                }
-                let counts = &mut self.counts[group * LETTERS..(group + 1) * LETTERS];
-                for table in &mut tables {
-                    for (count, n) in counts.iter_mut().zip(std::mem::replace(table, [0; LETTERS])) {
-                        *count += i64::from(n);
-                    }
+                if *weekend != BLANK_WEEKEND {
+                    weekend.iter().for_each(|b| tables[0][usize::from(b & 127)] += 1);
                 }
             }
         }
@@ -194,12 +189,12 @@ impl GroupsAccumulator for Letters {
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.counts.resize(total_num_groups * LETTERS, 0);
+        self.resize(total_num_groups);
         let states = values[0].as_binary::<i32>();
         for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
-            let counts = &mut self.counts[group * LETTERS..(group + 1) * LETTERS];
+            let counts = &mut self.groups[*group][0];
             for (count, bytes) in counts.iter_mut().zip(states.value(row).chunks_exact(8)) {
-                *count += i64::from_le_bytes(bytes.try_into().unwrap_or_default());
+                *count += u64::from_le_bytes(bytes.try_into().unwrap_or_default());
             }
         }
         Ok(())
@@ -221,7 +216,7 @@ impl GroupsAccumulator for Letters {
     }
 
     fn size(&self) -> usize {
-        self.counts.capacity() * 8
+        self.groups.capacity() * size_of::<Tables>()
     }
 }
 
@@ -248,6 +243,9 @@ fn session_field() -> FieldRef {
 struct Days {
     first_week: i32,
     boxes: Vec<[u32; MEASURES]>,
+    /// What the registers since the last carry add: half as wide, so that a box's counters are added at once.
+    recent: Vec<[u16; MEASURES]>,
+    added: u16,
 }
 
 impl Days {
@@ -267,31 +265,54 @@ impl Days {
         }
         if 0 < before {
             self.boxes.splice(0..0, std::iter::repeat_n([0; MEASURES], before));
+            self.recent.splice(0..0, std::iter::repeat_n([0; MEASURES], before));
             self.first_week = week;
         }
         if self.boxes.len() < at + boxes {
             self.boxes.resize(at + boxes, [0; MEASURES]);
+            self.recent.resize(at + boxes, [0; MEASURES]);
         }
         Ok(at)
+    }
+
+    fn carry(&mut self) {
+        for (counts, recent) in self.boxes.iter_mut().zip(&mut self.recent) {
+            for (count, recent) in counts.iter_mut().zip(std::mem::take(recent)) {
+                *count += u32::from(recent);
+            }
+        }
+        self.added = 0;
     }
 }
 
 /// Counters of sessions.
 struct Sessions {
     /// What each letter adds.
-    adds: Vec<[u32; MEASURES]>,
+    adds: [[u16; MEASURES]; LETTERS],
     groups: Vec<Days>,
 }
 
 impl Sessions {
     fn of(codes: &CodeTable) -> Self {
-        let mut adds = vec![[0u32; MEASURES]; LETTERS];
+        let mut adds = [[0u16; MEASURES]; LETTERS];
         for (place, name) in TALLIED.iter().copied().chain(["codes:N"]).enumerate() {
             for (letter, inside) in codes.set(name).unwrap_or([false; LETTERS]).iter().enumerate() {
-                adds[letter][place] = u32::from(*inside);
+                adds[letter][place] = u16::from(*inside);
             }
         }
         Self { adds, groups: Vec::new() }
+    }
+
+    fn taken(&mut self, emit: EmitTo) -> Vec<Days> {
+        let mut taken = emit.take_needed(&mut self.groups);
+        taken.iter_mut().for_each(Days::carry);
+        taken
+    }
+}
+
+fn add(adds: &[[u16; MEASURES]; LETTERS], counts: &mut [u16; MEASURES], mark: u8) {
+    for (count, add) in counts.iter_mut().zip(&adds[usize::from(mark & 127)]) {
+        *count += add;
     }
 }
 
@@ -307,13 +328,23 @@ impl GroupsAccumulator for Sessions {
         for (group, register) in registers(&values[0], group_indices, filter) {
             let group = &mut self.groups[group];
             let at = group.room(register.first_day, register.boxes.len())?;
-            for (counts, mark) in group.boxes[at..].iter_mut().zip(register.boxes) {
-                if *mark != BLANK {
-                    let add = &self.adds[usize::from(mark & 127)];
-                    for (count, add) in counts.iter_mut().zip(add) {
-                        *count += add;
-                    }
+            let (lines, _) = register.boxes.as_chunks::<SESSIONS_A_WEEK>();
+            let (weeks, _) = group.recent[at..].as_chunks_mut::<SESSIONS_A_WEEK>();
+            for (counters, line) in weeks.iter_mut().zip(lines) {
+                let (days, weekend) = week_of(line);
+                for (counts, mark) in counters.iter_mut().zip(days) {
+                    add(&self.adds, counts, *mark);
                 }
+                if *weekend != BLANK_WEEKEND {
+                    counters[days.len()..]
+                        .iter_mut()
+                        .zip(weekend)
+                        .for_each(|(counts, mark)| add(&self.adds, counts, *mark));
+                }
+            }
+            group.added += 1;
+            if group.added == u16::MAX {
+                group.carry();
             }
         }
         Ok(())
@@ -340,7 +371,7 @@ impl GroupsAccumulator for Sessions {
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let (mut weeks, mut dates, mut halves, mut lengths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut columns: [Vec<i32>; MEASURES] = std::array::from_fn(|_| Vec::new());
-        for group in emit_to.take_needed(&mut self.groups) {
+        for group in self.taken(emit_to) {
             let before = dates.len();
             for (i, counts) in group.boxes.iter().enumerate().filter(|(_, c)| **c != [0; MEASURES]) {
                 weeks.push(group.first_week + (i / SESSIONS_A_WEEK * 7) as i32);
@@ -365,7 +396,7 @@ impl GroupsAccumulator for Sessions {
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
         let mut out = BinaryBuilder::new();
-        for group in emit_to.take_needed(&mut self.groups) {
+        for group in self.taken(emit_to) {
             let mut bytes = Vec::with_capacity(4 + group.boxes.len() * 4 * MEASURES);
             bytes.extend_from_slice(&group.first_week.to_le_bytes());
             bytes.extend(group.boxes.iter().flatten().flat_map(|n| n.to_le_bytes()));
@@ -375,7 +406,7 @@ impl GroupsAccumulator for Sessions {
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self { adds: self.adds.clone(), groups: Vec::new() };
+        let mut each = Self { adds: self.adds, groups: Vec::new() };
         let rows: Vec<usize> = (0..values[0].len()).collect();
         each.update_batch(values, &rows, filter, rows.len())?;
         each.state(EmitTo::All)
@@ -383,6 +414,7 @@ impl GroupsAccumulator for Sessions {
 
     fn size(&self) -> usize {
         let boxes: usize = self.groups.iter().map(|g| g.boxes.capacity()).sum();
-        boxes * size_of::<[u32; MEASURES]>() + self.groups.capacity() * size_of::<Days>()
+        boxes * (size_of::<[u32; MEASURES]>() + size_of::<[u16; MEASURES]>())
+            + self.groups.capacity() * size_of::<Days>()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, StringArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, StringArray, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::logical_expr::ScalarUDF;
 use model::Upn;
@@ -14,8 +14,11 @@ use super::scalar;
 pub fn all() -> Vec<ScalarUDF> {
     let upn_of = scalar("upn_of", vec![DataType::Int64], DataType::Utf8, |arrays: &[ArrayRef], _| {
         let keys = arrays[0].as_primitive::<Int64Type>();
-        let upns: StringArray = keys.iter().map(|k| k.and_then(Upn::of_key).map(|u| u.as_str().to_owned())).collect();
-        Ok(Arc::new(upns))
+        let mut upns = StringBuilder::with_capacity(keys.len(), keys.len() * 13);
+        for upn in keys.iter().map(|key| key.and_then(Upn::of_key)) {
+            upns.append_option(upn.as_ref().map(Upn::as_str));
+        }
+        Ok(Arc::new(upns.finish()))
     });
     let stable_id = scalar("stable_id", vec![DataType::Utf8], DataType::Utf8, |arrays: &[ArrayRef], _| {
         let ids: StringArray = arrays[0]

@@ -4,13 +4,23 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Int32Array, StructArray};
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
-use model::CodeTable;
+use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
 
 /// The measures that are counted at once, in the order of the fields.
 pub const TALLIED: [&str; 7] = ["possible", "attended", "absent", "authorised", "unauthorised", "late", "recorded"];
 
-/// So many boxes cannot overflow a counter of eight bits.
-const STRETCH: usize = 252;
+/// So many boxes, of whole weeks, cannot overflow a counter of eight bits.
+const STRETCH: usize = 18 * SESSIONS_A_WEEK;
+
+/// A weekend without a mark, as nearly always: four boxes in fourteen need no look.
+pub(super) const BLANK_WEEKEND: [u8; 4] = [BLANK; 4];
+
+/// A line's ten boxes from Monday to Friday, and its four of the weekend.
+pub(super) fn week_of(line: &[u8; SESSIONS_A_WEEK]) -> (&[u8; 10], &[u8; 4]) {
+    let [days @ .., _, _, _, _] = line;
+    let [_, _, _, _, _, _, _, _, _, _, weekend @ ..] = line;
+    (days, weekend)
+}
 
 /// What each letter adds: seven counters of eight bits in one word. A stretch is the sum of its letters' words.
 #[derive(Clone)]
@@ -56,19 +66,18 @@ impl Tally {
 
     /// Counts boxes.
     pub fn count(&self, boxes: &[u8]) -> Counts {
-        let word = |b: u8| self.words[usize::from(b & 127)];
+        let word = |b: &u8| self.words[usize::from(*b & 127)];
         let mut counts = [0i32; TALLIED.len()];
         for stretch in boxes.chunks(STRETCH) {
-            // Four sums at a time: an addition need not wait for the one before.
-            let mut sums = [0u64; 4];
-            let fours = stretch.chunks_exact(4);
-            let rest: u64 = fours.remainder().iter().map(|b| word(*b)).sum();
-            for four in fours {
-                for (sum, b) in sums.iter_mut().zip(four) {
-                    *sum += word(*b);
+            let (lines, rest) = stretch.as_chunks::<SESSIONS_A_WEEK>();
+            let mut sum: u64 = rest.iter().map(word).sum();
+            for line in lines {
+                let (days, weekend) = week_of(line);
+                sum += days.iter().map(word).sum::<u64>();
+                if *weekend != BLANK_WEEKEND {
+                    sum += weekend.iter().map(word).sum::<u64>();
                 }
             }
-            let sum = rest + sums.iter().sum::<u64>();
             for (place, count) in counts.iter_mut().enumerate() {
                 *count += (sum >> (8 * place) & 255) as i32;
             }
