@@ -188,6 +188,98 @@ fn a_run_that_is_cut_off_is_finished_and_nothing_is_doubled() {
     }
 }
 
+/// What readers are shown of a ledger and its runs.
+const SHOWN: [&str; 4] =
+    [BELIEF, "SELECT * FROM ledger.return", "SELECT * FROM quality.problem", "SELECT * FROM alerts.history"];
+
+/// An arrival of several tables, two schools and three months, with something to refuse.
+fn sent_by_all() -> Sent {
+    let marks = |urn: u32| -> String {
+        let weeks = ["2026-09-07", "2026-09-14", "2026-10-05"];
+        let rows = [(PUPILS[0], "OOOOOOOOOO"), (PUPILS[1], "/\\/\\NN/\\/\\"), (PUPILS[2], "IIIIII@\\/\\")];
+        weeks.iter().map(|monday| week(urn, monday, &rows)).collect::<Vec<_>>().join("")
+    };
+    let roll = roll(140002, &PUPILS[..2]);
+    let files = [("marks_140001.csv", marks(140001)), ("marks_140002.csv", marks(140002)), ("roll_2.csv", roll)];
+    Sent { day: 40, files: files.map(|(name, text)| (name.to_owned(), text)).to_vec() }
+}
+
+fn file_count(folder: &std::path::Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries.flatten().map(|e| if e.path().is_dir() { file_count(&e.path()) } else { 1 }).sum()
+}
+
+#[test]
+fn a_run_that_is_killed_at_any_moment_is_finished_and_nothing_is_doubled() {
+    let sent = sent_by_all();
+    let whole = started();
+    sent.receive(&whole);
+    let shown: Vec<_> = SHOWN.iter().map(|view| whole.ask(view, &[])).collect();
+    let killed = std::cell::Cell::new(0);
+    hold(cases(8), &(0usize..40, 0u32..2000), |(files, spins)| {
+        let authority = started();
+        let folder = sent.offer(&authority);
+        let before = file_count(&authority.lake());
+        let mut child = rollcall()
+            .args(["ingest", folder.to_str().unwrap(), "--received-at", &sent.at()])
+            .current_dir(authority.lake())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // The moment is told by what has been written so far, and a little more.
+        while child.try_wait().unwrap().is_none() {
+            if before + files <= file_count(&authority.lake()) {
+                (0..spins).for_each(|_| std::hint::spin_loop());
+                child.kill().unwrap();
+                break;
+            }
+        }
+        killed.set(killed.get() + u32::from(!child.wait().unwrap().success()));
+        let belief = authority.ask(BELIEF, &[]);
+        prop_assert!(belief.is_empty() || belief == shown[0], "half a run is shown");
+        sent.receive(&authority);
+        for (view, shown) in SHOWN.iter().zip(&shown) {
+            prop_assert_eq!(&authority.ask(view, &[]), shown, "{}", view);
+        }
+        Ok(())
+    });
+    assert!(0 < killed.get(), "no run was killed before its end");
+}
+
+#[test]
+fn a_disk_that_is_full_is_said_and_loses_nothing() {
+    let sent = sent_by_all();
+    let whole = started();
+    sent.receive(&whole);
+    let mut refused = 0;
+    // No file may grow beyond so many blocks of 512 bytes, as on a disk with no more room.
+    for blocks in [0, 1, 2, 4, 6, 8, 12, 16] {
+        let authority = started();
+        let folder = sent.offer(&authority);
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let out = std::process::Command::new("sh")
+            .args(["-c", &limited, env!("CARGO_BIN_EXE_rollcall"), "ingest", folder.to_str().unwrap()])
+            .args(["--received-at", &sent.at()])
+            .current_dir(authority.lake())
+            .output()
+            .unwrap();
+        let told = said(&out);
+        assert!(!told.contains("panicked"), "{blocks} blocks: {told}");
+        if !out.status.success() {
+            refused += 1;
+            assert!(told.contains("too large") || told.contains("No space"), "{blocks} blocks: {told}");
+        }
+        let belief = authority.ask(BELIEF, &[]);
+        assert!(belief.is_empty() || belief == whole.ask(BELIEF, &[]), "{blocks} blocks: half a run is shown");
+        sent.receive(&authority);
+        for view in SHOWN {
+            assert_eq!(authority.ask(view, &[]), whole.ask(view, &[]), "{blocks} blocks: {view}");
+        }
+    }
+    assert!(3 < refused, "the limit was never met");
+}
+
 #[test]
 fn a_changed_upn_is_one_child() {
     let authority = started();

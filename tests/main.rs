@@ -6,4 +6,5 @@ mod examples;
 mod ledger;
 mod page;
 mod readers;
+mod store;
 mod tidy;

@@ -72,8 +72,55 @@ fn mark_file() -> impl Strategy<Value = String> {
     })
 }
 
+/// So many cases a property: a bounded number here, as many as there is time for with PROPERTY_CASES.
+fn cases() -> u32 {
+    std::env::var("PROPERTY_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(512)
+}
+
+fn packed(text: &str) -> [Vec<u8>; 2] {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(text.as_bytes()).unwrap();
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file("inner.csv", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(text.as_bytes()).unwrap();
+    [gz.finish().unwrap(), zip.finish().unwrap().into_inner()]
+}
+
+/// A whole file of each kind that is read, plain, quoted and packed.
+fn sound_files() -> Vec<Vec<u8>> {
+    let plain = "URN,UPN,Date,Session,Mark\n140001,Q850200120003,2026-09-07,AM,/\n140001,H850200723000,2026-09-07,AM,I\n140001,Q850200120003,2026-09-07,PM,\\\n140001,H850200723000,2026-09-07,PM,O\n";
+    let quoted = "Date,\"Mark\",UPN,Session,URN,Comment\r\n07/09/2026,\"C1\",Q850200120003,\"am\",140001,\"a \"\"word\"\",\r\nand more\"\r\n";
+    let roll = "URN,UPN,FormerUPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingDate\n140001,Q850200120003,H850200723000,O\u{2019}Neil,Made,2016-01-01,F,5,2026-09-01,\n";
+    let calendar = "URN,Date,Session,Open\n140001,2026-09-07,AM,Y\n140001,07/09/2026,PM,n\n";
+    let [gz, zip] = packed(plain);
+    let texts = [plain, quoted, roll, calendar].map(|t| t.as_bytes().to_vec());
+    texts.into_iter().chain([gz, zip]).collect()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A sound file of which some bytes were changed, added, taken out, or repeated.
+    #[test]
+    fn a_file_that_was_damaged_on_the_way_breaks_nothing(
+        which in any::<proptest::sample::Index>(),
+        damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>(), 0u8..4), 1..20),
+    ) {
+        let files = sound_files();
+        let mut file = files[which.index(files.len())].clone();
+        for (at, byte, what) in damage {
+            let at = at.index(file.len().max(1));
+            match what {
+                _ if file.is_empty() => file.push(byte),
+                0 => file[at] = byte,
+                1 => file.insert(at, byte),
+                2 => { file.remove(at); }
+                _ => { let tail = file[at..].to_vec(); file.extend(tail); }
+            }
+        }
+        file.truncate(64 * 1024);
+        read(bytes(file), &Mapping::default(), 1 << 20);
+    }
 
     /// A plain file is read at fixed places; the same file with one more, empty column is split with care.
     #[test]
