@@ -345,13 +345,14 @@ impl<'a> Reading<'a> {
 
     fn block(&mut self, block: &[u8], mut at: usize, mut line: u64, findings: &mut Findings<'_>) {
         let plain = match &self.body {
-            Body::Marks(grids) => grids.is_plain() && memchr::memchr(b'"', &block[at..]).is_none(),
+            Body::Marks(grids) => grids.is_plain(),
             Body::Table(_) => false,
         };
+        let quotes = plain && memchr::memchr(b'"', &block[at..]).is_some();
         while at < block.len() {
             if plain && let Body::Marks(grids) = &mut self.body {
                 let end = memchr::memchr(b'\n', &block[at..]).map_or(block.len(), |n| at + n);
-                if grids.put_plain(&block[at..end], line, findings) {
+                if grids.put_plain(&block[at..end], quotes, line, findings) {
                     at = (end + 1).min(block.len());
                     line += 1;
                     continue;

@@ -201,6 +201,50 @@ struct Fields<'r> {
     deleted: bool,
 }
 
+/// `140001,Q850200120003,2026-09-07,AM,/`: a mark of one or two characters, and nothing that needs care.
+#[inline]
+fn plain_fields(text: &[u8]) -> Option<Fields<'_>> {
+    if text.len() < 36 || 37 < text.len() {
+        return None;
+    }
+    let commas = text[6] == b',' && text[20] == b',' && text[31] == b',' && text[34] == b',';
+    let mark = &text[35..];
+    let fields = Fields {
+        urn: &text[..6],
+        upn: &text[7..20],
+        date: &text[21..31],
+        session: &text[32..34],
+        mark,
+        deleted: false,
+    };
+    (commas && is_bare(mark)).then_some(fields)
+}
+
+/// `"140001","Q850200120003","2026-09-07","AM","/"`.
+#[inline]
+fn quoted_fields(text: &[u8]) -> Option<Fields<'_>> {
+    if text.len() < 46 || 47 < text.len() {
+        return None;
+    }
+    let between = |at: usize| text[at..at + 3] == *b"\",\"";
+    let ends = between(7) && between(23) && between(36) && between(41) && text[text.len() - 1] == b'"';
+    let fields = Fields {
+        urn: &text[1..7],
+        upn: &text[10..23],
+        date: &text[26..36],
+        session: &text[39..41],
+        mark: &text[44..text.len() - 1],
+        deleted: false,
+    };
+    (ends && is_bare(fields.mark)).then_some(fields)
+}
+
+/// Whether a mark needs no care.
+#[inline]
+fn is_bare(mark: &[u8]) -> bool {
+    !mark.iter().any(|b| matches!(b, b',' | b'"' | b' '))
+}
+
 impl<'a> Grids<'a> {
     /// Begins a file with this header.
     pub fn new(decoder: &'a Decoder<'a>, header: Header) -> Self {
@@ -238,31 +282,22 @@ impl<'a> Grids<'a> {
         &self.forms
     }
 
-    /// A row at fixed places; `false` where it is not a plain one, and must be split with care.
+    /// A row at fixed places, every field quoted or none; `false` where it is neither, and must be split with care.
+    /// It begins where a row begins, so a quote at its first byte opens a field. `quotes`: there may be some.
     #[inline]
-    pub fn put_plain(&mut self, text: &[u8], line: u64, findings: &mut Findings) -> bool {
+    pub fn put_plain(&mut self, text: &[u8], quotes: bool, line: u64, findings: &mut Findings) -> bool {
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if text.len() < 36 || 37 < text.len() {
-            return false;
-        }
-        // The caller has seen to it that there is no quote in the block.
-        let commas = text[6] == b',' && text[20] == b',' && text[31] == b',' && text[34] == b',';
-        if !commas {
-            return false;
-        }
-        let fields = Fields {
-            urn: &text[..6],
-            upn: &text[7..20],
-            date: &text[21..31],
-            session: &text[32..34],
-            mark: &text[35..],
-            deleted: false,
+        let fields = match text {
+            [b'"', ..] => quoted_fields(text).filter(|_| memchr::memchr_iter(b'"', text).count() == 10),
+            _ => plain_fields(text).filter(|_| !quotes || memchr::memchr(b'"', text).is_none()),
         };
-        if fields.mark.iter().any(|b| matches!(b, b',' | b'"' | b' ')) {
-            return false;
+        match fields {
+            Some(fields) => {
+                self.put(&fields, line, findings);
+                true
+            }
+            None => false,
         }
-        self.put(&fields, line, findings);
-        true
     }
 
     /// A row that was split into fields.

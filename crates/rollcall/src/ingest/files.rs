@@ -110,7 +110,7 @@ impl Ingest<'_> {
 
     /// Finds the lines of a file on which problems that a rule found stand: lines are not kept for rows
     /// that were read without fault, so the file is read once more.
-    pub(super) async fn place(&self, receipt: &Receipt, decoded: &mut Decoded, problems: &[usize]) -> Result<()> {
+    pub(super) async fn place(&self, receipt: &Receipt, decoded: &mut Decoded, problems: Vec<usize>) -> Result<()> {
         let Some(file) = receipt.files.iter().find(|f| f.name == decoded.name) else { return Ok(()) };
         let wanted: std::collections::HashSet<_> = problems
             .iter()
@@ -126,7 +126,7 @@ impl Ingest<'_> {
             .await
             .context("a file could not be read again")?;
         for i in problems {
-            let problem = &mut decoded.problems[*i];
+            let problem = &mut decoded.problems[i];
             if let (Some(key), Some((date, session))) = (problem.pupil_key, problem.session) {
                 problem.line = lines.get(&(key, date, session)).copied();
             }

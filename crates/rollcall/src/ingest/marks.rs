@@ -15,6 +15,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type};
 use chrono::NaiveDate;
 use engine::Incoming;
+use futures::{StreamExt, TryStreamExt};
 use lake::landing::{Receipt, ReceiptFile};
 use lake::register::{Changed, Month, Roots, Stated, UNSTATED, month_of};
 use lake::{Table, TableState};
@@ -416,10 +417,9 @@ async fn judge(
             }
         }
     }
-    for (i, problems) in unplaced {
-        ingest.place(receipt, &mut files[i], &problems).await?;
-    }
-    Ok(())
+    let unplaced = files.iter_mut().enumerate().filter_map(|(i, file)| Some((file, unplaced.remove(&i)?)));
+    let placed = unplaced.map(|(file, problems)| ingest.place(receipt, file, problems));
+    futures::stream::iter(placed).buffer_unordered(ingest.config.cores()).try_collect().await
 }
 
 /// Rows of `incoming.register` being gathered.

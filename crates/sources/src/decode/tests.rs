@@ -128,6 +128,8 @@ proptest! {
         let careful: String = text.lines().enumerate().map(|(i, l)| format!("{l},{}\n", if i == 0 { "Comment" } else { "" })).collect();
         let mapping = Mapping::default();
         prop_assert_eq!(meaning(&read(bytes(text.clone()), &mapping, 1 << 20)), meaning(&read(bytes(careful), &mapping, 1 << 20)));
+        let quoted: String = text.lines().map(|l| format!("\"{}\"\r\n", l.replace(',', "\",\""))).collect();
+        prop_assert_eq!(meaning(&read(bytes(text.clone()), &mapping, 1 << 20)), meaning(&read(bytes(quoted), &mapping, 1 << 20)));
         let windows = text.replace('\n', "\r\n");
         prop_assert_eq!(meaning(&read(bytes(text), &mapping, 1 << 20)), meaning(&read(bytes(windows), &mapping, 1 << 20)));
     }
