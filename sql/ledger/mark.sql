@@ -16,27 +16,27 @@ known_to = { doc = "Until when; null: still", visibility = "pupil" }
 return_id = { doc = "The return that said so", visibility = "area" }
 */
 WITH box AS (
-  SELECT urn, pupil_key, week_start, b.place, mark_at(marks, CAST(b.place AS INT)) AS code, known_from, known_to, return_id
-  FROM history.register_week CROSS JOIN reference.box b
+  -- Day and session stand before the windows, so that a question about some days reads no others.
+  SELECT r.urn, r.pupil_key, add_days(r.week_start, CAST(b.day AS INT)) AS session_date, b.session,
+         mark_at(r.marks, CAST(b.place AS INT)) AS code, r.known_from, r.known_to, r.return_id
+  -- The smaller side stands first: it is the one a join holds.
+  FROM reference.box b CROSS JOIN history.register_week r
 ), stepped AS (
   SELECT *, lag(code) OVER w AS before, lag(known_to) OVER w AS before_to
-  FROM box WINDOW w AS (PARTITION BY urn, pupil_key, week_start, place ORDER BY known_from)
+  FROM box WINDOW w AS (PARTITION BY urn, pupil_key, session_date, session ORDER BY known_from)
 ), begun AS (
   SELECT *, sum(CASE WHEN (before IS NOT DISTINCT FROM code) AND (before_to = known_from) THEN 0 ELSE 1 END)
-            OVER (PARTITION BY urn, pupil_key, week_start, place ORDER BY known_from) AS nth
+            OVER (PARTITION BY urn, pupil_key, session_date, session ORDER BY known_from) AS nth
   FROM stepped
 ), spell AS (
-  SELECT urn, pupil_key, week_start, place, nth, min(code) AS code, min(known_from) AS known_from,
+  SELECT urn, pupil_key, session_date, session, nth, min(code) AS code, min(known_from) AS known_from,
          CASE WHEN count(known_to) = count(*) THEN max(known_to) END AS known_to,
          first_value(return_id ORDER BY known_from) AS return_id
-  FROM begun GROUP BY urn, pupil_key, week_start, place, nth
+  FROM begun GROUP BY urn, pupil_key, session_date, session, nth
 )
-SELECT s.urn, s.pupil_key, add_days(s.week_start, CAST(b.day AS INT)) AS session_date, b.session,
-       s.code, d.minutes_late, s.known_from, s.known_to, s.return_id
-FROM spell s
-JOIN reference.box b ON b.place = s.place
-LEFT JOIN believed.mark_detail d
-  ON d.urn = s.urn AND d.pupil_key = s.pupil_key
- AND d.session_date = add_days(s.week_start, CAST(b.day AS INT)) AND d.session = b.session
+SELECT s.urn, s.pupil_key, s.session_date, s.session, s.code, d.minutes_late, s.known_from, s.known_to, s.return_id
+FROM believed.mark_detail d
+RIGHT JOIN spell s
+  ON d.urn = s.urn AND d.pupil_key = s.pupil_key AND d.session_date = s.session_date AND d.session = s.session
  AND d.known_to IS NULL
 WHERE s.code IS NOT NULL

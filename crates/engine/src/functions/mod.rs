@@ -8,6 +8,7 @@ pub mod counters;
 pub mod identity;
 
 pub mod register;
+mod spells;
 pub mod stints;
 pub mod tally;
 pub mod union;
@@ -15,7 +16,7 @@ pub mod union;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{Array, ArrayRef, Date32Array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::execution::FunctionRegistry;
@@ -34,6 +35,11 @@ pub fn register_all(registry: &mut dyn FunctionRegistry, codes: &Arc<CodeTable>)
         registry.register_udaf(Arc::new(function))?;
     }
     Ok(())
+}
+
+/// A day of a column, or what stands for none.
+fn day_or(days: &Date32Array, i: usize, none: i32) -> i32 {
+    if days.is_null(i) { none } else { days.value(i) }
 }
 
 type Body = Box<dyn Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync>;

@@ -1,7 +1,6 @@
 //! Functions over a child's whole register as one value: the Monday of its first week and fourteen boxes for
 //! each week from there. A register is made by `believed.register`, `register` and `register_union`.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,9 +15,10 @@ use datafusion::logical_expr::ScalarUDF;
 use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
 
 use super::boxes::named_set;
-use super::scalar;
+use super::spells::{Reached, Run, days_inside, in_weeks, runs};
 use super::stints::Stints;
 use super::tally::Tally;
+use super::{day_or, scalar};
 
 /// A gathered register, read.
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ impl<'a> Register<'a> {
     }
 
     /// Each day and its two boxes.
-    fn days(self) -> impl Iterator<Item = (i32, [u8; 2])> {
+    pub(super) fn days(self) -> impl Iterator<Item = (i32, [u8; 2])> {
         let pairs = self.boxes.chunks_exact(2);
         pairs.enumerate().map(move |(i, b)| (self.first_day + i as i32, [b[0], b[1]]))
     }
@@ -52,133 +52,6 @@ impl<'a> Register<'a> {
         let places = self.places(first, last);
         Self { first_day: self.first_day + (places.start / 2) as i32, boxes: &self.boxes[places] }
     }
-}
-
-/// A run of school days on which every mark lies in a set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run {
-    first_day: i32,
-    last_day: i32,
-    /// The day on which it became as long as asked for.
-    reached_on: i32,
-    days: i32,
-    sessions: i32,
-    /// The day on which another mark ended it; none: nothing after it yet.
-    ended_on: Option<i32>,
-}
-
-/// Runs of at least `least` days. Blanks and marks that are administrative are passed over, and so is a day
-/// on which nothing else is left; any other mark ends the run.
-fn runs(register: Register<'_>, inside: &[bool; 128], neutral: &[bool; 128], least: i32) -> Vec<Run> {
-    let mut found = Vec::new();
-    let mut now: Option<Run> = None;
-    for (day, boxes) in register.days() {
-        let mut sessions = 0;
-        let mut broken = false;
-        for mark in boxes {
-            if mark == BLANK || neutral[usize::from(mark & 127)] {
-                continue;
-            }
-            if inside[usize::from(mark & 127)] {
-                sessions += 1;
-            } else {
-                broken = true;
-            }
-        }
-        if broken {
-            if let Some(run) = now.take().filter(|r| least <= r.days) {
-                found.push(Run { ended_on: Some(day), ..run });
-            }
-        } else if 0 < sessions {
-            let run = now.get_or_insert(Run {
-                first_day: day,
-                last_day: day,
-                reached_on: day,
-                days: 0,
-                sessions: 0,
-                ended_on: None,
-            });
-            run.last_day = day;
-            run.days += 1;
-            run.sessions += sessions;
-            if run.days <= least {
-                run.reached_on = day;
-            }
-        }
-    }
-    found.extend(now.filter(|r| least <= r.days));
-    found
-}
-
-/// So many sessions within so many school weeks in a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Reached {
-    /// The day of the session that made it enough.
-    reached_on: i32,
-    /// The first session of that window.
-    first_day: i32,
-    /// The last session of the last window that has enough.
-    last_day: i32,
-    /// Sessions of the fullest window.
-    sessions: i32,
-}
-
-/// The windows of `weeks` successive school weeks with at least `least` marks, as far as their last mark is on
-/// or after day `from`. A school week is one with a box in `open` (or a mark); the others do not count.
-fn in_weeks<'a>(
-    marks: Register<'a>,
-    open: Option<Register<'a>>,
-    least: i32,
-    weeks: usize,
-    from: i32,
-) -> Option<Reached> {
-    let week_of = |r: Register<'_>| r.first_day.div_euclid(7);
-    let weeks_of = |r: Register<'_>| r.boxes.len().div_ceil(SESSIONS_A_WEEK) as i32;
-    let (mut begins, mut ends) = (week_of(marks), week_of(marks) + weeks_of(marks));
-    if let Some(open) = open {
-        (begins, ends) = (begins.min(week_of(open)), ends.max(week_of(open) + weeks_of(open)));
-    }
-    let line = |r: Register<'a>, week: i32| {
-        let at = usize::try_from(week - week_of(r)).ok()? * SESSIONS_A_WEEK;
-        r.boxes.get(at..(at + SESSIONS_A_WEEK).min(r.boxes.len()))
-    };
-    let days = |line: &'a [u8]| line.iter().enumerate().filter(|(_, b)| **b != BLANK).map(|(at, _)| at as i32 / 2);
-    // The school weeks of the window that have a mark, with how many, and how many school weeks there were.
-    let mut window: VecDeque<(usize, i32, &[u8], i32)> = VecDeque::with_capacity(weeks);
-    let (mut school_weeks, mut sessions) = (0, 0);
-    let mut found: Option<Reached> = None;
-    for week in begins..ends {
-        let marked = line(marks, week).filter(|l| l.iter().any(|b| *b != BLANK));
-        let is_open = open.and_then(|open| line(open, week)).is_some_and(|l| l.iter().any(|b| *b != BLANK));
-        if marked.is_none() && !is_open {
-            continue;
-        }
-        school_weeks += 1;
-        while window.front().is_some_and(|(nth, ..)| nth + weeks < school_weeks) {
-            sessions -= window.pop_front().map_or(0, |(.., n)| n);
-        }
-        let Some(this) = marked else { continue };
-        let monday = marks.first_day + 7 * (week - week_of(marks));
-        let count = days(this).count() as i32;
-        let before = sessions;
-        sessions += count;
-        window.push_back((school_weeks - 1, monday, this, count));
-        let last = monday + days(this).next_back().unwrap_or(0);
-        if last < from || sessions < least {
-            continue;
-        }
-        let nth = usize::try_from(least - before - 1).unwrap_or(0);
-        let first = window.front().and_then(|(_, monday, line, _)| Some(monday + days(line).next()?));
-        let reached = found.get_or_insert(Reached {
-            reached_on: monday + days(this).nth(nth).unwrap_or(0),
-            first_day: first.unwrap_or(last),
-            last_day: last,
-            sessions,
-        });
-        reached.last_day = last;
-        reached.sessions = reached.sessions.max(sessions);
-    }
-    found
 }
 
 fn reached_fields() -> Fields {
@@ -234,10 +107,6 @@ fn cut<'a>(
     }
     let buffers: Arc<[Buffer]> = registers.data_buffers().iter().cloned().chain([Buffer::from_vec(cut)]).collect();
     Ok(Arc::new(BinaryViewArray::try_new(views.into(), buffers, registers.nulls().cloned())?))
-}
-
-pub(super) fn day_or(days: &Date32Array, i: usize, none: i32) -> i32 {
-    if days.is_null(i) { none } else { days.value(i) }
 }
 
 /// The functions of this file. `stints` is what the aggregate `stints(first_day, last_day)` gives.
@@ -475,14 +344,6 @@ fn unmarked(calendar: Register<'_>, register: Option<Register<'_>>) -> i32 {
     open(calendar.boxes) - held
 }
 
-/// Days with at least one mark in a set, and how many.
-fn days_inside<'a>(register: Register<'a>, inside: &'a [bool; 128]) -> impl Iterator<Item = (i32, i32)> + 'a {
-    register
-        .days()
-        .map(|(day, boxes)| (day, boxes.iter().filter(|b| inside[usize::from(**b & 127)]).count() as i32))
-        .filter(|(_, sessions)| 0 < *sessions)
-}
-
 fn as_list(found: Vec<Vec<Run>>) -> ArrayRef {
     let offsets = OffsetBuffer::from_lengths(found.iter().map(Vec::len));
     let (mut first, mut last, mut reached, mut ended) =
@@ -512,45 +373,6 @@ fn as_list(found: Vec<Vec<Run>>) -> ArrayRef {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sets() -> ([bool; 128], [bool; 128]) {
-        let codes = CodeTable::parse(include_str!("../../../../sql/reference/attendance_code.csv")).unwrap();
-        (codes.set("codes:G N O U").unwrap(), codes.set("administrative").unwrap())
-    }
-
-    fn found(lines: &[&str], least: i32) -> Vec<(i32, i32, i32, i32, Option<i32>)> {
-        let boxes = lines.concat();
-        let (inside, neutral) = sets();
-        runs(Register { first_day: 0, boxes: boxes.as_bytes() }, &inside, &neutral, least)
-            .iter()
-            .map(|r| (r.first_day, r.last_day, r.days, r.sessions, r.ended_on))
-            .collect()
-    }
-
-    #[test]
-    fn closures_blanks_and_weekends_are_passed_over() {
-        assert_eq!(found(&["OOOOOOOOOO....", "##OOOO.O//...."], 5), [(0, 10, 8, 15, Some(11))]);
-        assert_eq!(found(&["OOOOOOOO......"], 5), []);
-        assert_eq!(found(&["OOOOOOOOOO...."], 5), [(0, 4, 5, 10, None)]);
-    }
-
-    #[test]
-    fn any_other_mark_ends_a_run() {
-        assert_eq!(found(&["OOOOOIOOOO...."], 2), [(0, 1, 2, 4, Some(2)), (3, 4, 2, 4, None)]);
-        assert_eq!(found(&["OOOaOOOOOO...."], 3), [(2, 4, 3, 6, None)]);
-    }
-
-    #[test]
-    fn school_weeks_alone_count() {
-        let marks = "OO............".repeat(4) + "..............";
-        let marks = marks + "OO............";
-        let open = ["/.............".repeat(4), "..............".to_owned(), "/.............".to_owned()].concat();
-        let read = |boxes| Register { first_day: 0, boxes };
-        let found = |least, weeks| in_weeks(read(marks.as_bytes()), Some(read(open.as_bytes())), least, weeks, 0);
-        assert_eq!(found(10, 5), Some(Reached { reached_on: 35, first_day: 0, last_day: 35, sessions: 10 }));
-        assert_eq!(found(10, 4), None);
-        assert_eq!(found(3, 2), Some(Reached { reached_on: 7, first_day: 0, last_day: 35, sessions: 4 }));
-    }
 
     #[test]
     fn days_outside_are_cut_off() {

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
-use super::register::day_or;
+use super::day_or;
 
 /// Stretches of days as a value: pairs of first and last day, four bytes each, least first, in order and apart
 /// from one another.

@@ -1,0 +1,191 @@
+//! What a register says over time: runs of days, and so many sessions within so many school weeks.
+
+use std::collections::VecDeque;
+
+use model::{BLANK, SESSIONS_A_WEEK};
+
+use super::register::Register;
+
+/// A run of school days on which every mark lies in a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub first_day: i32,
+    pub last_day: i32,
+    /// The day on which it became as long as asked for.
+    pub reached_on: i32,
+    pub days: i32,
+    pub sessions: i32,
+    /// The day on which another mark ended it; none: nothing after it yet.
+    pub ended_on: Option<i32>,
+}
+
+/// Runs of at least `least` days. Blanks and marks that are administrative are passed over, and so is a day
+/// on which nothing else is left; any other mark ends the run.
+pub(super) fn runs(register: Register<'_>, inside: &[bool; 128], neutral: &[bool; 128], least: i32) -> Vec<Run> {
+    let mut found = Vec::new();
+    let mut now: Option<Run> = None;
+    for (day, boxes) in register.days() {
+        let mut sessions = 0;
+        let mut broken = false;
+        for mark in boxes {
+            if mark == BLANK || neutral[usize::from(mark & 127)] {
+                continue;
+            }
+            if inside[usize::from(mark & 127)] {
+                sessions += 1;
+            } else {
+                broken = true;
+            }
+        }
+        if broken {
+            if let Some(run) = now.take().filter(|r| least <= r.days) {
+                found.push(Run { ended_on: Some(day), ..run });
+            }
+        } else if 0 < sessions {
+            let run = now.get_or_insert(Run {
+                first_day: day,
+                last_day: day,
+                reached_on: day,
+                days: 0,
+                sessions: 0,
+                ended_on: None,
+            });
+            run.last_day = day;
+            run.days += 1;
+            run.sessions += sessions;
+            if run.days <= least {
+                run.reached_on = day;
+            }
+        }
+    }
+    found.extend(now.filter(|r| least <= r.days));
+    found
+}
+
+/// So many sessions within so many school weeks in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// The day of the session that made it enough.
+    pub reached_on: i32,
+    /// The first session of that window.
+    pub first_day: i32,
+    /// The last session of the last window that has enough.
+    pub last_day: i32,
+    /// Sessions of the fullest window.
+    pub sessions: i32,
+}
+
+/// The windows of `weeks` successive school weeks with at least `least` marks, as far as their last mark is on
+/// or after day `from`. A school week is one with a box in `open` (or a mark); the others do not count.
+pub(super) fn in_weeks<'a>(
+    marks: Register<'a>,
+    open: Option<Register<'a>>,
+    least: i32,
+    weeks: usize,
+    from: i32,
+) -> Option<Reached> {
+    let week_of = |r: Register<'_>| r.first_day.div_euclid(7);
+    let weeks_of = |r: Register<'_>| r.boxes.len().div_ceil(SESSIONS_A_WEEK) as i32;
+    let (mut begins, mut ends) = (week_of(marks), week_of(marks) + weeks_of(marks));
+    if let Some(open) = open {
+        (begins, ends) = (begins.min(week_of(open)), ends.max(week_of(open) + weeks_of(open)));
+    }
+    let line = |r: Register<'a>, week: i32| {
+        let at = usize::try_from(week - week_of(r)).ok()? * SESSIONS_A_WEEK;
+        r.boxes.get(at..(at + SESSIONS_A_WEEK).min(r.boxes.len()))
+    };
+    let days = |line: &'a [u8]| line.iter().enumerate().filter(|(_, b)| **b != BLANK).map(|(at, _)| at as i32 / 2);
+    // The school weeks of the window that have a mark, with how many, and how many school weeks there were.
+    let mut window: VecDeque<(usize, i32, &[u8], i32)> = VecDeque::with_capacity(weeks);
+    let (mut school_weeks, mut sessions) = (0, 0);
+    let mut found: Option<Reached> = None;
+    for week in begins..ends {
+        let marked = line(marks, week).filter(|l| l.iter().any(|b| *b != BLANK));
+        let is_open = open.and_then(|open| line(open, week)).is_some_and(|l| l.iter().any(|b| *b != BLANK));
+        if marked.is_none() && !is_open {
+            continue;
+        }
+        school_weeks += 1;
+        while window.front().is_some_and(|(nth, ..)| nth + weeks < school_weeks) {
+            sessions -= window.pop_front().map_or(0, |(.., n)| n);
+        }
+        let Some(this) = marked else { continue };
+        let monday = marks.first_day + 7 * (week - week_of(marks));
+        let count = days(this).count() as i32;
+        let before = sessions;
+        sessions += count;
+        window.push_back((school_weeks - 1, monday, this, count));
+        let last = monday + days(this).next_back().unwrap_or(0);
+        if last < from || sessions < least {
+            continue;
+        }
+        let nth = usize::try_from(least - before - 1).unwrap_or(0);
+        let first = window.front().and_then(|(_, monday, line, _)| Some(monday + days(line).next()?));
+        let reached = found.get_or_insert(Reached {
+            reached_on: monday + days(this).nth(nth).unwrap_or(0),
+            first_day: first.unwrap_or(last),
+            last_day: last,
+            sessions,
+        });
+        reached.last_day = last;
+        reached.sessions = reached.sessions.max(sessions);
+    }
+    found
+}
+
+/// Days with at least one mark in a set, and how many.
+pub(super) fn days_inside<'a>(
+    register: Register<'a>,
+    inside: &'a [bool; 128],
+) -> impl Iterator<Item = (i32, i32)> + 'a {
+    register
+        .days()
+        .map(|(day, boxes)| (day, boxes.iter().filter(|b| inside[usize::from(**b & 127)]).count() as i32))
+        .filter(|(_, sessions)| 0 < *sessions)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::CodeTable;
+
+    use super::*;
+
+    fn sets() -> ([bool; 128], [bool; 128]) {
+        let codes = CodeTable::parse(include_str!("../../../../sql/reference/attendance_code.csv")).unwrap();
+        (codes.set("codes:G N O U").unwrap(), codes.set("administrative").unwrap())
+    }
+
+    fn found(lines: &[&str], least: i32) -> Vec<(i32, i32, i32, i32, Option<i32>)> {
+        let boxes = lines.concat();
+        let (inside, neutral) = sets();
+        runs(Register { first_day: 0, boxes: boxes.as_bytes() }, &inside, &neutral, least)
+            .iter()
+            .map(|r| (r.first_day, r.last_day, r.days, r.sessions, r.ended_on))
+            .collect()
+    }
+
+    #[test]
+    fn closures_blanks_and_weekends_are_passed_over() {
+        assert_eq!(found(&["OOOOOOOOOO....", "##OOOO.O//...."], 5), [(0, 10, 8, 15, Some(11))]);
+        assert_eq!(found(&["OOOOOOOO......"], 5), []);
+        assert_eq!(found(&["OOOOOOOOOO...."], 5), [(0, 4, 5, 10, None)]);
+    }
+
+    #[test]
+    fn any_other_mark_ends_a_run() {
+        assert_eq!(found(&["OOOOOIOOOO...."], 2), [(0, 1, 2, 4, Some(2)), (3, 4, 2, 4, None)]);
+        assert_eq!(found(&["OOOaOOOOOO...."], 3), [(2, 4, 3, 6, None)]);
+    }
+
+    #[test]
+    fn school_weeks_alone_count() {
+        let marks = "OO............".repeat(4) + "..............";
+        let marks = marks + "OO............";
+        let open = ["/.............".repeat(4), "..............".to_owned(), "/.............".to_owned()].concat();
+        let read = |boxes| Register { first_day: 0, boxes };
+        let found = |least, weeks| in_weeks(read(marks.as_bytes()), Some(read(open.as_bytes())), least, weeks, 0);
+        assert_eq!(found(10, 5), Some(Reached { reached_on: 35, first_day: 0, last_day: 35, sessions: 10 }));
+        assert_eq!(found(10, 4), None);
+        assert_eq!(found(3, 2), Some(Reached { reached_on: 7, first_day: 0, last_day: 35, sessions: 4 }));
+    }
+}
