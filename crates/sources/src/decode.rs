@@ -374,7 +374,12 @@ impl<'a> Reading<'a> {
         if row.is_blank() {
             return;
         }
-        if row.len() == self.header.width && (0..row.len()).all(|i| folded(&row.text(i)) == self.header.names[i]) {
+        // Names are folded only where a row begins as the header does.
+        let begins = |b: &u8| self.header.names[0].as_bytes().first() == Some(&b.to_ascii_lowercase());
+        if row.len() == self.header.width
+            && row.bytes(0).trim_ascii_start().first().is_none_or(begins)
+            && (0..row.len()).all(|i| folded(&row.text(i)) == self.header.names[i])
+        {
             findings.gather("repeated_header", row.line, None, "the header again", None);
             return;
         }

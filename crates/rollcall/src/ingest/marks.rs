@@ -88,22 +88,34 @@ pub(super) async fn merge(
     let total = files.len() as u64;
     let mut done = 0;
     let mut files = files.into_iter().peekable();
-    while files.peek().is_some() {
+    let mut wave = || -> (Option<i32>, Vec<ReceiptFile>) {
+        let begins = files.peek().map(|(urn, _)| *urn);
         let (mut wave, mut bytes) = (Vec::new(), 0);
         while let Some((_, file)) = files.next_if(|(_, f)| wave.is_empty() || bytes + f.bytes <= WAVE) {
             bytes += file.bytes;
             wave.push(file);
         }
-        done += wave.len() as u64;
-        let decoded = ingest.decode_all(receipt, wave).await?;
-        ingest.progress.step("reading", done, total);
-        let mut decoded: Vec<Decoded> = decoded.into_iter().filter(|d| !taken_before.contains(&d.return_id)).collect();
-        judge(ingest, &session, receipt, &mut decoded).await?;
-        decoded.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
-        // Schools that no later file begins with have all they will get, unless a file holds many schools.
-        let next = files.peek().map_or(i32::MAX, |(urn, _)| *urn);
-        merge_pending(ingest, staged, &mut pending, next, &mut rewriting, &mut registers, at, summary).await?;
-        ingest.progress.step("merging", done, total);
+        (begins, wave)
+    };
+    let mut decoded = ingest.decode_all(receipt, wave().1).await?;
+    while !decoded.is_empty() {
+        // The next wave is read while this one is judged and merged.
+        let (begins, next) = wave();
+        done += decoded.len() as u64;
+        let merged = async {
+            let mut decoded: Vec<Decoded> =
+                decoded.into_iter().filter(|d| !taken_before.contains(&d.return_id)).collect();
+            judge(ingest, &session, receipt, &mut decoded).await?;
+            decoded.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
+            // Schools that no later file begins with have all they will get, unless a file holds many schools.
+            let next = begins.unwrap_or(i32::MAX);
+            merge_pending(ingest, staged, &mut pending, next, &mut rewriting, &mut registers, at, summary).await?;
+            ingest.progress.step("merging", done.min(total), total);
+            anyhow::Ok(())
+        };
+        let (next, merged) = futures::join!(ingest.decode_all(receipt, next), merged);
+        merged?;
+        decoded = next?;
     }
     merge_pending(ingest, staged, &mut pending, i32::MAX, &mut rewriting, &mut registers, at, summary).await?;
     rewriting.finish_round(ingest, staged, summary).await?;
