@@ -281,6 +281,22 @@ fn a_disk_that_is_full_is_said_and_loses_nothing() {
 }
 
 #[test]
+fn a_problem_that_was_mended_stays_mended_when_the_same_bytes_come_again() {
+    let authority = started();
+    let faulty = week(140001, "2026-09-07", &[(PUPILS[0], "/\\/@/\\/\\/\\")]);
+    let right = faulty.replace("@", "I");
+    let open =
+        || authority.ask("SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND rule = 'unknown_code'", &[]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &faulty)]);
+    assert_eq!(open(), ["unknown_code"]);
+    authority.receive("2026-09-12T18:00:00Z", &[("m.csv", &right)]);
+    assert_eq!(open(), [""; 0]);
+    authority.receive("2026-09-13T18:00:00Z", &[("m.csv", &faulty), ("n.csv", &right)]);
+    assert_eq!(open(), [""; 0]);
+    assert_eq!(authority.ask("SELECT count(*) FROM quality.problem WHERE rule = 'unknown_code'", &[]), ["1"]);
+}
+
+#[test]
 fn a_changed_upn_is_one_child() {
     let authority = started();
     let (old, new) = (PUPILS[2], "X00180001701A");

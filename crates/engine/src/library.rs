@@ -49,6 +49,9 @@ pub enum LibraryError {
         #[source]
         source: std::io::Error,
     },
+    /// The folder to be laid over ours.
+    #[error("there is no folder {0}; `sql` in rollcall.toml names the folder of your own definitions")]
+    NoOverlay(String),
     /// A file that must be there, or is not what it should be.
     #[error("sql/{0}")]
     Reference(String),
@@ -80,6 +83,9 @@ impl Library {
         let mut files = BTreeMap::new();
         gather_built_in(&BUILT_IN, &mut files);
         if let Some(overlay) = overlay {
+            if !overlay.is_dir() {
+                return Err(LibraryError::NoOverlay(overlay.display().to_string()));
+            }
             gather_disk(overlay, overlay, &mut files)?;
         }
         Self::from_files(&files)

@@ -71,7 +71,7 @@ enum Command {
         #[arg(long, value_enum, default_value = "table")]
         format: ask::Form,
         /// Up to which school day (default: today).
-        #[arg(long)]
+        #[arg(long, value_parser = day)]
         as_of: Option<NaiveDate>,
         /// What had been told by then: a time, or a day for its end (default: everything).
         #[arg(long, value_parser = known_at)]
@@ -85,7 +85,7 @@ enum Command {
         /// Its name, e.g. metrics.pupil_year.
         name: String,
         /// Up to which school day (default: today).
-        #[arg(long)]
+        #[arg(long, value_parser = day)]
         as_of: Option<NaiveDate>,
         /// What had been told by then (default: everything).
         #[arg(long, value_parser = known_at)]
@@ -98,7 +98,7 @@ enum Command {
     /// Compute every metric and alert.
     Build {
         /// Up to which school day (default: today).
-        #[arg(long)]
+        #[arg(long, value_parser = day)]
         as_of: Option<NaiveDate>,
         /// What had been told by then (default: everything).
         #[arg(long, value_parser = known_at)]
@@ -112,7 +112,7 @@ enum Command {
     /// Alerts as they stand.
     Alerts {
         /// Up to which school day (default: today).
-        #[arg(long)]
+        #[arg(long, value_parser = day)]
         as_of: Option<NaiveDate>,
         /// What had been told by then (default: everything).
         #[arg(long, value_parser = known_at)]
@@ -123,7 +123,7 @@ enum Command {
         /// Its name: nightly, or a file of pipelines/ beside the configuration.
         pipeline: String,
         /// Up to which school day (default: today).
-        #[arg(long)]
+        #[arg(long, value_parser = day)]
         as_of: Option<NaiveDate>,
         /// What had been told by then (default: everything).
         #[arg(long, value_parser = known_at)]
@@ -137,7 +137,7 @@ enum Command {
         #[arg(long, default_value = "submissions")]
         to: PathBuf,
         /// Up to which school day (default: today).
-        #[arg(long)]
+        #[arg(long, value_parser = day)]
         as_of: Option<NaiveDate>,
         /// What had been told by then (default: everything).
         #[arg(long, value_parser = known_at)]
@@ -149,13 +149,18 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:8080")]
         address: String,
         /// Up to which school day, where the page is not asked for another (default: today).
-        #[arg(long)]
+        #[arg(long, value_parser = day)]
         as_of: Option<NaiveDate>,
     },
     /// Write the files of a made-up authority, in the order in which they would arrive.
     DemoFiles(demo::command::Files),
     /// A made-up authority, end to end, on this machine.
     Demo(demo::command::Demo),
+}
+
+/// A day as the command line has it.
+pub(crate) fn day(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_| "expected a day that exists, as YYYY-MM-DD, e.g. 2026-11-20".to_owned())
 }
 
 fn known_at(text: &str) -> Result<DateTime<Utc>, String> {
@@ -170,6 +175,14 @@ fn known_at(text: &str) -> Result<DateTime<Utc>, String> {
 }
 
 fn main() -> ExitCode {
+    // Whoever reads our output may have had enough of it: `rollcall … | head` is no fault.
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload_as_str().is_some_and(|p| p.starts_with("failed printing to stdout")) {
+            std::process::exit(0);
+        }
+        told(panic);
+    }));
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("ROLLCALL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,buoyant_kernel=off,delta_kernel=off"));
@@ -262,6 +275,13 @@ impl House {
             Command::Init { .. } | Command::DemoFiles(_) | Command::Demo(_) => Ok(()),
             Command::Ingest { paths, received_at, source } => {
                 let bar = progress::Bar::new(json);
+                if !self.config.sources.is_empty() && !self.config.sources.contains_key(&source) && !json {
+                    let known: Vec<&str> = self.config.sources.keys().map(String::as_str).collect();
+                    let known = known.join(", ");
+                    eprintln!(
+                        "rollcall.toml has no [sources.{source}] (it has {known}); the published headers and codes are expected"
+                    );
+                }
                 let summary = self.ingest(&bar).arrival(&source, &paths, received_at.unwrap_or_else(now)).await?;
                 bar.finish();
                 ask::print_summary(&summary, json);

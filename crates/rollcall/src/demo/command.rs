@@ -39,7 +39,7 @@ pub(crate) struct Files {
     #[arg(long, default_value_t = 2026)]
     year: i32,
     /// Last school day with marks.
-    #[arg(long, default_value = "2026-12-18")]
+    #[arg(long, default_value = "2026-12-18", value_parser = crate::day)]
     until: NaiveDate,
     /// How often schools send.
     #[arg(long, value_enum, default_value = "week")]
@@ -74,7 +74,7 @@ pub(crate) struct Demo {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Last school day.
-    #[arg(long, default_value = "2026-11-20")]
+    #[arg(long, default_value = "2026-11-20", value_parser = crate::day)]
     until: NaiveDate,
     /// Where it is made; must not be there yet.
     #[arg(long, default_value = "rollcall-demo")]

@@ -28,7 +28,7 @@ use super::tables::{self, FileSchool};
 use super::{Ingest, Staged, Summary, Taken};
 
 /// Bytes of marks files decoded before they are merged.
-const WAVE: u64 = 128 * 1024 * 1024;
+const WAVE: u64 = 96 * 1024 * 1024;
 
 /// What a school has stated in this arrival: for which days, of which children.
 #[derive(Clone, Debug)]

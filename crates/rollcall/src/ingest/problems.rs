@@ -91,7 +91,8 @@ pub(super) async fn record(
     taken: &[Taken],
     stated: &HashMap<i32, Coverage>,
 ) -> Result<()> {
-    let open = open_problems(ingest, run).await?;
+    let Listed { open, known } = listed(ingest, run).await?;
+    let bytes = landed_before(ingest, run).await?;
     let mut raised: BTreeMap<String, (&Taken, &Problem)> = BTreeMap::new();
     for taken in taken {
         for problem in &taken.problems {
@@ -118,7 +119,9 @@ pub(super) async fn record(
         .filter_map(|(id, open)| Some((id, mended(open)?)))
         .collect();
     let at = receipt.received_at.timestamp_micros();
-    let new: Vec<_> = raised.iter().filter(|(id, _)| !open.contains_key(*id)).collect();
+    // The same bytes again say nothing new: what was wrong with them and has been mended since stays mended.
+    let again = |id: &String, taken: &Taken| known.contains(id) && bytes.contains(&taken.sha256);
+    let new: Vec<_> = raised.iter().filter(|(id, (taken, _))| !open.contains_key(*id) && !again(id, taken)).collect();
     ingest.append(run, Table::ProblemFix, fix_rows(&fixes, at)?).await?;
     ingest.append(run, Table::Problem, problem_rows(receipt, &new, at)?).await?;
     Ok(())
@@ -163,7 +166,22 @@ fn problem_rows(receipt: &Receipt, new: &[(&String, &(&Taken, &Problem))], at: i
     )?)
 }
 
-async fn open_problems(ingest: &Ingest<'_>, run: &RunRecord) -> Result<BTreeMap<String, Open>> {
+/// The problems a ledger holds.
+struct Listed {
+    /// Those that are open, by id.
+    open: BTreeMap<String, Open>,
+    /// The ids of all.
+    known: HashSet<String>,
+}
+
+/// SHA-256 of all bytes that returns before this arrival brought.
+async fn landed_before(ingest: &Ingest<'_>, run: &RunRecord) -> Result<HashSet<String>> {
+    let rows = lake::parquet_file::read_all(ingest.lake, Table::Return, run.table(Table::Return).files.iter()).await?;
+    let hashes = rows.column(rows.schema().index_of("sha256")?).as_string::<i32>();
+    Ok(hashes.iter().flatten().map(str::to_owned).collect())
+}
+
+async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
     let fixed =
         lake::parquet_file::read_all(ingest.lake, Table::ProblemFix, run.table(Table::ProblemFix).files.iter()).await?;
     let fixed_ids = fixed.column(0).as_string::<i32>();
@@ -203,5 +221,5 @@ async fn open_problems(ingest: &Ingest<'_>, run: &RunRecord) -> Result<BTreeMap<
             },
         );
     }
-    Ok(open)
+    Ok(Listed { open, known: ids.iter().flatten().map(str::to_owned).collect() })
 }
