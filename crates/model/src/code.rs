@@ -110,7 +110,8 @@ impl CodeTable {
                 (class_name, _) => class == class_name,
             };
             set[code.letter as usize] = inside;
-            known |= inside;
+            // A list is known when all its codes are: one that is misspelt must not count as nothing.
+            known |= inside && listed.is_none();
         }
         known.then_some(set)
     }
@@ -140,6 +141,7 @@ mod tests {
         assert_eq!(members("codes:G N O"), "G N O");
         assert!(table().set("no such class").is_none());
         assert!(table().set("codes:QQ").is_none());
+        assert!(table().set("codes:G N QQ").is_none());
     }
 
     #[test]
