@@ -17,8 +17,8 @@ use datafusion::logical_expr::{
 use model::{CodeTable, SESSIONS_A_WEEK};
 
 use super::register::Register;
-use super::scalar;
 use super::tally::{BLANK_WEEKEND, TALLIED, week_of};
+use super::{counts, scalar};
 use crate::registers::MOST_WEEKS;
 
 /// Letters a line may hold.
@@ -119,10 +119,6 @@ impl AggregateUDFImpl for CountersAggregate {
             Counted::Sessions => Box::new(Sessions::of(&self.codes.0)),
         })
     }
-}
-
-fn counts(filter: Option<&BooleanArray>, row: usize) -> bool {
-    filter.is_none_or(|f| f.is_valid(row) && f.value(row))
 }
 
 /// The registers of the rows that count, with their groups.

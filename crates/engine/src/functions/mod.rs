@@ -16,7 +16,7 @@ pub mod union;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, Date32Array};
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Date32Array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::execution::FunctionRegistry;
@@ -35,6 +35,11 @@ pub fn register_all(registry: &mut dyn FunctionRegistry, codes: &Arc<CodeTable>)
         registry.register_udaf(Arc::new(function))?;
     }
     Ok(())
+}
+
+/// Whether an aggregate's filter lets a row count.
+fn counts(filter: Option<&BooleanArray>, row: usize) -> bool {
+    filter.is_none_or(|f| f.is_valid(row) && f.value(row))
 }
 
 /// A day of a column, or what stands for none.

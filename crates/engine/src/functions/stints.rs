@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
-use super::day_or;
+use super::{counts, day_or};
 
 /// Stretches of days as a value: pairs of first and last day, four bytes each, least first, in order and apart
 /// from one another.
@@ -132,8 +132,7 @@ impl GroupsAccumulator for Groups {
         self.first.resize(total_num_groups, None);
         let (first, last) = (values[0].as_primitive::<Date32Type>(), values[1].as_primitive::<Date32Type>());
         for (row, group) in group_indices.iter().enumerate() {
-            let counts = filter.is_none_or(|f| f.is_valid(row) && f.value(row));
-            if counts {
+            if counts(filter, row) {
                 self.add(*group, (day_or(first, row, i32::MIN), day_or(last, row, i32::MAX)));
             }
         }

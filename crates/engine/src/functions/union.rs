@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 };
 use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
 
+use super::counts;
 use super::register::Register;
 use crate::registers::MOST_WEEKS;
 
@@ -175,8 +176,7 @@ impl Registers {
     fn add_registers(&mut self, values: &ArrayRef, groups: &[usize], filter: Option<&BooleanArray>) -> Result<()> {
         let registers = Given::of(values);
         for (row, group) in groups.iter().enumerate() {
-            let counts = filter.is_none_or(|f| f.is_valid(row) && f.value(row));
-            let Some(register) = counts.then(|| registers.register(row)).flatten() else { continue };
+            let Some(register) = counts(filter, row).then(|| registers.register(row)).flatten() else { continue };
             match (self.first[*group], self.gathered.contains_key(group)) {
                 (None, false) => {
                     self.first[*group] = Some((self.arrays.len(), row));
@@ -238,8 +238,7 @@ impl GroupsAccumulator for Registers {
         let [marks, weeks] = values else { return self.add_registers(&values[0], group_indices, filter) };
         let (marks, weeks) = (marks.as_string::<i32>(), weeks.as_primitive::<Date32Type>());
         for (row, group) in group_indices.iter().enumerate() {
-            let counts = filter.is_none_or(|f| f.is_valid(row) && f.value(row));
-            if counts && marks.is_valid(row) && weeks.is_valid(row) {
+            if counts(filter, row) && marks.is_valid(row) && weeks.is_valid(row) {
                 self.add_line(*group, weeks.value(row), marks.value(row).as_bytes())?;
             }
         }
@@ -302,8 +301,7 @@ impl GroupsAccumulator for Openings {
         self.groups.resize(total_num_groups, Gathered::default());
         let registers = Given::of(&values[0]);
         for (row, group) in group_indices.iter().enumerate() {
-            let counts = filter.is_none_or(|f| f.is_valid(row) && f.value(row));
-            let Some(register) = counts.then(|| registers.register(row)).flatten() else { continue };
+            let Some(register) = counts(filter, row).then(|| registers.register(row)).flatten() else { continue };
             let group = &mut self.groups[*group];
             let at = group.room(register.first_day, register.boxes.len())?;
             for (now, mark) in group.lines[at..].iter_mut().zip(register.boxes) {
