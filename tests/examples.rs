@@ -17,7 +17,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, NaiveDate, Utc};
 use engine::session::Session;
-use engine::{Engine, Library, Settings};
+use engine::{Engine, Incoming, Library, Settings};
 use lake::{Lake, RunRecord, Table};
 use model::{AsOf, Upn};
 use serde_json::{Map, Value, json};
@@ -187,10 +187,8 @@ impl World {
         let fault = |e: &dyn std::fmt::Display| Fault(e.to_string());
         if self.session.is_none() {
             let session = self.engine.session(&RunRecord::default(), self.as_of).await.map_err(|e| fault(&e))?;
-            session
-                .put_rows("incoming", "file", RecordBatch::new_empty(engine::rules::file_schema()))
-                .map_err(|e| fault(&e))?;
-            session.put_rows("incoming", "register", self.registers()).map_err(|e| fault(&e))?;
+            let incoming = Incoming { registers: self.registers(), ..Incoming::nothing() };
+            session.put_incoming(incoming).map_err(|e| fault(&e))?;
             let mut joined = RecordBatch::new_empty(engine::session::joined_key_schema());
             let mut lines = RecordBatch::new_empty(Table::RegisterWeek.schema());
             for ((schema, table), rows) in &self.rows {

@@ -2,9 +2,10 @@
 //! answer questions. The only crate that names DataFusion.
 
 pub mod definition;
-pub mod functions;
+mod functions;
 pub mod ledger;
 pub mod library;
+mod line_book;
 pub mod registers;
 pub mod rules;
 pub mod session;

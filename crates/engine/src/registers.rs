@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryViewArray, Int32Array, Int64Array, RecordBatch, StringArray, make_view,
+    Array, ArrayRef, AsArray, BinaryViewArray, Int32Array, Int64Array, RecordBatch, make_view,
 };
 use datafusion::arrow::buffer::Buffer;
 use datafusion::arrow::compute::cast;
@@ -28,6 +28,8 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader,
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 use tokio::sync::OnceCell;
+
+use crate::line_book::LineBook;
 
 /// Lines read at a time from each file.
 const LINES: usize = 8 * 1024;
@@ -59,7 +61,8 @@ pub struct Belief {
 }
 
 /// The columns of `believed.register`: one row a child and school, through every change of UPN. A register is
-/// the Monday of its first week (days from the epoch, four bytes, least first) and fourteen boxes a week.
+/// the Monday of its first week (days from the epoch) and the number of each week's line in the session's book,
+/// four bytes each, least first.
 pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("urn", DataType::Int32, false),
@@ -69,8 +72,8 @@ pub fn schema() -> SchemaRef {
 }
 
 /// `believed.register` over these lines, in so many parts.
-pub fn table(belief: Belief, parts: usize) -> Result<Arc<dyn TableProvider>> {
-    let shared = Arc::new(Shared { belief, parts: parts.max(1), shares: OnceCell::new(), schema: schema() });
+pub(crate) fn table(belief: Belief, book: Arc<LineBook>, parts: usize) -> Result<Arc<dyn TableProvider>> {
+    let shared = Arc::new(Shared { belief, book, parts: parts.max(1), shares: OnceCell::new(), schema: schema() });
     let partitions = (0..shared.parts)
         .map(|nth| Arc::new(Part { shared: Arc::clone(&shared), nth }) as Arc<dyn PartitionStream>)
         .collect();
@@ -80,6 +83,7 @@ pub fn table(belief: Belief, parts: usize) -> Result<Arc<dyn TableProvider>> {
 #[derive(Debug)]
 struct Shared {
     belief: Belief,
+    book: Arc<LineBook>,
     parts: usize,
     /// The last URN of each part but the last, once it has been worked out.
     shares: OnceCell<Vec<i32>>,
@@ -179,15 +183,17 @@ struct Batch {
     urn: Int32Array,
     pupil_key: Int64Array,
     week: datafusion::arrow::array::Date32Array,
-    /// Which line of `lines` each row has: a file repeats few.
+    /// Which line each row has: its place in `numbers`.
     line: Int32Array,
-    lines: StringArray,
+    lines: ArrayRef,
+    numbers: Arc<[u32]>,
     known_from: Option<datafusion::arrow::array::TimestampMicrosecondArray>,
     known_to: Option<datafusion::arrow::array::TimestampMicrosecondArray>,
 }
 
 impl Batch {
-    fn of(batch: &RecordBatch) -> Result<Self> {
+    /// `before` is the batch before: pages share their lines, which are numbered once.
+    fn of(batch: &RecordBatch, book: &LineBook, before: Option<&Self>) -> Result<Self> {
         let column = |name: &str| {
             batch
                 .column_by_name(name)
@@ -198,16 +204,26 @@ impl Batch {
         };
         let marks = cast(column("marks")?, &lines_type())?;
         let marks = marks.as_dictionary::<Int32Type>();
-        let lines = marks.values().as_string::<i32>().clone();
-        if lines.value_data().len() != lines.len() * SESSIONS_A_WEEK {
-            return Err(DataFusionError::Execution("a line of other than fourteen boxes".to_owned()));
-        }
+        let lines = Arc::clone(marks.values());
+        let numbers =
+            match before.filter(|b| Arc::ptr_eq(&b.lines, &lines) || b.lines.to_data().ptr_eq(&lines.to_data())) {
+                Some(before) => Arc::clone(&before.numbers),
+                None => {
+                    let boxes = lines.as_string::<i32>();
+                    let (lines, rest) = boxes.value_data().as_chunks::<SESSIONS_A_WEEK>();
+                    if lines.len() != boxes.len() || !rest.is_empty() {
+                        return Err(DataFusionError::Execution("a line of other than fourteen boxes".to_owned()));
+                    }
+                    book.number(lines).into()
+                }
+            };
         Ok(Self {
             urn: column("urn")?.as_primitive::<Int32Type>().clone(),
             pupil_key: column("pupil_key")?.as_primitive::<Int64Type>().clone(),
             week: column("week_start")?.as_primitive::<Date32Type>().clone(),
             line: marks.keys().clone(),
             lines,
+            numbers,
             known_from: stamp("known_from"),
             known_to: stamp("known_to"),
         })
@@ -230,8 +246,8 @@ fn file_schema() -> SchemaRef {
 }
 
 impl Chain {
-    fn of_files(files: VecDeque<DataFile>) -> Result<Self> {
-        let nothing = Batch::of(&RecordBatch::new_empty(Table::RegisterWeek.schema()))?;
+    fn of_files(files: VecDeque<DataFile>, book: &LineBook) -> Result<Self> {
+        let nothing = Batch::of(&RecordBatch::new_empty(Table::RegisterWeek.schema()), book, None)?;
         Ok(Self { waiting: files, reader: None, doubtful: false, batch: nothing, row: 0 })
     }
 
@@ -246,7 +262,7 @@ impl Chain {
                 return Ok(urns[self.row] <= last);
             }
             if let Some(batch) = self.reader.as_mut().and_then(Iterator::next) {
-                (self.batch, self.row) = (Batch::of(&batch?)?, 0);
+                (self.batch, self.row) = (Batch::of(&batch?, &shared.book, Some(&self.batch))?, 0);
                 continue;
             }
             let (Some(file), Lines::Files(lake, _)) = (self.waiting.pop_front(), &shared.belief.lines) else {
@@ -289,7 +305,7 @@ struct Joined {
     known_from: i64,
     line_key: i64,
     week: i32,
-    marks: [u8; SESSIONS_A_WEEK],
+    number: u32,
 }
 
 /// The schools of one part, a child at a time.
@@ -307,42 +323,58 @@ struct Gathering {
     views: Vec<u128>,
     values: Vec<u8>,
     /// The child's lines so far.
-    lines: Vec<(i32, [u8; SESSIONS_A_WEEK])>,
+    lines: Vec<(i32, u32)>,
+    /// The lines of the last day's week, and what is left of them up to that day.
+    cut: HashMap<u32, u32>,
 }
 
 /// Lines as one value at the end of `values`, later ones laid over earlier. Says where it begins; nothing is
 /// written where there are no lines.
-fn write(lines: &mut Vec<(i32, [u8; SESSIONS_A_WEEK])>, values: &mut Vec<u8>) -> Result<usize> {
+fn write(lines: &mut Vec<(i32, u32)>, book: &LineBook, values: &mut Vec<u8>) -> Result<usize> {
     let begun = values.len();
     let first = lines.iter().map(|l| l.0).min();
     let last = lines.iter().map(|l| l.0).max();
     if let (Some(first), Some(last)) = (first, last) {
         let weeks = (i64::from(last) - i64::from(first)) / 7;
-        if i64::from(MOST_WEEKS) < weeks {
+        if i64::from(MOST_WEEKS) <= weeks {
             return Err(DataFusionError::Execution(format!("a register of more than {MOST_WEEKS} weeks")));
         }
         values.extend_from_slice(&first.to_le_bytes());
-        values.resize(begun + 4 + (weeks as usize + 1) * SESSIONS_A_WEEK, BLANK);
-        let (weeks, _) = values[begun + 4..].as_chunks_mut::<SESSIONS_A_WEEK>();
-        for (week, marks) in lines.iter() {
-            let boxes = &mut weeks[((week - first) / 7) as usize];
-            for (now, mark) in boxes.iter_mut().zip(marks) {
-                *now = if *mark == BLANK { *now } else { *mark };
+        // The blank line is number 0.
+        values.resize(begun + 4 + (weeks as usize + 1) * 4, 0);
+        let (weeks, _) = values[begun + 4..].as_chunks_mut::<4>();
+        for (week, number) in lines.iter() {
+            let now = &mut weeks[((week - first) / 7) as usize];
+            *now = match u32::from_le_bytes(*now) {
+                0 => *number,
+                before => laid_over(book, before, *number),
             }
+            .to_le_bytes();
         }
     }
     lines.clear();
     Ok(begun)
 }
 
+/// The later line's marks where it has any, else the earlier's.
+fn laid_over(book: &LineBook, earlier: u32, later: u32) -> u32 {
+    let known = book.read();
+    let mut line = *known.line(earlier);
+    for (now, mark) in line.iter_mut().zip(known.line(later)) {
+        *now = if *mark == BLANK { *now } else { *mark };
+    }
+    drop(known);
+    book.number(&[line])[0]
+}
+
 impl Gathering {
     async fn begin(shared: Arc<Shared>, schools: (i32, i32)) -> Result<Self> {
         let chains = match &shared.belief.lines {
-            Lines::Files(_, files) => chained(files, schools)?,
+            Lines::Files(_, files) => chained(files, schools, &shared.book)?,
             Lines::Rows(rows) => {
                 let rows = lake::append::sorted(Table::RegisterWeek, rows).map_err(outside)?;
-                let mut chain = Chain::of_files(VecDeque::new())?;
-                (chain.batch, chain.doubtful) = (Batch::of(&rows)?, true);
+                let mut chain = Chain::of_files(VecDeque::new(), &shared.book)?;
+                (chain.batch, chain.doubtful) = (Batch::of(&rows, &shared.book, None)?, true);
                 vec![chain]
             }
         };
@@ -366,6 +398,7 @@ impl Gathering {
             views: Vec::with_capacity(REGISTERS),
             values: Vec::new(),
             lines: Vec::new(),
+            cut: HashMap::new(),
             shared,
         })
     }
@@ -418,19 +451,18 @@ impl Gathering {
                     if self.last_day < week || chain.doubtful && !is_believed(batch, row, self.known_at) {
                         continue;
                     }
-                    let line = batch.line.value(row) as usize;
-                    let Some(mut marks) = batch.lines.value_data().as_chunks::<SESSIONS_A_WEEK>().0.get(line).copied()
-                    else {
-                        continue;
-                    };
+                    let Some(mut number) = batch.numbers.get(batch.line.value(row) as usize).copied() else { continue };
                     if self.last_day < week + 6 {
-                        marks[(self.last_day - week + 1) as usize * 2..].fill(BLANK);
+                        // One week holds the last day: its lines are cut once each.
+                        let book = &self.shared.book;
+                        let days = (self.last_day - week + 1) as usize;
+                        number = *self.cut.entry(number).or_insert_with(|| cut(book, number, days));
                     }
                     match root {
-                        None => self.lines.push((week, marks)),
+                        None => self.lines.push((week, number)),
                         Some(root) => {
                             let known_from = batch.known_from.as_ref().map_or(0, |k| k.value(row));
-                            let line = Joined { known_from, line_key: at.1, week, marks };
+                            let line = Joined { known_from, line_key: at.1, week, number };
                             self.joined.entry(root).or_default().push(line);
                         }
                     }
@@ -454,14 +486,14 @@ impl Gathering {
         for (root, mut lines) in std::mem::take(&mut self.joined) {
             // What was learnt last stands, as in the merge itself.
             lines.sort_by_key(|l| (l.known_from, l.line_key));
-            self.lines.extend(lines.into_iter().map(|l| (l.week, l.marks)));
+            self.lines.extend(lines.into_iter().map(|l| (l.week, l.number)));
             self.give(self.school, root)?;
         }
         Ok(())
     }
 
     fn give(&mut self, urn: i32, pupil_key: i64) -> Result<()> {
-        let begun = write(&mut self.lines, &mut self.values)?;
+        let begun = write(&mut self.lines, &self.shared.book, &mut self.values)?;
         if begun < self.values.len() {
             self.views.push(make_view(&self.values[begun..], 0, begun as u32));
             self.urn.push(urn);
@@ -471,13 +503,20 @@ impl Gathering {
     }
 }
 
+/// The line without the days after the first `days`.
+fn cut(book: &LineBook, number: u32, days: usize) -> u32 {
+    let mut line = *book.read().line(number);
+    line[days * 2..].fill(BLANK);
+    book.number(&[line])[0]
+}
+
 fn is_believed(batch: &Batch, row: usize, known_at: i64) -> bool {
     batch.known_from.as_ref().is_none_or(|k| k.value(row) <= known_at)
         && batch.known_to.as_ref().is_none_or(|k| k.is_null(row) || known_at < k.value(row))
 }
 
 /// Files with lines of these schools, in chains: those of a chain follow one another in order of URN.
-fn chained(files: &[DataFile], (after, last): (i32, i32)) -> Result<Vec<Chain>> {
+fn chained(files: &[DataFile], (after, last): (i32, i32), book: &LineBook) -> Result<Vec<Chain>> {
     let range = |f: &DataFile| f.urns.unwrap_or((i32::MIN, i32::MAX));
     let mut ours: Vec<&DataFile> = files.iter().filter(|f| after < range(f).1 && range(f).0 <= last).collect();
     ours.sort_by_key(|f| (&f.partition, range(f)));
@@ -491,7 +530,7 @@ fn chained(files: &[DataFile], (after, last): (i32, i32)) -> Result<Vec<Chain>> 
             None => chains.push(VecDeque::from([file.clone()])),
         }
     }
-    chains.into_iter().map(Chain::of_files).collect()
+    chains.into_iter().map(|files| Chain::of_files(files, book)).collect()
 }
 
 #[cfg(test)]
@@ -500,13 +539,27 @@ mod tests {
 
     #[test]
     fn lines_in_any_order_make_one_register() {
-        let lines = [(0, *b"/\\............"), (14, *b"OO............"), (7, *b"II............")];
+        let codes = model::CodeTable::parse(include_str!("../../../sql/reference/attendance_code.csv")).unwrap();
+        let book = LineBook::of(&codes);
+        let numbers = book.number(&[*b"/\\............", *b"OO............", *b"II............"]);
+        let lines = [(0, numbers[0]), (14, numbers[1]), (7, numbers[2])];
         let (mut forth, mut back) = (Vec::new(), b"before".to_vec());
-        assert_eq!(write(&mut lines.to_vec(), &mut forth).unwrap(), 0);
-        assert_eq!(write(&mut lines.iter().rev().copied().collect(), &mut back).unwrap(), 6);
-        assert_eq!(forth.len(), 4 + 3 * SESSIONS_A_WEEK);
+        assert_eq!(write(&mut lines.to_vec(), &book, &mut forth).unwrap(), 0);
+        assert_eq!(write(&mut lines.iter().rev().copied().collect(), &book, &mut back).unwrap(), 6);
+        assert_eq!(forth, [0i32, 1, 3, 2].map(i32::to_le_bytes).as_flattened());
         assert_eq!(forth, back[6..]);
-        assert_eq!(write(&mut Vec::new(), &mut forth).unwrap(), forth.len());
-        assert!(write(&mut vec![lines[0], (i32::MAX - 7, *b"/.............")], &mut forth).is_err());
+        assert_eq!(write(&mut Vec::new(), &book, &mut forth).unwrap(), forth.len());
+        assert!(write(&mut vec![lines[0], (i32::MAX - 7, numbers[0])], &book, &mut forth).is_err());
+    }
+
+    #[test]
+    fn a_later_line_is_laid_over_and_days_to_come_are_cut() {
+        let codes = model::CodeTable::parse(include_str!("../../../sql/reference/attendance_code.csv")).unwrap();
+        let book = LineBook::of(&codes);
+        let numbers = book.number(&[*b"/\\II..........", *b"..O.L........."]);
+        let (both, first_day) = (laid_over(&book, numbers[0], numbers[1]), cut(&book, numbers[0], 1));
+        let known = book.read();
+        assert_eq!(known.line(both), b"/\\OIL.........");
+        assert_eq!(known.line(first_day), b"/\\............");
     }
 }

@@ -24,6 +24,13 @@ pub struct Incoming {
     pub registers: RecordBatch,
 }
 
+impl Incoming {
+    /// No file at all.
+    pub fn nothing() -> Self {
+        Self { files: RecordBatch::new_empty(file_schema()), registers: RecordBatch::new_empty(register_schema()) }
+    }
+}
+
 /// The columns of `incoming.file`: a row for each school in each file.
 pub fn file_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
@@ -39,7 +46,8 @@ pub fn file_schema() -> SchemaRef {
     ]))
 }
 
-/// The columns of `incoming.register`: a child's marks in one file as one value, like those of `believed.register`.
+/// The columns of `incoming.register`: a child's marks in one file as one value. It is given as boxes: the first
+/// Monday (days from the epoch, four bytes, least first) and fourteen boxes a week.
 pub fn register_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("file_id", DataType::Int64, false),
@@ -79,8 +87,7 @@ pub async fn judge(
     wanted: impl Fn(&Definition) -> bool,
 ) -> Result<Vec<Found>, EngineError> {
     session.forget("rules")?;
-    session.put_rows("incoming", "file", incoming.files)?;
-    session.put_rows("incoming", "register", incoming.registers)?;
+    session.put_incoming(incoming)?;
     let mut found = Vec::new();
     let rules: Vec<_> = session
         .library()

@@ -25,7 +25,9 @@ use model::AsOf;
 use crate::definition::{Definition, Param, reads_of, substitute};
 use crate::ledger::{FileTable, ScanFile};
 use crate::library::{FOLDERS, GIVEN, Library};
+use crate::line_book::LineBook;
 use crate::registers::{self, Belief, Lines};
+use crate::rules::Incoming;
 
 /// What a stream of rows fails with.
 pub type StreamError = DataFusionError;
@@ -116,8 +118,9 @@ impl Engine {
         let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
         let url = ObjectStoreUrl::parse(STORE)?;
         context.register_object_store(url.as_ref(), self.lake.store());
-        crate::functions::register_all(&mut context, &Arc::new(self.library.codes.clone()))?;
-        let session = Session { context, engine: self.clone(), run: run.clone(), as_of, url, uses_kept: true };
+        let book = Arc::new(LineBook::of(&self.library.codes));
+        crate::functions::register_all(&mut context, &Arc::new(self.library.codes.clone()), &book)?;
+        let session = Session { context, engine: self.clone(), run: run.clone(), as_of, url, uses_kept: true, book };
         session.register_given(&session.url).await?;
         Ok(session)
     }
@@ -140,6 +143,7 @@ pub struct Session {
     as_of: AsOf,
     url: ObjectStoreUrl,
     uses_kept: bool,
+    book: Arc<LineBook>,
 }
 
 impl Session {
@@ -222,7 +226,17 @@ impl Session {
     pub fn put_register(&self, lines: Lines, joined: &RecordBatch, newest: bool) -> Result<(), EngineError> {
         let column = |i: usize| joined.column(i).as_primitive::<Int64Type>().values().iter().copied();
         let belief = Belief { lines, as_of: self.as_of, newest, joined: column(0).zip(column(1)).collect() };
-        self.put("believed", "register", registers::table(belief, self.engine.settings.partitions)?)
+        let book = Arc::clone(&self.book);
+        self.put("believed", "register", registers::table(belief, book, self.engine.settings.partitions)?)
+    }
+
+    /// Makes what has come in readable as `incoming.file` and `incoming.register`.
+    pub fn put_incoming(&self, incoming: Incoming) -> Result<(), EngineError> {
+        self.put_rows("incoming", "file", incoming.files)?;
+        let (schema, mut columns, _) = incoming.registers.into_parts();
+        let at = schema.index_of("register")?;
+        columns[at] = Arc::new(self.book.number_registers(columns[at].as_binary_view())?);
+        self.put_rows("incoming", "register", RecordBatch::try_new(schema, columns)?)
     }
 
     /// Makes rows of our own readable as `schema.name`.
@@ -451,8 +465,7 @@ impl Session {
     /// Plans every definition without reading any data.
     pub async fn check(&self) -> Result<usize, EngineError> {
         let names: Vec<String> = self.engine.library.in_order().map(|d| d.name.clone()).collect();
-        self.put_rows("incoming", "file", RecordBatch::new_empty(crate::rules::file_schema()))?;
-        self.put_rows("incoming", "register", RecordBatch::new_empty(crate::rules::register_schema()))?;
+        self.put_incoming(Incoming::nothing())?;
         let mut planned = 0;
         for name in names {
             self.plan([name.clone()]).await?;

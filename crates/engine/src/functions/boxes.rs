@@ -11,7 +11,7 @@ use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
 use super::scalar;
 
 /// All boxes of a line.
-const WHOLE_WEEK: i32 = (1 << SESSIONS_A_WEEK) - 1;
+pub(super) const WHOLE_WEEK: i32 = (1 << SESSIONS_A_WEEK) - 1;
 
 /// The set a literal argument names.
 pub(super) fn named_set(codes: &CodeTable, names: &ArrayRef) -> Result<[bool; 128]> {
@@ -36,7 +36,7 @@ fn mask_of(marks: &str, set: &[bool; 128]) -> i32 {
 }
 
 /// Boxes of the week that begins on day `week` which lie from `first` to `last`, both included.
-fn between(week: i32, first: i32, last: i32) -> i32 {
+pub(super) fn between(week: i32, first: i32, last: i32) -> i32 {
     let from = (first.saturating_sub(week)).clamp(0, 7) * 2;
     let to = (last.saturating_sub(week).saturating_add(1)).clamp(0, 7) * 2;
     if to <= from { 0 } else { (WHOLE_WEEK >> (SESSIONS_A_WEEK as i32 - (to - from))) << from }

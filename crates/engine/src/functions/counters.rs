@@ -9,22 +9,18 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion::common::{Result, exec_err, not_impl_err};
+use datafusion::common::{Result, not_impl_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ScalarUDF, Signature, Volatility,
 };
-use model::{CodeTable, SESSIONS_A_WEEK};
+use model::SESSIONS_A_WEEK;
 
 use super::register::Register;
-use super::tally::{BLANK_WEEKEND, TALLIED, week_of};
-use super::{counts, scalar};
-use crate::registers::MOST_WEEKS;
-
-/// Letters a line may hold.
-const LETTERS: usize = 128;
-/// Counters of a session: the measures of [`TALLIED`] and how often N stands.
-const MEASURES: usize = TALLIED.len() + 1;
+use super::tally::TALLIED;
+use super::weeks::Weeks;
+use super::{Book, counts, scalar};
+use crate::line_book::{LETTERS, LineBook, MEASURES, NumberedLines};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,11 +30,11 @@ enum Counted {
 }
 
 /// `code_counts` and `session_counts`.
-pub fn aggregates(codes: &Arc<CodeTable>) -> Vec<AggregateUDF> {
+pub(super) fn aggregates(book: &Arc<LineBook>) -> Vec<AggregateUDF> {
     let of = |counted| {
         AggregateUDF::from(CountersAggregate {
             counted,
-            codes: Codes(Arc::clone(codes)),
+            book: Book(Arc::clone(book)),
             signature: Signature::exact(vec![DataType::BinaryView], Volatility::Immutable),
         })
     };
@@ -46,7 +42,7 @@ pub fn aggregates(codes: &Arc<CodeTable>) -> Vec<AggregateUDF> {
 }
 
 /// `count_of(code_counts, letter)`.
-pub fn scalars() -> Vec<ScalarUDF> {
+pub(super) fn scalars() -> Vec<ScalarUDF> {
     let takes = vec![DataType::Binary, DataType::Utf8];
     vec![scalar("count_of", takes, DataType::Int64, |a: &[ArrayRef], _| {
         let letters = a[1].as_string::<i32>();
@@ -59,26 +55,10 @@ pub fn scalars() -> Vec<ScalarUDF> {
     })]
 }
 
-/// The code table, equal to any other: there is one a session.
-#[derive(Clone, Debug)]
-struct Codes(Arc<CodeTable>);
-
-impl PartialEq for Codes {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Codes {}
-
-impl std::hash::Hash for Codes {
-    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
-}
-
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct CountersAggregate {
     counted: Counted,
-    codes: Codes,
+    book: Book,
     signature: Signature,
 }
 
@@ -115,8 +95,8 @@ impl AggregateUDFImpl for CountersAggregate {
 
     fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(match self.counted {
-            Counted::Letters => Box::new(Letters::default()),
-            Counted::Sessions => Box::new(Sessions::of(&self.codes.0)),
+            Counted::Letters => Box::new(Letters::of(&self.book.0)),
+            Counted::Sessions => Box::new(Sessions::of(&self.book.0)),
         })
     }
 }
@@ -134,26 +114,38 @@ fn registers<'a>(
     })
 }
 
-/// A group's counters of letters. Neighbouring boxes often hold one letter: four tables, so that no count waits for
-/// the one before.
-type Tables = [[u64; LETTERS]; 4];
-
 /// Counters of letters, 128 a group.
-#[derive(Default)]
 struct Letters {
-    groups: Vec<Tables>,
+    book: Arc<LineBook>,
+    groups: Vec<[u64; LETTERS]>,
+    /// How often each line stands in the group at hand, and which lines do: a school's children share most lines,
+    /// and each is spelled out once for all of them.
+    of_line: Vec<u32>,
+    lines: Vec<u32>,
 }
 
 impl Letters {
+    fn of(book: &Arc<LineBook>) -> Self {
+        Self { book: Arc::clone(book), groups: Vec::new(), of_line: Vec::new(), lines: Vec::new() }
+    }
+
     fn resize(&mut self, groups: usize) {
-        self.groups.resize(groups, [[0; LETTERS]; 4]);
+        self.groups.resize(groups, [0; LETTERS]);
+    }
+
+    /// Spells the lines counted out to a group.
+    fn spell(&mut self, known: &NumberedLines, group: usize) {
+        let letters = &mut self.groups[group];
+        for number in self.lines.drain(..) {
+            let times = u64::from(std::mem::take(&mut self.of_line[number as usize]));
+            known.line(number).iter().for_each(|mark| letters[usize::from(mark & 127)] += times);
+        }
     }
 
     fn take(&mut self, emit: EmitTo) -> BinaryArray {
         let mut out = BinaryBuilder::new();
-        for tables in emit.take_needed(&mut self.groups) {
-            let count = |letter: usize| tables.iter().map(|t| t[letter] as i64).sum::<i64>();
-            out.append_value((0..LETTERS).flat_map(|letter| count(letter).to_le_bytes()).collect::<Vec<u8>>());
+        for letters in emit.take_needed(&mut self.groups) {
+            out.append_value(letters.iter().flat_map(|count| count.to_le_bytes()).collect::<Vec<u8>>());
         }
         out.finish()
     }
@@ -168,18 +160,24 @@ impl GroupsAccumulator for Letters {
         total_num_groups: usize,
     ) -> Result<()> {
         self.resize(total_num_groups);
+        let book = Arc::clone(&self.book);
+        let known = book.read();
+        self.of_line.resize(known.len(), 0);
+        let mut at_hand = None;
         for (group, register) in registers(&values[0], group_indices, filter) {
-            let tables = &mut self.groups[group];
-            let (lines, _) = register.boxes.as_chunks::<SESSIONS_A_WEEK>();
-            for line in lines {
-                let (days, weekend) = week_of(line);
-                for (i, b) in days.iter().enumerate() {
-                    tables[i % 4][usize::from(b & 127)] += 1;
-                }
-                if *weekend != BLANK_WEEKEND {
-                    weekend.iter().for_each(|b| tables[0][usize::from(b & 127)] += 1);
-                }
+            if let Some(before) = at_hand.replace(group).filter(|before| *before != group) {
+                self.spell(&known, before);
             }
+            for number in register.numbers() {
+                let Some(times) = self.of_line.get_mut(number as usize) else { continue };
+                if *times == 0 {
+                    self.lines.push(number);
+                }
+                *times += 1;
+            }
+        }
+        if let Some(group) = at_hand {
+            self.spell(&known, group);
         }
         Ok(())
     }
@@ -188,7 +186,7 @@ impl GroupsAccumulator for Letters {
         self.resize(total_num_groups);
         let states = values[0].as_binary::<i32>();
         for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
-            let counts = &mut self.groups[*group][0];
+            let counts = &mut self.groups[*group];
             for (count, bytes) in counts.iter_mut().zip(states.value(row).chunks_exact(8)) {
                 *count += u64::from_le_bytes(bytes.try_into().unwrap_or_default());
             }
@@ -205,14 +203,14 @@ impl GroupsAccumulator for Letters {
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self::default();
+        let mut each = Self::of(&self.book);
         let rows: Vec<usize> = (0..values[0].len()).collect();
         each.update_batch(values, &rows, filter, rows.len())?;
         each.state(EmitTo::All)
     }
 
     fn size(&self) -> usize {
-        self.groups.capacity() * size_of::<Tables>()
+        self.groups.capacity() * size_of::<[u64; LETTERS]>() + (self.of_line.capacity() + self.lines.capacity()) * 4
     }
 }
 
@@ -225,7 +223,7 @@ fn session_fields() -> Fields {
             Field::new("session", DataType::Utf8, false),
         ]
         .into_iter()
-        .chain(TALLIED.iter().map(count))
+        .chain(MEASURES[..TALLIED].iter().map(count))
         .chain([Field::new("n", DataType::Int32, false)]),
     )
 }
@@ -234,81 +232,57 @@ fn session_field() -> FieldRef {
     Arc::new(Field::new_list_field(DataType::Struct(session_fields()), true))
 }
 
-/// A group's counters: from its first Monday, [`MEASURES`] for each box.
+/// A week's counters.
 #[derive(Clone, Default)]
-struct Days {
-    first_week: i32,
-    boxes: Vec<[u32; MEASURES]>,
-    /// What the registers since the last carry add: half as wide, so that a box's counters are added at once.
-    recent: Vec<[u16; MEASURES]>,
-    added: u16,
+struct Week {
+    boxes: [[u32; MEASURES.len()]; SESSIONS_A_WEEK],
+    /// What the registers since the last carry add: eight bits a measure, so that a box is added at once.
+    recent: [u64; SESSIONS_A_WEEK],
 }
 
-impl Days {
-    /// Makes room for so many boxes from a Monday on, and says where they begin.
-    fn room(&mut self, week: i32, boxes: usize) -> Result<usize> {
-        if boxes == 0 {
-            return Ok(self.boxes.len());
-        }
-        if self.boxes.is_empty() {
-            self.first_week = week;
-        }
-        let most = MOST_WEEKS as usize * SESSIONS_A_WEEK;
-        let before = (i64::from(self.first_week) - i64::from(week)).max(0) as usize / 7 * SESSIONS_A_WEEK;
-        let at = (i64::from(week) - i64::from(self.first_week)).max(0) as usize / 7 * SESSIONS_A_WEEK;
-        if most < before + self.boxes.len() || most < at + boxes {
-            return exec_err!("a register of more than {MOST_WEEKS} weeks");
-        }
-        if 0 < before {
-            self.boxes.splice(0..0, std::iter::repeat_n([0; MEASURES], before));
-            self.recent.splice(0..0, std::iter::repeat_n([0; MEASURES], before));
-            self.first_week = week;
-        }
-        if self.boxes.len() < at + boxes {
-            self.boxes.resize(at + boxes, [0; MEASURES]);
-            self.recent.resize(at + boxes, [0; MEASURES]);
-        }
-        Ok(at)
-    }
-
+impl Week {
     fn carry(&mut self) {
         for (counts, recent) in self.boxes.iter_mut().zip(&mut self.recent) {
-            for (count, recent) in counts.iter_mut().zip(std::mem::take(recent)) {
+            for (count, recent) in counts.iter_mut().zip(std::mem::take(recent).to_le_bytes()) {
                 *count += u32::from(recent);
             }
         }
+    }
+}
+
+/// A group's counters, and for how many registers nothing has been carried.
+#[derive(Clone, Default)]
+struct Group {
+    weeks: Weeks<Week>,
+    added: u8,
+}
+
+impl Group {
+    fn carry(&mut self) {
+        self.weeks.each.iter_mut().for_each(Week::carry);
         self.added = 0;
     }
 }
 
 /// Counters of sessions.
 struct Sessions {
-    /// What each letter adds.
-    adds: [[u16; MEASURES]; LETTERS],
-    groups: Vec<Days>,
+    book: Arc<LineBook>,
+    groups: Vec<Group>,
 }
 
 impl Sessions {
-    fn of(codes: &CodeTable) -> Self {
-        let mut adds = [[0u16; MEASURES]; LETTERS];
-        for (place, name) in TALLIED.iter().copied().chain(["codes:N"]).enumerate() {
-            for (letter, inside) in codes.set(name).unwrap_or([false; LETTERS]).iter().enumerate() {
-                adds[letter][place] = u16::from(*inside);
-            }
-        }
-        Self { adds, groups: Vec::new() }
+    fn of(book: &Arc<LineBook>) -> Self {
+        Self { book: Arc::clone(book), groups: Vec::new() }
     }
 
-    fn taken(&mut self, emit: EmitTo) -> Vec<Days> {
-        let mut taken = emit.take_needed(&mut self.groups);
-        taken.iter_mut().for_each(Days::carry);
+    fn taken(&mut self, emit: EmitTo) -> Vec<Weeks<Week>> {
+        let taken = emit.take_needed(&mut self.groups).into_iter();
         taken
-    }
-}
-
-fn add(adds: &[[u16; MEASURES]; LETTERS], counts: &mut [u16; MEASURES], mark: u8) {
-    for (count, add) in counts.iter_mut().zip(&adds[usize::from(mark & 127)]) {
-        *count += add;
+            .map(|mut group| {
+                group.carry();
+                group.weeks
+            })
+            .collect()
     }
 }
 
@@ -320,26 +294,17 @@ impl GroupsAccumulator for Sessions {
         filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        self.groups.resize(total_num_groups, Days::default());
+        self.groups.resize(total_num_groups, Group::default());
+        let known = self.book.read();
         for (group, register) in registers(&values[0], group_indices, filter) {
             let group = &mut self.groups[group];
-            let at = group.room(register.first_day, register.boxes.len())?;
-            let (lines, _) = register.boxes.as_chunks::<SESSIONS_A_WEEK>();
-            let (weeks, _) = group.recent[at..].as_chunks_mut::<SESSIONS_A_WEEK>();
-            for (counters, line) in weeks.iter_mut().zip(lines) {
-                let (days, weekend) = week_of(line);
-                for (counts, mark) in counters.iter_mut().zip(days) {
-                    add(&self.adds, counts, *mark);
-                }
-                if *weekend != BLANK_WEEKEND {
-                    counters[days.len()..]
-                        .iter_mut()
-                        .zip(weekend)
-                        .for_each(|(counts, mark)| add(&self.adds, counts, *mark));
-                }
+            let weeks = group.weeks.from(register.first_week, register.weeks())?;
+            for (week, number) in weeks.iter_mut().zip(register.numbers()) {
+                let Some(adds) = known.sessions(number) else { continue };
+                week.recent.iter_mut().zip(adds).for_each(|(count, add)| *count += add);
             }
             group.added += 1;
-            if group.added == u16::MAX {
+            if group.added == u8::MAX {
                 group.carry();
             }
         }
@@ -347,18 +312,15 @@ impl GroupsAccumulator for Sessions {
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.groups.resize(total_num_groups, Days::default());
+        self.groups.resize(total_num_groups, Group::default());
         let states = values[0].as_binary::<i32>();
         for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
-            let Some((week, counters)) = states.value(row).split_first_chunk::<4>() else { continue };
-            let boxes = counters.chunks_exact(4 * MEASURES);
-            let group = &mut self.groups[*group];
-            let at = group.room(i32::from_le_bytes(*week), boxes.len())?;
-            for (counts, bytes) in group.boxes[at..].iter_mut().zip(boxes) {
-                for (count, n) in counts.iter_mut().zip(bytes.chunks_exact(4)) {
-                    *count += u32::from_le_bytes(n.try_into().unwrap_or_default());
-                }
-            }
+            let Some((monday, counters)) = states.value(row).split_first_chunk::<4>() else { continue };
+            let mut counters = counters.as_chunks::<4>().0.iter().map(|n| u32::from_le_bytes(*n));
+            let weeks = counters.len() / (SESSIONS_A_WEEK * MEASURES.len());
+            let weeks = self.groups[*group].weeks.from(i32::from_le_bytes(*monday), weeks)?;
+            let counts = weeks.iter_mut().flat_map(|week| week.boxes.as_flattened_mut());
+            counts.zip(&mut counters).for_each(|(count, n)| *count += n);
         }
         Ok(())
     }
@@ -366,12 +328,13 @@ impl GroupsAccumulator for Sessions {
     /// The sessions of which anything is recorded, in order.
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let (mut weeks, mut dates, mut halves, mut lengths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut columns: [Vec<i32>; MEASURES] = std::array::from_fn(|_| Vec::new());
+        let mut columns: [Vec<i32>; MEASURES.len()] = std::array::from_fn(|_| Vec::new());
         for group in self.taken(emit_to) {
             let before = dates.len();
-            for (i, counts) in group.boxes.iter().enumerate().filter(|(_, c)| **c != [0; MEASURES]) {
-                weeks.push(group.first_week + (i / SESSIONS_A_WEEK * 7) as i32);
-                dates.push(group.first_week + (i / 2) as i32);
+            let boxes = group.iter().flat_map(|(monday, week)| week.boxes.iter().enumerate().map(move |b| (monday, b)));
+            for (monday, (i, counts)) in boxes.filter(|(_, (_, counts))| **counts != [0; MEASURES.len()]) {
+                weeks.push(monday);
+                dates.push(monday + (i / 2) as i32);
                 halves.push(if i % 2 == 0 { "AM" } else { "PM" });
                 for (column, count) in columns.iter_mut().zip(counts) {
                     column.push(*count as i32);
@@ -393,24 +356,22 @@ impl GroupsAccumulator for Sessions {
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
         let mut out = BinaryBuilder::new();
         for group in self.taken(emit_to) {
-            let mut bytes = Vec::with_capacity(4 + group.boxes.len() * 4 * MEASURES);
-            bytes.extend_from_slice(&group.first_week.to_le_bytes());
-            bytes.extend(group.boxes.iter().flatten().flat_map(|n| n.to_le_bytes()));
+            let mut bytes = group.first_week.to_le_bytes().to_vec();
+            let counts = group.each.iter().flat_map(|week| week.boxes.as_flattened());
+            bytes.extend(counts.flat_map(|n| n.to_le_bytes()));
             out.append_value(bytes);
         }
         Ok(vec![Arc::new(out.finish())])
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self { adds: self.adds, groups: Vec::new() };
+        let mut each = Self::of(&self.book);
         let rows: Vec<usize> = (0..values[0].len()).collect();
         each.update_batch(values, &rows, filter, rows.len())?;
         each.state(EmitTo::All)
     }
 
     fn size(&self) -> usize {
-        let boxes: usize = self.groups.iter().map(|g| g.boxes.capacity()).sum();
-        boxes * (size_of::<[u32; MEASURES]>() + size_of::<[u16; MEASURES]>())
-            + self.groups.capacity() * size_of::<Days>()
+        self.groups.iter().map(|g| g.weeks.size()).sum::<usize>() + self.groups.capacity() * size_of::<Group>()
     }
 }

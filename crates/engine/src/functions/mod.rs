@@ -3,15 +3,15 @@
 //! Boxes are also spoken of as a mask: bit 0 is Monday AM, bit 13 Sunday PM. A set of codes is named as in
 //! [`model::CodeTable::set`]: a class, a measure, or `codes:G N O U`.
 
-pub mod boxes;
-pub mod counters;
-pub mod identity;
-
-pub mod register;
+mod boxes;
+mod counters;
+mod identity;
+mod register;
 mod spells;
-pub mod stints;
-pub mod tally;
-pub mod union;
+mod stints;
+mod tally;
+mod union;
+mod weeks;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -23,18 +23,38 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use model::CodeTable;
 
-/// Makes every function known to a session.
-pub fn register_all(registry: &mut dyn FunctionRegistry, codes: &Arc<CodeTable>) -> Result<()> {
-    for function in
-        boxes::all(codes).into_iter().chain(register::scalars(codes)).chain(counters::scalars()).chain(identity::all())
-    {
+use crate::line_book::LineBook;
+
+/// Makes every function known to a session, whose lines the book numbers.
+pub(crate) fn register_all(
+    registry: &mut dyn FunctionRegistry,
+    codes: &Arc<CodeTable>,
+    book: &Arc<LineBook>,
+) -> Result<()> {
+    let registers = register::scalars(codes, book).into_iter();
+    for function in boxes::all(codes).into_iter().chain(registers).chain(counters::scalars()).chain(identity::all()) {
         registry.register_udf(Arc::new(function))?;
     }
-    for function in counters::aggregates(codes).into_iter().chain(union::aggregates(codes)).chain([stints::aggregate()])
-    {
+    for function in counters::aggregates(book).into_iter().chain(union::aggregates(book)).chain([stints::aggregate()]) {
         registry.register_udaf(Arc::new(function))?;
     }
     Ok(())
+}
+
+/// The book of an aggregate's session, equal to any other: there is one a session.
+#[derive(Clone, Debug)]
+struct Book(Arc<LineBook>);
+
+impl PartialEq for Book {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Book {}
+
+impl Hash for Book {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// Whether an aggregate's filter lets a row count.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use model::{BLANK, SESSIONS_A_WEEK};
 
-use super::register::Register;
+use super::register::Boxes;
 
 /// A run of school days on which every mark lies in a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) struct Run {
 
 /// Runs of at least `least` days. Blanks and marks that are administrative are passed over, and so is a day
 /// on which nothing else is left; any other mark ends the run.
-pub(super) fn runs(register: Register<'_>, inside: &[bool; 128], neutral: &[bool; 128], least: i32) -> Vec<Run> {
+pub(super) fn runs(register: Boxes<'_>, inside: &[bool; 128], neutral: &[bool; 128], least: i32) -> Vec<Run> {
     let mut found = Vec::new();
     let mut now: Option<Run> = None;
     for (day, boxes) in register.days() {
@@ -78,19 +78,19 @@ pub(super) struct Reached {
 /// The windows of `weeks` successive school weeks with at least `least` marks, as far as their last mark is on
 /// or after day `from`. A school week is one with a box in `open` (or a mark); the others do not count.
 pub(super) fn in_weeks<'a>(
-    marks: Register<'a>,
-    open: Option<Register<'a>>,
+    marks: Boxes<'a>,
+    open: Option<Boxes<'a>>,
     least: i32,
     weeks: usize,
     from: i32,
 ) -> Option<Reached> {
-    let week_of = |r: Register<'_>| r.first_day.div_euclid(7);
-    let weeks_of = |r: Register<'_>| r.boxes.len().div_ceil(SESSIONS_A_WEEK) as i32;
+    let week_of = |r: Boxes<'_>| r.first_day.div_euclid(7);
+    let weeks_of = |r: Boxes<'_>| r.boxes.len().div_ceil(SESSIONS_A_WEEK) as i32;
     let (mut begins, mut ends) = (week_of(marks), week_of(marks) + weeks_of(marks));
     if let Some(open) = open {
         (begins, ends) = (begins.min(week_of(open)), ends.max(week_of(open) + weeks_of(open)));
     }
-    let line = |r: Register<'a>, week: i32| {
+    let line = |r: Boxes<'a>, week: i32| {
         let at = usize::try_from(week - week_of(r)).ok()? * SESSIONS_A_WEEK;
         r.boxes.get(at..(at + SESSIONS_A_WEEK).min(r.boxes.len()))
     };
@@ -134,10 +134,7 @@ pub(super) fn in_weeks<'a>(
 }
 
 /// Days with at least one mark in a set, and how many.
-pub(super) fn days_inside<'a>(
-    register: Register<'a>,
-    inside: &'a [bool; 128],
-) -> impl Iterator<Item = (i32, i32)> + 'a {
+pub(super) fn days_inside<'a>(register: Boxes<'a>, inside: &'a [bool; 128]) -> impl Iterator<Item = (i32, i32)> + 'a {
     register
         .days()
         .map(|(day, boxes)| (day, boxes.iter().filter(|b| inside[usize::from(**b & 127)]).count() as i32))
@@ -158,7 +155,7 @@ mod tests {
     fn found(lines: &[&str], least: i32) -> Vec<(i32, i32, i32, i32, Option<i32>)> {
         let boxes = lines.concat();
         let (inside, neutral) = sets();
-        runs(Register { first_day: 0, boxes: boxes.as_bytes() }, &inside, &neutral, least)
+        runs(Boxes { first_day: 0, boxes: boxes.as_bytes() }, &inside, &neutral, least)
             .iter()
             .map(|r| (r.first_day, r.last_day, r.days, r.sessions, r.ended_on))
             .collect()
@@ -182,7 +179,7 @@ mod tests {
         let marks = "OO............".repeat(4) + "..............";
         let marks = marks + "OO............";
         let open = ["/.............".repeat(4), "..............".to_owned(), "/.............".to_owned()].concat();
-        let read = |boxes| Register { first_day: 0, boxes };
+        let read = |boxes| Boxes { first_day: 0, boxes };
         let found = |least, weeks| in_weeks(read(marks.as_bytes()), Some(read(open.as_bytes())), least, weeks, 0);
         assert_eq!(found(10, 5), Some(Reached { reached_on: 35, first_day: 0, last_day: 35, sessions: 10 }));
         assert_eq!(found(10, 4), None);

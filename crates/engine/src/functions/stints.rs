@@ -23,7 +23,7 @@ impl Stints {
         bytes.chunks_exact(8).map(move |pair| (day(&pair[..4]), day(&pair[4..])))
     }
 
-    fn value(days: &mut [(i32, i32)]) -> Vec<u8> {
+    pub(super) fn value(days: &mut [(i32, i32)]) -> Vec<u8> {
         days.sort_unstable();
         let mut apart: Vec<(i32, i32)> = Vec::with_capacity(days.len());
         for (first, last) in days.iter().copied() {

@@ -10,81 +10,52 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::{cast, interleave};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef};
-use datafusion::common::{Result, exec_err, not_impl_err};
+use datafusion::common::{Result, not_impl_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
-use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
+use model::{BLANK, SESSIONS_A_WEEK};
 
-use super::counts;
 use super::register::Register;
-use crate::registers::MOST_WEEKS;
+use super::weeks::Weeks;
+use super::{Book, counts};
+use crate::line_book::{BLANK_LINE, Line, LineBook, NumberedLines};
 
-/// A register while it is gathered: the Monday of its first week, and a line a week.
-#[derive(Clone, Default)]
-struct Gathered {
-    first_week: i32,
-    lines: Vec<u8>,
-}
+/// A register while it is gathered.
+type Gathered = Weeks<Option<Line>>;
 
-impl Gathered {
-    /// Makes room for boxes from a Monday on, and says where they begin.
-    fn room(&mut self, week: i32, boxes: usize) -> Result<usize> {
-        if boxes == 0 {
-            return Ok(self.lines.len());
-        }
-        if self.lines.is_empty() {
-            self.first_week = week;
-        }
-        let most = MOST_WEEKS as usize * SESSIONS_A_WEEK;
-        let before = (i64::from(self.first_week) - i64::from(week)).max(0) as usize / 7 * SESSIONS_A_WEEK;
-        let at = (i64::from(week) - i64::from(self.first_week)).max(0) as usize / 7 * SESSIONS_A_WEEK;
-        let end = at + boxes.next_multiple_of(SESSIONS_A_WEEK);
-        if most < before + self.lines.len() || most < end {
-            return exec_err!("a register of more than {MOST_WEEKS} weeks");
-        }
-        if 0 < before {
-            self.lines.splice(0..0, std::iter::repeat_n(BLANK, before));
-            self.first_week = week;
-        }
-        if self.lines.len() < end {
-            self.lines.resize(end, BLANK);
-        }
-        Ok(at)
-    }
-
-    /// Lays marks over what is there.
-    fn add(&mut self, week: i32, marks: &[u8]) -> Result<()> {
-        let at = self.room(week, marks.len())?;
-        for (now, mark) in self.lines[at..].iter_mut().zip(marks) {
+/// Lays a register's boxes over what is there.
+fn lay_over(gathered: &mut Gathered, monday: i32, boxes: &[u8]) -> Result<()> {
+    let weeks = gathered.from(monday, boxes.len().div_ceil(SESSIONS_A_WEEK))?;
+    for (week, marks) in weeks.iter_mut().zip(boxes.chunks(SESSIONS_A_WEEK)) {
+        let line = week.get_or_insert(BLANK_LINE);
+        for (now, mark) in line.iter_mut().zip(marks) {
             let rank = |b: u8| if b == BLANK { 0 } else { b };
             if rank(*now) < rank(*mark) {
                 *now = *mark;
             }
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn bytes(&self) -> Vec<u8> {
-        let mut out = self.first_week.to_le_bytes().to_vec();
-        out.extend_from_slice(&self.lines);
-        out
-    }
+/// A register of these lines.
+fn register_of(book: &LineBook, first_week: i32, lines: &[Line]) -> Vec<u8> {
+    let numbers = book.number(lines).into_iter();
+    first_week.to_le_bytes().into_iter().chain(numbers.flat_map(u32::to_le_bytes)).collect()
 }
 
 /// `register`, `register_union` and `opened`.
-pub fn aggregates(codes: &CodeTable) -> Vec<AggregateUDF> {
-    let of = |name, takes, opening| {
-        AggregateUDF::from(Union { name, opening, signature: Signature::exact(takes, Volatility::Immutable) })
+pub(super) fn aggregates(book: &Arc<LineBook>) -> Vec<AggregateUDF> {
+    let of = |name, takes, is_opening| {
+        let signature = Signature::exact(takes, Volatility::Immutable);
+        AggregateUDF::from(Union { name, is_opening, book: Book(Arc::clone(book)), signature })
     };
-    let mut opening = codes.set("opening").unwrap_or([false; 128]);
-    // Openings gathered in parts are put together again.
-    opening[usize::from(OPEN)] = true;
     vec![
-        of("register", vec![DataType::Utf8, DataType::Date32], None),
-        of("register_union", vec![DataType::BinaryView], None),
-        of("opened", vec![DataType::BinaryView], Some(opening)),
+        of("register", vec![DataType::Utf8, DataType::Date32], false),
+        of("register_union", vec![DataType::BinaryView], false),
+        of("opened", vec![DataType::BinaryView], true),
     ]
 }
 
@@ -94,8 +65,9 @@ const OPEN: u8 = b'/';
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Union {
     name: &'static str,
-    /// The letters that open a session, where these alone count, as [`OPEN`].
-    opening: Option<[bool; 128]>,
+    /// Whether marks that open a session count alone, as [`OPEN`].
+    is_opening: bool,
+    book: Book,
     signature: Signature,
 }
 
@@ -126,9 +98,9 @@ impl AggregateUDFImpl for Union {
     }
 
     fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(match self.opening {
-            None => Box::new(Registers::default()),
-            Some(opening) => Box::new(Openings { opening, groups: Vec::new() }),
+        Ok(match self.is_opening {
+            false => Box::new(Registers::of(&self.book.0)),
+            true => Box::new(Openings::of(&self.book.0)),
         })
     }
 }
@@ -159,8 +131,8 @@ impl<'a> Given<'a> {
 type Place = (usize, usize);
 
 /// Most groups have one register, which is given on as it is; the others are gathered.
-#[derive(Default)]
 struct Registers {
+    book: Arc<LineBook>,
     arrays: Vec<ArrayRef>,
     first: Vec<Option<Place>>,
     gathered: BTreeMap<usize, Gathered>,
@@ -169,29 +141,35 @@ struct Registers {
 }
 
 impl Registers {
-    fn add_line(&mut self, group: usize, week: i32, marks: &[u8]) -> Result<()> {
-        self.gathered.entry(group).or_default().add(week, marks)
+    fn of(book: &Arc<LineBook>) -> Self {
+        Self { book: Arc::clone(book), arrays: Vec::new(), first: Vec::new(), gathered: BTreeMap::new(), given: 0 }
     }
 
     fn add_registers(&mut self, values: &ArrayRef, groups: &[usize], filter: Option<&BooleanArray>) -> Result<()> {
         let registers = Given::of(values);
+        let known = self.book.read();
+        let mut room = Vec::new();
         for (row, group) in groups.iter().enumerate() {
             let Some(register) = counts(filter, row).then(|| registers.register(row)).flatten() else { continue };
             match (self.first[*group], self.gathered.contains_key(group)) {
                 (None, false) => {
                     self.first[*group] = Some((self.arrays.len(), row));
-                    self.given += register.boxes.len();
+                    self.given += 4 * register.weeks();
                 }
                 (Some((array, row)), false) => {
                     let mut both = Gathered::default();
                     let before = Given::of(self.arrays.get(array).unwrap_or(values)).register(row);
                     for register in [before, Some(register)].into_iter().flatten() {
-                        both.add(register.first_day, register.boxes)?;
+                        let boxes = register.boxes(&known, &mut room);
+                        lay_over(&mut both, boxes.first_day, boxes.boxes)?;
                     }
                     self.first[*group] = None;
                     self.gathered.insert(*group, both);
                 }
-                (_, true) => self.add_line(*group, register.first_day, register.boxes)?,
+                (_, true) => {
+                    let boxes = register.boxes(&known, &mut room);
+                    lay_over(self.gathered.entry(*group).or_default(), boxes.first_day, boxes.boxes)?;
+                }
             }
         }
         self.arrays.push(Arc::clone(values));
@@ -207,7 +185,8 @@ impl Registers {
         let mut made = BinaryViewBuilder::with_capacity(taken.len() + 1).with_fixed_block_size(256 * 1024);
         let mut places: Vec<Place> = firsts.iter().map(|p| p.unwrap_or((self.arrays.len(), taken.len()))).collect();
         for (nth, (group, register)) in taken.iter().enumerate() {
-            made.try_append_value(register.bytes())?;
+            let lines: Vec<Line> = register.each.iter().map(|line| line.unwrap_or(BLANK_LINE)).collect();
+            made.try_append_value(register_of(&self.book, register.first_week, &lines))?;
             places[*group] = (self.arrays.len(), nth);
         }
         made.append_null();
@@ -239,7 +218,8 @@ impl GroupsAccumulator for Registers {
         let (marks, weeks) = (marks.as_string::<i32>(), weeks.as_primitive::<Date32Type>());
         for (row, group) in group_indices.iter().enumerate() {
             if counts(filter, row) && marks.is_valid(row) && weeks.is_valid(row) {
-                self.add_line(*group, weeks.value(row), marks.value(row).as_bytes())?;
+                let gathered = self.gathered.entry(*group).or_default();
+                lay_over(gathered, weeks.value(row), marks.value(row).as_bytes())?;
             }
         }
         Ok(())
@@ -259,32 +239,56 @@ impl GroupsAccumulator for Registers {
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self::default();
+        let mut each = Self::of(&self.book);
         let rows: Vec<usize> = (0..values[0].len()).collect();
         each.update_batch(values, &rows, filter, rows.len())?;
         each.state(EmitTo::All)
     }
 
     fn size(&self) -> usize {
-        let gathered: usize = self.gathered.values().map(|g| g.lines.capacity() + size_of::<Gathered>()).sum();
+        let gathered: usize = self.gathered.values().map(Weeks::size).sum();
         self.given + gathered + self.first.capacity() * size_of::<Option<Place>>()
     }
 }
 
-/// Sessions that any register of the group opens.
+/// Sessions that any register of the group opens: a mask of boxes a week.
 struct Openings {
-    opening: [bool; 128],
-    groups: Vec<Gathered>,
+    book: Arc<LineBook>,
+    groups: Vec<Weeks<u16>>,
 }
 
 impl Openings {
+    fn of(book: &Arc<LineBook>) -> Self {
+        Self { book: Arc::clone(book), groups: Vec::new() }
+    }
+
+    fn add(
+        &mut self,
+        values: &ArrayRef,
+        group_indices: &[usize],
+        filter: Option<&BooleanArray>,
+        boxes_of: fn(&NumberedLines, u32) -> u16,
+    ) -> Result<()> {
+        let registers = Given::of(values);
+        let known = self.book.read();
+        for (row, group) in group_indices.iter().enumerate() {
+            let Some(register) = counts(filter, row).then(|| registers.register(row)).flatten() else { continue };
+            let weeks = self.groups[*group].from(register.first_week, register.weeks())?;
+            weeks.iter_mut().zip(register.numbers()).for_each(|(week, number)| *week |= boxes_of(&known, number));
+        }
+        Ok(())
+    }
+
     fn take(&mut self, emit: EmitTo) -> Result<ArrayRef> {
         let mut out = BinaryViewBuilder::new();
         for group in emit.take_needed(&mut self.groups) {
-            match group.lines.iter().all(|b| *b == BLANK) {
-                true => out.append_null(),
-                false => out.try_append_value(group.bytes())?,
+            if group.each.iter().all(|boxes| *boxes == 0) {
+                out.append_null();
+                continue;
             }
+            let open = |boxes: u16| std::array::from_fn(|at| if boxes >> at & 1 == 1 { OPEN } else { BLANK });
+            let lines: Vec<Line> = group.each.iter().map(|boxes| open(*boxes)).collect();
+            out.try_append_value(register_of(&self.book, group.first_week, &lines))?;
         }
         Ok(Arc::new(out.finish()))
     }
@@ -298,23 +302,14 @@ impl GroupsAccumulator for Openings {
         filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        self.groups.resize(total_num_groups, Gathered::default());
-        let registers = Given::of(&values[0]);
-        for (row, group) in group_indices.iter().enumerate() {
-            let Some(register) = counts(filter, row).then(|| registers.register(row)).flatten() else { continue };
-            let group = &mut self.groups[*group];
-            let at = group.room(register.first_day, register.boxes.len())?;
-            for (now, mark) in group.lines[at..].iter_mut().zip(register.boxes) {
-                if self.opening[usize::from(mark & 127)] {
-                    *now = OPEN;
-                }
-            }
-        }
-        Ok(())
+        self.groups.resize(total_num_groups, Weeks::default());
+        self.add(&values[0], group_indices, filter, NumberedLines::opened)
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.update_batch(values, group_indices, None, total_num_groups)
+        self.groups.resize(total_num_groups, Weeks::default());
+        // Every mark of what was gathered in parts says that a session was open.
+        self.add(&values[0], group_indices, None, NumberedLines::marked)
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
@@ -326,20 +321,27 @@ impl GroupsAccumulator for Openings {
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self { opening: self.opening, groups: Vec::new() };
+        let mut each = Self::of(&self.book);
         let rows: Vec<usize> = (0..values[0].len()).collect();
         each.update_batch(values, &rows, filter, rows.len())?;
         each.state(EmitTo::All)
     }
 
     fn size(&self) -> usize {
-        self.groups.iter().map(|g| g.lines.capacity() + size_of::<Gathered>()).sum()
+        self.groups.iter().map(Weeks::size).sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use model::CodeTable;
+
     use super::*;
+
+    fn book() -> Arc<LineBook> {
+        let codes = CodeTable::parse(include_str!("../../../../sql/reference/attendance_code.csv")).unwrap();
+        Arc::new(LineBook::of(&codes))
+    }
 
     #[test]
     fn lines_in_any_order_make_one_register() {
@@ -347,23 +349,25 @@ mod tests {
         let mut back = Gathered::default();
         let lines = [(0, b"/\\............"), (14, b"OO............"), (7, b"II............"), (7, b"O............\\")];
         for (week, line) in lines {
-            forth.add(week, line).unwrap();
+            lay_over(&mut forth, week, line).unwrap();
         }
         for (week, line) in lines.into_iter().rev() {
-            back.add(week, line).unwrap();
+            lay_over(&mut back, week, line).unwrap();
         }
-        assert_eq!(forth.bytes(), back.bytes());
-        assert_eq!(&forth.bytes()[18..32], b"OI...........\\");
-        assert!(forth.add(i32::MAX - 7, b"/\\............").is_err());
-        assert!(forth.add(i32::MIN, b"/\\............").is_err());
+        assert_eq!((forth.first_week, &forth.each), (back.first_week, &back.each));
+        assert_eq!(forth.each[1], Some(*b"OI...........\\"));
     }
 
     #[test]
     fn one_register_is_given_on_and_several_are_gathered() {
-        let value = |week: i32, line: &str| [&week.to_le_bytes(), line.as_bytes()].concat();
-        let (a, b, c) = (value(0, "/............."), value(7, "O............."), value(7, ".O............"));
+        let book = book();
+        let value = |week: i32, lines: &[&[u8; 14]]| {
+            register_of(&book, week, &lines.iter().map(|line| **line).collect::<Vec<_>>())
+        };
+        let (a, b) = (value(0, &[b"/............."]), value(7, &[b"O............."]));
+        let c = value(7, &[b".O............"]);
         let column = |values: &[&[u8]]| Arc::new(values.iter().map(Some).collect::<BinaryViewArray>()) as ArrayRef;
-        let mut registers = Registers::default();
+        let mut registers = Registers::of(&book);
         registers.update_batch(&[column(&[&a, &b])], &[0, 2], None, 3).unwrap();
         registers.update_batch(&[column(&[&c, &c])], &[2, 3], None, 4).unwrap();
         let first = registers.take(EmitTo::First(1)).unwrap();
@@ -372,7 +376,22 @@ mod tests {
         assert_eq!(first.as_binary_view().value(0), a);
         let rest = rest.as_binary_view();
         assert!(rest.is_null(0));
-        assert_eq!(rest.value(1), value(0, "/.............OO............"));
+        assert_eq!(rest.value(1), value(0, &[b"/.............", b"OO............"]));
         assert_eq!(rest.value(2), c);
+    }
+
+    #[test]
+    fn sessions_that_anyone_opens() {
+        let book = book();
+        let value = |week: i32, line: &[u8; 14]| register_of(&book, week, &[*line]);
+        let (a, b, closed) = (value(0, b"/#IZ.........."), value(7, b".\\...........O"), value(0, b"##ZZ.........."));
+        let column: ArrayRef = Arc::new([a, b, closed].iter().map(Some).collect::<BinaryViewArray>());
+        let mut whole = Openings::of(&book);
+        let state = whole.convert_to_state(&[column], None).unwrap();
+        whole.merge_batch(&state, &[0, 0, 1], 2).unwrap();
+        let calendar = whole.take(EmitTo::All).unwrap();
+        let calendar = calendar.as_binary_view();
+        assert_eq!(calendar.value(0), register_of(&book, 0, &[*b"/./...........", *b"./.........../"]));
+        assert!(calendar.is_null(1));
     }
 }
