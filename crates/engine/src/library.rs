@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
+use lake::Table;
 use model::{CodeTable, FieldRules};
 
 use crate::definition::{Definition, DefinitionError, Param};
@@ -139,6 +140,26 @@ impl Library {
             }
         }
         self.in_order().filter(|d| wanted.contains(&d.name)).collect()
+    }
+
+    /// What is shown to people: every metric and the alerts, but for what streams and so has nothing to keep.
+    pub fn figures(&self) -> impl Iterator<Item = &Definition> {
+        let shown = |d: &&Definition| d.folder() == "metrics" || d.name == "alerts.current";
+        self.in_order().filter(shown).filter(|d| !d.header.streams)
+    }
+
+    /// The tables of the ledger that a definition's answer rests on.
+    pub fn rests_on(&self, name: &str) -> BTreeSet<Table> {
+        let reads = self.needed([name.to_owned()]).into_iter().flat_map(|d| &d.reads);
+        let given = reads.filter_map(|r| r.strip_prefix("believed.").or_else(|| r.strip_prefix("history.")));
+        given
+            .flat_map(|given| match given {
+                // A register is gathered from lines, through every change of UPN.
+                "register" => vec![Table::RegisterWeek, Table::Identity],
+                "joined_key" => vec![Table::Identity],
+                name => Table::ALL.into_iter().filter(|t| t.name() == name).collect(),
+            })
+            .collect()
     }
 
     /// A hash over everything a definition's answer depends on in `sql/`.

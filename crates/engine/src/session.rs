@@ -16,11 +16,14 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use lake::register::Roots;
 use lake::table::{CURRENT, PAST};
 use lake::{Lake, LakeError, RunRecord, Table};
 use model::AsOf;
+use sha2::{Digest, Sha256};
+use tokio::task::JoinSet;
 
 use crate::definition::{Definition, Param, reads_of, substitute};
 use crate::ledger::{FileTable, ScanFile};
@@ -34,6 +37,12 @@ pub type StreamError = DataFusionError;
 
 /// Where DataFusion finds the lake's store. The name is ours alone.
 const STORE: &str = "lake://lake/";
+
+/// What is left to do to keep a result.
+type Keeping = BoxFuture<'static, Result<(), LakeError>>;
+
+/// How many results of a definition are kept: a school week's, so that nobody reads what is taken away.
+const KEPT: usize = 8;
 
 /// How much a session may use.
 #[derive(Clone, Debug)]
@@ -109,6 +118,11 @@ impl Engine {
             // A hash join holds its first side, and our SQL writes the smaller one first. Left to its guesses
             // about sums over lines, the optimizer holds the lines.
             .set_bool("datafusion.optimizer.join_reordering", false)
+            // Nor are both sides dealt out anew for it: registers stay where they are.
+            .set_bool("datafusion.optimizer.repartition_joins", false)
+            // Grouping by child groups nothing within one part: a first batch says so.
+            .set_usize("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", 4096)
+            .set_str("datafusion.execution.skip_partial_aggregation_probe_ratio_threshold", "0.5")
             .set_str("datafusion.catalog.default_schema", "public");
         let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(self.settings.memory_bytes));
         let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(pool);
@@ -316,7 +330,7 @@ impl Session {
     ) -> Result<(), EngineError> {
         let mut waiting = self.missing(names.iter().cloned()).await?;
         let mut undone: BTreeSet<&str> = waiting.iter().map(|d| d.name.as_str()).collect();
-        let mut working = FuturesUnordered::new();
+        let (mut working, mut written) = (FuturesUnordered::new(), JoinSet::new());
         let wanted = &wanted;
         while !undone.is_empty() {
             while working.len() < 2
@@ -325,16 +339,24 @@ impl Session {
                 let definition = waiting.remove(next);
                 working.push(async move {
                     self.plan_one(definition).await?;
+                    let mut keeping = None;
                     if wanted(definition) && !self.streams(definition) {
                         told(Work::Begun(&definition.name));
-                        let rows = self.collect(definition, keep && names.contains(&definition.name)).await?;
+                        let rows;
+                        (rows, keeping) = self.collect(definition, keep && names.contains(&definition.name)).await?;
                         told(Work::Done(&definition.name, rows));
                     }
-                    Ok::<_, EngineError>(definition.name.as_str())
+                    Ok::<_, EngineError>((definition.name.as_str(), keeping))
                 });
             }
             let Some(done) = working.next().await else { break };
-            undone.remove(done?);
+            let (name, keeping) = done?;
+            undone.remove(name);
+            // Written while others are worked out.
+            keeping.into_iter().for_each(|keeping| drop(written.spawn(keeping)));
+        }
+        while let Some(done) = written.join_next().await {
+            done.map_err(|e| EngineError::Running(DataFusionError::External(Box::new(e))))??;
         }
         Ok(())
     }
@@ -354,19 +376,29 @@ impl Session {
     }
 
     /// Where a result is kept: by everything its answer depends on. What is known at any time from the newest
-    /// arrival on is the same, and so is the place.
+    /// arrival on is the same, and so is the place. Files of the ledger are named by their content, so that
+    /// a ledger that no run names yet is told from any other.
     fn kept_at(&self, definition: &Definition) -> object_store::path::Path {
+        let mut hash = Sha256::new();
+        for table in self.engine.library.rests_on(&definition.name) {
+            hash.update(table.name());
+            for file in self.run.table(table).files {
+                hash.update(file.path);
+                hash.update([0]);
+            }
+        }
+        let ledger = lake::landing::hex(&hash.finalize());
         let known_at = self.as_of.known_at.min(self.run.known_at).timestamp_micros();
         let meaning = self.engine.library.fingerprint(&definition.name);
         let la_code = self.engine.settings.la_code;
         lake::path::kept(
             &definition.name,
-            &format!("{}-{}-{known_at}-{la_code}-{}", self.run.n, self.as_of.as_of, &meaning[..20]),
+            &format!("{}-{}-{known_at}-{la_code}-{}", &ledger[..20], self.as_of.as_of, &meaning[..20]),
         )
     }
 
     async fn kept(&self, definition: &Definition) -> Result<Option<Arc<dyn TableProvider>>, EngineError> {
-        if !self.uses_kept || definition.header.streams || definition.header.holds_lines || self.run.n == 0 {
+        if !self.uses_kept || definition.header.streams || definition.header.holds_lines || self.run.tables.is_empty() {
             return Ok(None);
         }
         let place = self.kept_at(definition);
@@ -379,7 +411,8 @@ impl Session {
         Ok(Some(Arc::new(FileTable::new(Arc::clone(reader.schema()), self.url.clone(), vec![file]))))
     }
 
-    async fn collect(&self, definition: &Definition, keep: bool) -> Result<u64, EngineError> {
+    /// Works a definition out and holds its rows. Says how many, and what is left to do to keep them.
+    async fn collect(&self, definition: &Definition, keep: bool) -> Result<(u64, Option<Keeping>), EngineError> {
         let name = definition.name.as_str();
         let mut stream = self.context.table(name).await?.execute_stream().await?;
         let (mut batches, mut rows) = (Vec::new(), 0);
@@ -389,20 +422,27 @@ impl Session {
             batches.push(batch);
         }
         let schema = stream.schema();
-        if keep && !definition.header.holds_lines && self.run.n != 0 {
-            let mut writer = lake::parquet_file::FileWriter::new(Arc::clone(&schema))?;
-            for batch in &batches {
-                writer.write(batch)?;
-            }
-            self.engine.lake.put(&self.kept_at(definition), writer.bytes()?).await?;
-        }
+        let keeps = keep && !definition.header.holds_lines && !self.run.tables.is_empty();
+        let keeping = keeps.then(|| -> Keeping {
+            let (lake, place) = (self.engine.lake.clone(), self.kept_at(definition));
+            let (schema, batches) = (Arc::clone(&schema), batches.clone());
+            Box::pin(async move {
+                let mut writer = lake::parquet_file::FileWriter::new(schema)?;
+                for batch in &batches {
+                    writer.write(batch)?;
+                    tokio::task::yield_now().await;
+                }
+                lake.put(&place, writer.bytes()?).await?;
+                lake.forget_older(&place, KEPT).await
+            })
+        });
         let parts = self.engine.settings.partitions.max(1);
         let mut partitions: Vec<Vec<RecordBatch>> = vec![Vec::new(); parts];
         for (i, batch) in batches.into_iter().enumerate() {
             partitions[i % parts].push(batch);
         }
         self.put(definition.folder(), short(name), Arc::new(MemTable::try_new(schema, partitions)?))?;
-        Ok(rows)
+        Ok((rows, keeping))
     }
 
     /// A definition's statement with its parameters filled in: what is run to make the figure.

@@ -34,7 +34,8 @@ pub struct FileWriter {
 impl FileWriter {
     /// Begins a file with these columns.
     pub fn new(schema: SchemaRef) -> Result<Self, LakeError> {
-        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties()))?;
+        let properties = properties(&schema);
+        let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties))?;
         Ok(Self { writer, rows: 0, urns: None, known_from: None })
     }
 
@@ -102,7 +103,7 @@ fn widen<T: Ord + Copy>(range: &mut Option<(T, T)>, least: Option<T>, greatest: 
     }
 }
 
-fn properties() -> WriterProperties {
+fn properties(schema: &SchemaRef) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))
         .set_max_row_group_row_count(Some(ROW_GROUP))
@@ -113,6 +114,10 @@ fn properties() -> WriterProperties {
         properties = properties
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+    }
+    // Fractions hardly repeat.
+    for field in schema.fields().iter().filter(|f| f.data_type().is_floating()) {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
     }
     properties.build()
 }

@@ -88,6 +88,28 @@ impl Lake {
         }
     }
 
+    /// Takes away what lies beside a path, but for the newest few. For what can be made again only.
+    pub async fn forget_older(&self, path: &Path, few: usize) -> Result<(), LakeError> {
+        use futures::{StreamExt, TryStreamExt};
+        let parts: Vec<_> = path.parts().collect();
+        let folder = Path::from_iter(parts.iter().take(parts.len().saturating_sub(1)).cloned());
+        let mut beside: Vec<_> = self.store.list(Some(&folder)).try_collect().await.map_err(at(&folder))?;
+        if beside.len() <= few {
+            return Ok(());
+        }
+        beside.sort_by(|a, b| (b.last_modified, &b.location).cmp(&(a.last_modified, &a.location)));
+        let older = beside.into_iter().skip(few).map(|entry| entry.location).filter(|other| other != path).map(Ok);
+        let older: Vec<_> = older.collect();
+        let mut taken_away = self.store.delete_stream(futures::stream::iter(older).boxed());
+        while let Some(done) = taken_away.next().await {
+            match done {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(e) => return Err(at(&folder)(e)),
+            }
+        }
+        Ok(())
+    }
+
     /// The highest number among the `<number>.json` files below a path; 0 where there is none.
     pub async fn highest(&self, below: &Path) -> Result<u64, LakeError> {
         use futures::TryStreamExt;

@@ -132,10 +132,7 @@ pub(crate) struct Built {
 /// Computes every metric and alert from the lines, each once, and keeps the results.
 #[allow(clippy::disallowed_methods)]
 pub(crate) async fn build(session: &Session, keep: bool, progress: &dyn Progress) -> Result<Vec<Built>> {
-    // What streams has nothing to keep: it is made anew whenever it is asked for.
-    let shown = |d: &&engine::Definition| d.folder() == "metrics" || d.name == "alerts.current";
-    let names: Vec<String> =
-        session.library().in_order().filter(shown).filter(|d| !d.header.streams).map(|d| d.name.clone()).collect();
+    let names: Vec<String> = session.library().figures().map(|d| d.name.clone()).collect();
     let (begun, built) = (Mutex::new(BTreeMap::new()), Mutex::new(Vec::new()));
     session
         .build(&names, keep, &|work| {

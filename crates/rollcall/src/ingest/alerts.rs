@@ -43,9 +43,19 @@ struct Event<'a> {
     reason: &'static str,
 }
 
-/// Appends what changed with this arrival.
-pub(super) async fn record(ingest: &Ingest<'_>, run: &mut RunRecord, receipt: &Receipt) -> Result<()> {
+/// Appends what changed with this arrival. Where it is the last one for now, all figures are worked out from
+/// the same registers and kept: whoever asks next finds them.
+pub(super) async fn record(
+    ingest: &Ingest<'_>,
+    run: &mut RunRecord,
+    receipt: &Receipt,
+    keeps_figures: bool,
+) -> Result<()> {
     let session = ingest.session(run, receipt).await?;
+    if keeps_figures {
+        let figures: Vec<String> = ingest.library.figures().map(|d| d.name.clone()).collect();
+        session.build(&figures, true, &|_| {}).await?;
+    }
     let mut standing = BTreeMap::new();
     let sql = "SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM alerts.standing";
     for batch in session.rows(sql).await? {

@@ -130,7 +130,7 @@ impl Ingest<'_> {
             bail!("another process is taking in arrivals; run the same command again");
         }
         let (staged, returns) = if run.known_at <= received_at {
-            self.take(&self.staged(run.clone()).await?, &receipt, &mut summary).await?
+            self.take(&self.staged(run.clone()).await?, &receipt, true, &mut summary).await?
         } else {
             // It was received before others that are taken already: take all of them again, in order.
             self.rebuilt(receipt.n, &mut summary).await?
@@ -156,7 +156,7 @@ impl Ingest<'_> {
             let receipt = landing::receipt(self.lake, n).await?;
             in_order &= staged.run.known_at <= receipt.received_at;
             if in_order {
-                staged = self.take(&staged, &receipt, &mut summary).await?.0;
+                staged = self.take(&staged, &receipt, false, &mut summary).await?.0;
             }
         }
         if !in_order {
@@ -187,7 +187,7 @@ impl Ingest<'_> {
         let mut staged = self.staged(RunRecord::default()).await?;
         let mut returns = Vec::new();
         for (i, receipt) in receipts.iter().enumerate() {
-            let (next, taken) = self.take(&staged, receipt, summary).await?;
+            let (next, taken) = self.take(&staged, receipt, false, summary).await?;
             returns.extend(taken);
             staged = next;
             self.progress.step("arrivals", i as u64 + 1, receipts.len() as u64);
@@ -203,11 +203,12 @@ impl Ingest<'_> {
         Ok(Staged { run, roots: engine::session::roots(&former) })
     }
 
-    /// One arrival, merged into a ledger.
+    /// One arrival, merged into a ledger; with all figures kept where more is not to follow at once.
     async fn take(
         &self,
         before: &Staged,
         receipt: &Receipt,
+        keeps_figures: bool,
         summary: &mut Summary,
     ) -> Result<(Staged, Vec<(u64, Taken)>)> {
         let mut run = before.run.clone();
@@ -233,7 +234,10 @@ impl Ingest<'_> {
         self.append(&mut staged.run, Table::Return, problems::return_rows(receipt, &merged.taken)?).await?;
         let moved = |table: Table| staged.run.table(table).files != before.run.table(table).files;
         if moved(Table::RegisterWeek) || moved(Table::Enrolment) || moved(Table::Identity) {
-            alerts::record(self, &mut staged.run, receipt).await?;
+            // After a first load others follow: its figures are worked out when somebody asks.
+            let lines = |run: &RunRecord| -> u64 { run.table(Table::RegisterWeek).files.iter().map(|f| f.rows).sum() };
+            let is_first_load = lines(&before.run) * 2 < lines(&staged.run);
+            alerts::record(self, &mut staged.run, receipt, keeps_figures && !is_first_load).await?;
         }
         for taken in &merged.taken {
             let (rows_in, kept, refused) = taken.rows;
