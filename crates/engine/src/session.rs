@@ -13,7 +13,7 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::physical_plan::SendableRecordBatchStream;
+pub use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -365,7 +365,7 @@ impl Session {
     /// while they take a quarter of the memory or less.
     fn streams(&self, definition: &Definition) -> bool {
         let lines: u64 = self.run.table(Table::RegisterWeek).of_belief(CURRENT).map(|f| f.rows).sum();
-        let bytes = lines.saturating_mul(model::SESSIONS_A_WEEK as u64);
+        let bytes = lines.saturating_mul(size_of::<u32>() as u64);
         definition.header.streams
             || definition.header.holds_lines && self.engine.settings.memory_bytes as u64 / 4 < bytes
     }

@@ -18,7 +18,16 @@ pub struct Lake {
 }
 
 impl Lake {
-    /// Opens a lake by its address. A local folder is made where it is missing.
+    /// Opens a lake by its address; a local folder is made where it is missing.
+    pub fn make(address: &str) -> Result<Self, LakeError> {
+        if let Some(folder) = Url::parse(address).ok().and_then(|url| url.to_file_path().ok()) {
+            let refuse = |e: std::io::Error| LakeError::Address { url: address.to_owned(), reason: e.to_string() };
+            std::fs::create_dir_all(&folder).map_err(refuse)?;
+        }
+        Self::open(address)
+    }
+
+    /// Opens a lake by its address. A local folder must be there: a lake that is misspelt is not a new one.
     pub fn open(address: &str) -> Result<Self, LakeError> {
         let refuse = |reason: String| LakeError::Address { url: address.to_owned(), reason };
         let mut url = Url::parse(address).map_err(|e| refuse(e.to_string()))?;
@@ -27,7 +36,9 @@ impl Lake {
         }
         if url.scheme() == "file" {
             let folder = url.to_file_path().map_err(|()| refuse("not a local path".to_owned()))?;
-            std::fs::create_dir_all(&folder).map_err(|e| refuse(e.to_string()))?;
+            if !folder.is_dir() {
+                return Err(refuse("no such folder; correct `lake`, or make the folder if the lake is new".to_owned()));
+            }
             let store =
                 object_store::local::LocalFileSystem::new_with_prefix(&folder).map_err(|e| refuse(e.to_string()))?;
             return Ok(Self { store: Arc::new(store), url });

@@ -9,7 +9,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use clap::ValueEnum;
 use engine::Work;
-use engine::session::Session;
+use engine::session::{SendableRecordBatchStream, Session};
 use futures::StreamExt;
 use model::Outcome;
 
@@ -32,45 +32,39 @@ pub(crate) enum Form {
     Parquet,
 }
 
-/// Writes rows to standard output.
-pub(crate) async fn print(
-    mut rows: impl futures::Stream<Item = Result<RecordBatch, engine::session::StreamError>> + Unpin,
-    form: Form,
-) -> Result<()> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut kept = Vec::new();
-    let mut csv = arrow::csv::WriterBuilder::new().with_header(true).build(Vec::new());
-    let mut parquet: Option<parquet::arrow::ArrowWriter<Vec<u8>>> = None;
-    while let Some(batch) = rows.next().await {
-        let batch = batch?;
-        match form {
-            Form::Table => kept.push(batch),
-            Form::Csv => {
-                csv.write(&batch)?;
+/// Writes rows to standard output as they are made. An answer without rows has its columns all the same.
+pub(crate) async fn print(mut rows: SendableRecordBatchStream, form: Form) -> Result<()> {
+    let schema = rows.schema();
+    let mut out = std::io::BufWriter::new(std::io::stdout());
+    match form {
+        Form::Table => {
+            let mut all = Vec::new();
+            while let Some(batch) = rows.next().await {
+                all.push(batch?);
             }
-            Form::Json => {
-                let mut json = arrow::json::LineDelimitedWriter::new(&mut out);
-                json.write(&batch)?;
-                json.finish()?;
-            }
-            Form::Parquet => {
-                if parquet.is_none() {
-                    parquet = Some(parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None)?);
-                }
-                if let Some(writer) = &mut parquet {
-                    writer.write(&batch)?;
-                }
+            writeln!(out, "{}", arrow::util::pretty::pretty_format_batches_with_schema(schema, &all)?)?;
+        }
+        Form::Csv => {
+            let mut csv = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
+            csv.write(&RecordBatch::new_empty(schema))?;
+            while let Some(batch) = rows.next().await {
+                csv.write(&batch?)?;
             }
         }
-    }
-    match form {
-        Form::Table => writeln!(out, "{}", arrow::util::pretty::pretty_format_batches(&kept)?)?,
-        Form::Csv => out.write_all(&csv.into_inner())?,
-        Form::Json => {}
-        Form::Parquet => match parquet {
-            Some(writer) => out.write_all(&writer.into_inner()?)?,
-            None => bail!("there are no rows to write"),
-        },
+        Form::Json => {
+            let mut json = arrow::json::LineDelimitedWriter::new(&mut out);
+            while let Some(batch) = rows.next().await {
+                json.write(&batch?)?;
+            }
+            json.finish()?;
+        }
+        Form::Parquet => {
+            let mut parquet = parquet::arrow::ArrowWriter::try_new(&mut out, schema, None)?;
+            while let Some(batch) = rows.next().await {
+                parquet.write(&batch?)?;
+            }
+            parquet.close()?;
+        }
     }
     out.flush()?;
     Ok(())

@@ -67,9 +67,9 @@ enum Command {
     Query {
         /// A SELECT over the published views.
         sql: String,
-        /// table, csv, json or parquet.
-        #[arg(long, value_enum, default_value = "table")]
-        format: ask::Form,
+        /// table (default), csv, json or parquet.
+        #[arg(long, value_enum)]
+        format: Option<ask::Form>,
         /// Up to which school day (default: today).
         #[arg(long, value_parser = day)]
         as_of: Option<NaiveDate>,
@@ -224,13 +224,17 @@ fn init(dir: &std::path::Path, la_code: u16) -> Result<()> {
     if path.exists() {
         bail!("{} is there already; nothing was changed", path.display());
     }
+    let is_new = !dir.exists();
     std::fs::create_dir_all(dir).with_context(|| format!("{} could not be made", dir.display()))?;
     std::fs::write(&path, config::commented(la_code)).with_context(|| format!("{}", path.display()))?;
     let config = Config::read(&path).inspect_err(|_| {
         // A configuration that cannot be read back is of no use to anyone.
         let _ = std::fs::remove_file(&path);
+        if is_new {
+            let _ = std::fs::remove_dir(dir);
+        }
     })?;
-    Lake::open(&config.lake_address()?)?;
+    Lake::make(&config.lake_address()?)?;
     eprintln!("{} is ready. Next: cd {} && rollcall ingest FILES", path.display(), dir.display());
     Ok(())
 }
@@ -291,10 +295,19 @@ impl House {
                 let summary = self.ingest(&bar).arrival(&source, &paths, received_at.unwrap_or_else(now)).await?;
                 bar.finish();
                 ask::print_summary(&summary, json);
+                if !json && !summary.returns.is_empty() && summary.returns.iter().all(|r| r.refused) {
+                    eprintln!("Every file was refused, and the ledger holds what it held. Send them again mended.");
+                }
                 Ok(())
             }
             Command::Query { sql, format, as_of, known_at, fresh } => {
-                let format = if json { ask::Form::Json } else { format };
+                let format = match (json, format) {
+                    (true, Some(format)) if format != ask::Form::Json => {
+                        bail!("--json and --format ask for two forms of answer; give one of them")
+                    }
+                    (true, _) => ask::Form::Json,
+                    (false, format) => format.unwrap_or(ask::Form::Table),
+                };
                 let session = self.session(as_of, known_at).await?;
                 let session = if fresh { session.afresh() } else { session };
                 ask::print(session.stream(&sql).await?, format).await

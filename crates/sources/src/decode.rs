@@ -308,7 +308,17 @@ fn read_header(decoder: &Decoder<'_>, block: &[u8], at: &mut usize, line: &mut u
     }
     let fields: Vec<String> = (0..row.len()).map(|i| row.text(i).into_owned()).collect();
     header::read(&fields, &decoder.mapping.columns).map_err(|fault| match fault {
-        HeaderFault::Unknown(found) => ("unknown_header", found, None),
+        HeaderFault::Unknown(found) => {
+            let required = |kind: Kind| {
+                let columns = kind.columns().iter().filter(|c| c.required).map(|c| c.name).collect::<Vec<_>>();
+                format!("{} ({})", kind.name(), columns.join(", "))
+            };
+            let kinds = Kind::ALL.map(required).join("; ");
+            let expected = format!(
+                "the header of one of: {kinds}; other systems' names are mapped by [sources.<name>.columns] in rollcall.toml"
+            );
+            ("unknown_header", found, Some(expected))
+        }
         HeaderFault::Missing(kind, missing) => {
             let expected = format!("a {} file with the columns {}", kind.name(), missing.join(", "));
             ("missing_column", format!("no {}", missing.join(", ")), Some(expected))

@@ -102,6 +102,9 @@ pub(crate) fn files(files: &Files, json: bool) -> Result<()> {
         dialects: files.dialects,
         events: files.events,
     };
+    if std::fs::read_dir(&files.dir).is_ok_and(|mut inside| inside.next().is_some()) {
+        bail!("{} is not empty: files of two plans would mix; name a new folder", files.dir.display());
+    }
     let written = write(&plan, &files.dir)?;
     if json {
         println!(
@@ -147,6 +150,7 @@ pub(crate) async fn demo(demo: Demo, json: bool) -> Result<()> {
     std::fs::create_dir_all(&lake)?;
     let config = format!("{}la_name = \"Demoshire\"\nmade_up = true\n", top_keys(&crate::config::commented(850)));
     std::fs::write(lake.join("rollcall.toml"), config)?;
+    lake::Lake::make(&crate::config::Config::read(&lake.join("rollcall.toml"))?.lake_address()?)?;
     let house = crate::House::open(&lake.join("rollcall.toml"))?;
     if !json {
         println!(
