@@ -69,8 +69,14 @@ fn the_demo_and_its_page_in_a_browser() {
         said(&out)
     };
     let fresh = ask(&["--fresh"]);
-    run(&["build", "--as-of", "2026-10-16"]);
+    // The last arrival was of that day: it left every figure behind, and nothing is left to build.
+    let built = run(&["build", "--as-of", "2026-10-16"]);
+    assert!(built.contains("kept already"), "{built}");
     assert!(lake.join("lake/kept/metrics.pupil_year").is_dir());
+    assert_eq!(ask(&[]), fresh);
+    // Of another day it is not.
+    let built = run(&["build", "--as-of", "2026-10-15"]);
+    assert!(built.contains("metrics.pupil_year"), "{built}");
     assert_eq!(ask(&[]), fresh);
     run(&["replay"]);
     assert_eq!(ask(&["--fresh"]), fresh);
