@@ -14,7 +14,7 @@ in_cohort = { doc = "Of the cohort", visibility = "pupil" }
 csa_from = { doc = "First day of compulsory school age", visibility = "pupil" }
 csa_to = { doc = "Last day of compulsory school age", visibility = "pupil" }
 stints = { doc = "The days that count, as one value; null: none yet", visibility = "pupil" }
-register = { doc = "Fourteen boxes a week, Monday AM to Sunday PM, from the week of the first mark; null: no mark is held", visibility = "pupil" }
+register = { doc = "A line of fourteen boxes a week, Monday AM to Sunday PM, from the week of the first mark, for functions of registers to read; null: no mark is held", visibility = "pupil" }
 possible = { doc = "Possible sessions", visibility = "pupil" }
 attended = { doc = "Sessions attended", visibility = "pupil" }
 absent = { doc = "Sessions missed", visibility = "pupil" }
