@@ -188,7 +188,7 @@ impl World {
         if self.session.is_none() {
             let session = self.engine.session(&RunRecord::default(), self.as_of).await.map_err(|e| fault(&e))?;
             let incoming = Incoming { registers: self.registers(), ..Incoming::nothing() };
-            session.put_incoming(incoming).map_err(|e| fault(&e))?;
+            incoming.put(&session).map_err(|e| fault(&e))?;
             let mut joined = RecordBatch::new_empty(engine::session::joined_key_schema());
             let mut lines = RecordBatch::new_empty(Table::RegisterWeek.schema());
             for ((schema, table), rows) in &self.rows {

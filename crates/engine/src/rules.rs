@@ -29,6 +29,11 @@ impl Incoming {
     pub fn nothing() -> Self {
         Self { files: RecordBatch::new_empty(file_schema()), registers: RecordBatch::new_empty(register_schema()) }
     }
+
+    /// Makes it readable for rules.
+    pub fn put(self, session: &Session) -> Result<(), EngineError> {
+        session.put_incoming(self.files, self.registers)
+    }
 }
 
 /// The columns of `incoming.file`: a row for each school in each file.
@@ -87,7 +92,7 @@ pub async fn judge(
     wanted: impl Fn(&Definition) -> bool,
 ) -> Result<Vec<Found>, EngineError> {
     session.forget("rules")?;
-    session.put_incoming(incoming)?;
+    incoming.put(session)?;
     let mut found = Vec::new();
     let rules: Vec<_> = session
         .library()

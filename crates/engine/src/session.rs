@@ -30,7 +30,6 @@ use crate::ledger::{FileTable, ScanFile};
 use crate::library::{FOLDERS, GIVEN, Library};
 use crate::line_book::LineBook;
 use crate::registers::{self, Belief, Lines};
-use crate::rules::Incoming;
 
 /// What a stream of rows fails with.
 pub type StreamError = DataFusionError;
@@ -244,10 +243,10 @@ impl Session {
         self.put("believed", "register", registers::table(belief, book, self.engine.settings.partitions)?)
     }
 
-    /// Makes what has come in readable as `incoming.file` and `incoming.register`.
-    pub fn put_incoming(&self, incoming: Incoming) -> Result<(), EngineError> {
-        self.put_rows("incoming", "file", incoming.files)?;
-        let (schema, mut columns, _) = incoming.registers.into_parts();
+    /// Makes what has come in readable as `incoming.file` and `incoming.register`, which is given as boxes.
+    pub(crate) fn put_incoming(&self, files: RecordBatch, registers: RecordBatch) -> Result<(), EngineError> {
+        self.put_rows("incoming", "file", files)?;
+        let (schema, mut columns, _) = registers.into_parts();
         let at = schema.index_of("register")?;
         columns[at] = Arc::new(self.book.number_registers(columns[at].as_binary_view())?);
         self.put_rows("incoming", "register", RecordBatch::try_new(schema, columns)?)
@@ -502,10 +501,9 @@ impl Session {
         Ok(self.ask(sql).await?.execute_stream().await?)
     }
 
-    /// Plans every definition without reading any data.
+    /// Plans every definition without reading any data; [`Incoming::put`](crate::Incoming::put) comes first.
     pub async fn check(&self) -> Result<usize, EngineError> {
         let names: Vec<String> = self.engine.library.in_order().map(|d| d.name.clone()).collect();
-        self.put_incoming(Incoming::nothing())?;
         let mut planned = 0;
         for name in names {
             self.plan([name.clone()]).await?;

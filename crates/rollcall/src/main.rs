@@ -317,7 +317,9 @@ impl House {
                 ask::explain(&session, &name, json).await
             }
             Command::Check => {
-                let planned = self.session(None, None).await?.check().await?;
+                let session = self.session(None, None).await?;
+                engine::Incoming::nothing().put(&session)?;
+                let planned = session.check().await?;
                 let said = format!("{planned} definitions plan; {} is in order", self.config.folder.display());
                 if json {
                     println!("{}", serde_json::json!({ "definitions": planned }));
