@@ -143,9 +143,9 @@ impl Library {
     }
 
     /// What is shown to people: every metric and the alerts, but for what streams and so has nothing to keep.
-    pub fn figures(&self) -> impl Iterator<Item = &Definition> {
+    pub fn figures(&self) -> Vec<String> {
         let shown = |d: &&Definition| d.folder() == "metrics" || d.name == "alerts.current";
-        self.in_order().filter(shown).filter(|d| !d.header.streams)
+        self.in_order().filter(shown).filter(|d| !d.header.streams).map(|d| d.name.clone()).collect()
     }
 
     /// The tables of the ledger that a definition's answer rests on.

@@ -24,6 +24,18 @@ pub(crate) const LETTERS: usize = 128;
 pub(crate) const MEASURES: [&str; 8] =
     ["possible", "attended", "absent", "authorised", "unauthorised", "late", "recorded", "codes:N"];
 
+/// Writes a register: the Monday of its first week and the number of each week's line, four bytes each, least first.
+pub(crate) fn write_register(first_week: i32, numbers: impl IntoIterator<Item = u32>, into: &mut Vec<u8>) {
+    into.extend_from_slice(&first_week.to_le_bytes());
+    numbers.into_iter().for_each(|number| into.extend_from_slice(&number.to_le_bytes()));
+}
+
+/// The boxes whose mark is such, as a mask: bit 0 is Monday AM, bit 13 Sunday PM.
+pub(crate) fn boxes_with(line: &[u8], is_such: impl Fn(u8) -> bool) -> u16 {
+    let boxes = line.iter().take(SESSIONS_A_WEEK).enumerate();
+    boxes.fold(0, |mask, (at, mark)| mask | u16::from(is_such(*mark)) << at)
+}
+
 /// The numbers of a session's lines.
 #[derive(Debug)]
 pub(crate) struct LineBook {
@@ -72,6 +84,13 @@ impl LineBook {
         numbers
     }
 
+    /// A register of these lines, a week each.
+    pub(crate) fn register_of(&self, first_week: i32, lines: &[Line]) -> Vec<u8> {
+        let mut register = Vec::with_capacity(4 + 4 * lines.len());
+        write_register(first_week, self.number(lines), &mut register);
+        register
+    }
+
     /// Registers given as boxes (the first Monday in four bytes, least first, and fourteen boxes a week), with
     /// their lines numbered.
     pub(crate) fn number_registers(&self, boxes: &BinaryViewArray) -> Result<BinaryViewArray> {
@@ -87,9 +106,8 @@ impl LineBook {
         for register in boxes {
             let begun = values.len();
             if let Some((monday, weeks)) = register.and_then(<[u8]>::split_first_chunk::<4>) {
-                values.extend_from_slice(monday);
                 let weeks = numbers.by_ref().take(weeks.len() / SESSIONS_A_WEEK);
-                weeks.for_each(|number| values.extend_from_slice(&number.to_le_bytes()));
+                write_register(i32::from_le_bytes(*monday), weeks, &mut values);
             }
             views.push(make_view(&values[begun..], 0, begun as u32));
         }
@@ -118,16 +136,13 @@ impl NumberedLines {
             return *number;
         }
         let number = self.lines.len() as u32;
-        let mask = |of: &dyn Fn(u8) -> bool| {
-            line.iter().enumerate().fold(0, |mask, (at, mark)| mask | u16::from(of(*mark)) << at)
-        };
         let sessions = line.map(|mark| self.adds[usize::from(mark & 127)]);
         // Sixteen bits a measure: a register of the most weeks there may be does not overflow them.
         let count = |place: usize| sessions.iter().map(|adds| u128::from(adds >> (8 * place) & 255)).sum::<u128>();
         self.tallies.push((0..MEASURES.len()).map(|place| count(place) << (16 * place)).sum());
         self.sessions.push(sessions);
-        self.marked.push(mask(&|mark| mark != BLANK));
-        self.opened.push(mask(&|mark| self.opening[usize::from(mark & 127)]));
+        self.marked.push(boxes_with(line, |mark| mark != BLANK));
+        self.opened.push(boxes_with(line, |mark| self.opening[usize::from(mark & 127)]));
         self.lines.push(*line);
         self.numbers.insert(*line, number);
         number

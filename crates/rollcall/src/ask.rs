@@ -126,7 +126,7 @@ pub(crate) struct Built {
 /// Computes every metric and alert from the lines, each once, and keeps the results.
 #[allow(clippy::disallowed_methods)]
 pub(crate) async fn build(session: &Session, keep: bool, progress: &dyn Progress) -> Result<Vec<Built>> {
-    let names: Vec<String> = session.library().figures().map(|d| d.name.clone()).collect();
+    let names = session.library().figures();
     let (begun, built) = (Mutex::new(BTreeMap::new()), Mutex::new(Vec::new()));
     session
         .build(&names, keep, &|work| {

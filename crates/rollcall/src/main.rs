@@ -220,13 +220,20 @@ fn run(cli: Cli) -> Result<()> {
 }
 
 fn init(dir: &std::path::Path, la_code: u16) -> Result<()> {
+    let path = begin(dir, &config::commented(la_code))?;
+    eprintln!("{} is ready. Next: cd {} && rollcall ingest FILES", path.display(), dir.display());
+    Ok(())
+}
+
+/// Puts a configuration into a folder and makes the lake it names. Says where the configuration is.
+pub(crate) fn begin(dir: &std::path::Path, config: &str) -> Result<PathBuf> {
     let path = dir.join("rollcall.toml");
     if path.exists() {
         bail!("{} is there already; nothing was changed", path.display());
     }
     let is_new = !dir.exists();
     std::fs::create_dir_all(dir).with_context(|| format!("{} could not be made", dir.display()))?;
-    std::fs::write(&path, config::commented(la_code)).with_context(|| format!("{}", path.display()))?;
+    std::fs::write(&path, config).with_context(|| format!("{}", path.display()))?;
     let config = Config::read(&path).inspect_err(|_| {
         // A configuration that cannot be read back is of no use to anyone.
         let _ = std::fs::remove_file(&path);
@@ -235,8 +242,7 @@ fn init(dir: &std::path::Path, la_code: u16) -> Result<()> {
         }
     })?;
     Lake::make(&config.lake_address()?)?;
-    eprintln!("{} is ready. Next: cd {} && rollcall ingest FILES", path.display(), dir.display());
-    Ok(())
+    Ok(path)
 }
 
 /// Everything a command works with.

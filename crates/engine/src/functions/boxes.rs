@@ -9,6 +9,7 @@ use datafusion::logical_expr::ScalarUDF;
 use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
 
 use super::scalar;
+use crate::line_book::boxes_with;
 
 /// All boxes of a line.
 pub(super) const WHOLE_WEEK: i32 = (1 << SESSIONS_A_WEEK) - 1;
@@ -28,11 +29,7 @@ pub(super) fn named_set(codes: &CodeTable, names: &ArrayRef) -> Result<[bool; 12
 }
 
 fn mask_of(marks: &str, set: &[bool; 128]) -> i32 {
-    marks
-        .bytes()
-        .take(SESSIONS_A_WEEK)
-        .enumerate()
-        .fold(0, |mask, (i, b)| mask | (i32::from(set[usize::from(b & 127)]) << i))
+    i32::from(boxes_with(marks.as_bytes(), |mark| set[usize::from(mark & 127)]))
 }
 
 /// Boxes of the week that begins on day `week` which lie from `first` to `last`, both included.
@@ -93,7 +90,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             }
             let first = if first.is_null(i) { i32::MIN } else { first.value(i) };
             let last = if last.is_null(i) { i32::MAX } else { last.value(i) };
-            out.append_value(kept(marks.value(i), between(week.value(i), first, last)));
+            out.append_value(kept_text(marks.value(i), between(week.value(i), first, last)));
         }
         Ok(Arc::new(out.finish()))
     });
@@ -101,7 +98,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
         let masks = a[0].as_primitive::<Int32Type>();
         let letters = a[1].as_string::<i32>();
         let lines: StringArray = (0..rows)
-            .map(|i| (!masks.is_null(i)).then(|| kept(&letters.value(i).repeat(SESSIONS_A_WEEK), masks.value(i))))
+            .map(|i| (!masks.is_null(i)).then(|| kept_text(&letters.value(i).repeat(SESSIONS_A_WEEK), masks.value(i))))
             .collect();
         Ok(Arc::new(lines))
     });
@@ -140,9 +137,13 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
 }
 
 /// The marks of the boxes in a mask; the others blank.
-fn kept(marks: &str, mask: i32) -> String {
-    let byte = |(i, b): (usize, u8)| char::from(if mask >> i & 1 == 1 { b & 127 } else { BLANK });
-    marks.bytes().take(SESSIONS_A_WEEK).enumerate().map(byte).collect()
+pub(super) fn kept(marks: &[u8], mask: i32) -> impl Iterator<Item = u8> {
+    let byte = move |(i, b): (usize, &u8)| if mask >> i & 1 == 1 { b & 127 } else { BLANK };
+    marks.iter().take(SESSIONS_A_WEEK).enumerate().map(byte)
+}
+
+fn kept_text(marks: &str, mask: i32) -> String {
+    kept(marks.as_bytes(), mask).map(char::from).collect()
 }
 
 #[cfg(test)]
@@ -161,6 +162,6 @@ mod tests {
 
     #[test]
     fn what_lies_outside_is_blank() {
-        assert_eq!(kept("/\\/\\/\\/\\/\\....", between(0, 1, 2)), "../\\/\\........");
+        assert_eq!(kept_text("/\\/\\/\\/\\/\\....", between(0, 1, 2)), "../\\/\\........");
     }
 }

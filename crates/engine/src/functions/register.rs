@@ -16,12 +16,12 @@ use datafusion::common::HashMap;
 use datafusion::logical_expr::ScalarUDF;
 use model::{BLANK, CodeTable};
 
-use super::boxes::{WHOLE_WEEK, between, named_set};
+use super::boxes::{WHOLE_WEEK, between, kept, named_set};
 use super::spells::{Reached, Run, days_inside, in_weeks, runs};
 use super::stints::Stints;
 use super::tally::Tally;
 use super::{day_or, scalar};
-use crate::line_book::{BLANK_LINE, LETTERS, Line, LineBook, NumberedLines};
+use crate::line_book::{BLANK_LINE, LETTERS, Line, LineBook, NumberedLines, write_register};
 
 /// A register, read: the numbers of its lines, a week each.
 #[derive(Clone, Copy)]
@@ -98,7 +98,7 @@ impl<'a> CountOfLine<'a> {
         let of = |(monday, number): (i32, u32)| match between(monday, first, last) {
             0 => 0,
             WHOLE_WEEK => self.of(number),
-            boxes => i32::from((self.count)(&kept(self.known.line(number), boxes), &self.inside)),
+            boxes => i32::from((self.count)(&kept_line(self.known.line(number), boxes), &self.inside)),
         };
         register.lines().map(of).sum()
     }
@@ -109,16 +109,13 @@ fn sessions_inside(line: &Line, inside: &[bool; LETTERS]) -> u8 {
 }
 
 fn days_inside_of(line: &Line, inside: &[bool; LETTERS]) -> u8 {
-    let is_inside = |mark: u8| inside[usize::from(mark & 127)];
-    line.chunks(2).map(|day| u8::from(day.iter().any(|mark| is_inside(*mark)))).sum()
+    days_inside(Boxes { first_day: 0, boxes: line }, inside).count() as u8
 }
 
 /// A line's boxes of a mask; the others blank.
-fn kept(line: &Line, boxes: i32) -> Line {
+fn kept_line(line: &Line, boxes: i32) -> Line {
     let mut out = BLANK_LINE;
-    for (at, mark) in line.iter().enumerate().filter(|(at, _)| boxes >> at & 1 == 1) {
-        out[at] = *mark;
-    }
+    out.iter_mut().zip(kept(line, boxes)).for_each(|(now, mark)| *now = mark);
     out
 }
 
@@ -171,7 +168,7 @@ fn cut(
                 cut.extend_from_slice(bytes);
             }
             places.push(begun + 4 + 4 * nth);
-            lines.push(kept(known.line(number), boxes));
+            lines.push(kept_line(known.line(number), boxes));
         }
         if begun < cut.len() {
             copies.push((i, begun..cut.len()));
@@ -264,8 +261,11 @@ fn parts(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
                 continue;
             };
             value.clear();
-            value.extend_from_slice(&register.first_week.to_le_bytes());
-            value.extend(register.numbers().flat_map(|number| numbers[place_of[&number]].to_le_bytes()));
+            write_register(
+                register.first_week,
+                register.numbers().map(|number| numbers[place_of[&number]]),
+                &mut value,
+            );
             out.try_append_value(&value)?;
         }
         Ok(Arc::new(out.finish()))

@@ -40,12 +40,6 @@ fn lay_over(gathered: &mut Gathered, monday: i32, boxes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A register of these lines.
-fn register_of(book: &LineBook, first_week: i32, lines: &[Line]) -> Vec<u8> {
-    let numbers = book.number(lines).into_iter();
-    first_week.to_le_bytes().into_iter().chain(numbers.flat_map(u32::to_le_bytes)).collect()
-}
-
 /// `register`, `register_union` and `opened`.
 pub(super) fn aggregates(book: &Arc<LineBook>) -> Vec<AggregateUDF> {
     let of = |name, takes, is_opening| {
@@ -186,7 +180,7 @@ impl Registers {
         let mut places: Vec<Place> = firsts.iter().map(|p| p.unwrap_or((self.arrays.len(), taken.len()))).collect();
         for (nth, (group, register)) in taken.iter().enumerate() {
             let lines: Vec<Line> = register.each.iter().map(|line| line.unwrap_or(BLANK_LINE)).collect();
-            made.try_append_value(register_of(&self.book, register.first_week, &lines))?;
+            made.try_append_value(self.book.register_of(register.first_week, &lines))?;
             places[*group] = (self.arrays.len(), nth);
         }
         made.append_null();
@@ -288,7 +282,7 @@ impl Openings {
             }
             let open = |boxes: u16| std::array::from_fn(|at| if boxes >> at & 1 == 1 { OPEN } else { BLANK });
             let lines: Vec<Line> = group.each.iter().map(|boxes| open(*boxes)).collect();
-            out.try_append_value(register_of(&self.book, group.first_week, &lines))?;
+            out.try_append_value(self.book.register_of(group.first_week, &lines))?;
         }
         Ok(Arc::new(out.finish()))
     }
@@ -362,7 +356,7 @@ mod tests {
     fn one_register_is_given_on_and_several_are_gathered() {
         let book = book();
         let value = |week: i32, lines: &[&[u8; 14]]| {
-            register_of(&book, week, &lines.iter().map(|line| **line).collect::<Vec<_>>())
+            book.register_of(week, &lines.iter().map(|line| **line).collect::<Vec<_>>())
         };
         let (a, b) = (value(0, &[b"/............."]), value(7, &[b"O............."]));
         let c = value(7, &[b".O............"]);
@@ -383,7 +377,7 @@ mod tests {
     #[test]
     fn sessions_that_anyone_opens() {
         let book = book();
-        let value = |week: i32, line: &[u8; 14]| register_of(&book, week, &[*line]);
+        let value = |week: i32, line: &[u8; 14]| book.register_of(week, &[*line]);
         let (a, b, closed) = (value(0, b"/#IZ.........."), value(7, b".\\...........O"), value(0, b"##ZZ.........."));
         let column: ArrayRef = Arc::new([a, b, closed].iter().map(Some).collect::<BinaryViewArray>());
         let mut whole = Openings::of(&book);
@@ -391,7 +385,7 @@ mod tests {
         whole.merge_batch(&state, &[0, 0, 1], 2).unwrap();
         let calendar = whole.take(EmitTo::All).unwrap();
         let calendar = calendar.as_binary_view();
-        assert_eq!(calendar.value(0), register_of(&book, 0, &[*b"/./...........", *b"./.........../"]));
+        assert_eq!(calendar.value(0), book.register_of(0, &[*b"/./...........", *b"./.........../"]));
         assert!(calendar.is_null(1));
     }
 }

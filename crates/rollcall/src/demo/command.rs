@@ -147,11 +147,9 @@ pub(crate) async fn demo(demo: Demo, json: bool) -> Result<()> {
     let files = demo.dir.join("files");
     let written = write(&plan, &files)?;
     let lake = demo.dir.join("lake");
-    std::fs::create_dir_all(&lake)?;
     let config = format!("{}la_name = \"Demoshire\"\nmade_up = true\n", top_keys(&crate::config::commented(850)));
-    std::fs::write(lake.join("rollcall.toml"), config)?;
-    lake::Lake::make(&crate::config::Config::read(&lake.join("rollcall.toml"))?.lake_address()?)?;
-    let house = crate::House::open(&lake.join("rollcall.toml"))?;
+    let config = crate::begin(&lake, &config)?;
+    let house = crate::House::open(&config)?;
     if !json {
         println!(
             "Made up: {} schools, {} pupils, {} rows of marks in {} files of {} arrivals (seed {}).",

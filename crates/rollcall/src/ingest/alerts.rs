@@ -53,8 +53,7 @@ pub(super) async fn record(
 ) -> Result<()> {
     let session = ingest.session(run, receipt).await?;
     if keeps_figures {
-        let figures: Vec<String> = ingest.library.figures().map(|d| d.name.clone()).collect();
-        session.build(&figures, true, &|_| {}).await?;
+        session.build(&ingest.library.figures(), true, &|_| {}).await?;
     }
     let mut standing = BTreeMap::new();
     let sql = "SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM alerts.standing";
