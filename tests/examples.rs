@@ -189,7 +189,7 @@ impl World {
             let session = self.engine.session(&RunRecord::default(), self.as_of).await.map_err(|e| fault(&e))?;
             let incoming = Incoming { registers: self.registers(), ..Incoming::nothing() };
             incoming.put(&session).map_err(|e| fault(&e))?;
-            let mut joined = RecordBatch::new_empty(engine::session::joined_key_schema());
+            let mut joined = RecordBatch::new_empty(engine::joined_keys::schema());
             let mut lines = RecordBatch::new_empty(Table::RegisterWeek.schema());
             for ((schema, table), rows) in &self.rows {
                 let text: String = rows.iter().map(|r| Value::Object(r.clone()).to_string() + "\n").collect();
@@ -229,7 +229,7 @@ fn key(upn: &str) -> Result<i64, Fault> {
 fn schema_of(schema: &str, table: &str) -> Result<SchemaRef, Fault> {
     match (schema, table) {
         ("incoming", "file") => Ok(engine::rules::file_schema()),
-        ("believed", "joined_key") => Ok(engine::session::joined_key_schema()),
+        ("believed", "joined_key") => Ok(engine::joined_keys::schema()),
         _ => Table::ALL
             .into_iter()
             .find(|t| t.name() == table)

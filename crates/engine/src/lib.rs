@@ -3,6 +3,8 @@
 
 pub mod definition;
 mod functions;
+pub mod joined_keys;
+mod kept;
 pub mod ledger;
 pub mod library;
 mod line_book;

@@ -205,18 +205,17 @@ impl Batch {
         let marks = cast(column("marks")?, &lines_type())?;
         let marks = marks.as_dictionary::<Int32Type>();
         let lines = Arc::clone(marks.values());
-        let numbers =
-            match before.filter(|b| Arc::ptr_eq(&b.lines, &lines) || b.lines.to_data().ptr_eq(&lines.to_data())) {
-                Some(before) => Arc::clone(&before.numbers),
-                None => {
-                    let boxes = lines.as_string::<i32>();
-                    let (lines, rest) = boxes.value_data().as_chunks::<SESSIONS_A_WEEK>();
-                    if lines.len() != boxes.len() || !rest.is_empty() {
-                        return Err(DataFusionError::Execution("a line of other than fourteen boxes".to_owned()));
-                    }
-                    book.number(lines).into()
+        let numbers = match before.filter(|b| b.lines.to_data().ptr_eq(&lines.to_data())) {
+            Some(before) => Arc::clone(&before.numbers),
+            None => {
+                let boxes = lines.as_string::<i32>();
+                let (lines, rest) = boxes.value_data().as_chunks::<SESSIONS_A_WEEK>();
+                if lines.len() != boxes.len() || !rest.is_empty() {
+                    return Err(DataFusionError::Execution("a line of other than fourteen boxes".to_owned()));
                 }
-            };
+                book.number(lines).into()
+            }
+        };
         Ok(Self {
             urn: column("urn")?.as_primitive::<Int32Type>().clone(),
             pupil_key: column("pupil_key")?.as_primitive::<Int64Type>().clone(),

@@ -1,12 +1,12 @@
 //! Answering: one ledger version, one pair of times, and SQL over them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::{CatalogProvider, MemTable, MemorySchemaProvider, TableProvider, view::ViewTable};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
@@ -16,16 +16,15 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 pub use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::StreamExt;
-use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use lake::register::Roots;
 use lake::table::{CURRENT, PAST};
 use lake::{Lake, LakeError, RunRecord, Table};
 use model::AsOf;
-use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 
 use crate::definition::{Definition, Param, reads_of, substitute};
+use crate::joined_keys::joined_keys;
+use crate::kept::Keeping;
 use crate::ledger::{FileTable, ScanFile};
 use crate::library::{FOLDERS, GIVEN, Library};
 use crate::line_book::LineBook;
@@ -36,12 +35,6 @@ pub type StreamError = DataFusionError;
 
 /// Where DataFusion finds the lake's store. The name is ours alone.
 const STORE: &str = "lake://lake/";
-
-/// What is left to do to keep a result.
-type Keeping = BoxFuture<'static, Result<(), LakeError>>;
-
-/// How many results of a definition are kept: a school week's, so that nobody reads what is taken away.
-const KEPT: usize = 8;
 
 /// How much a session may use.
 #[derive(Clone, Debug)]
@@ -151,11 +144,11 @@ pub enum Work<'a> {
 /// One ledger version at one pair of times.
 pub struct Session {
     context: SessionContext,
-    engine: Engine,
-    run: RunRecord,
-    as_of: AsOf,
-    url: ObjectStoreUrl,
-    uses_kept: bool,
+    pub(crate) engine: Engine,
+    pub(crate) run: RunRecord,
+    pub(crate) as_of: AsOf,
+    pub(crate) url: ObjectStoreUrl,
+    pub(crate) uses_kept: bool,
     book: Arc<LineBook>,
 }
 
@@ -179,6 +172,11 @@ impl Session {
     /// The times it speaks of.
     pub fn as_of(&self) -> AsOf {
         self.as_of
+    }
+
+    /// The authority.
+    pub(crate) fn la_code(&self) -> i32 {
+        self.engine.settings.la_code
     }
 
     async fn register_given(&self, url: &ObjectStoreUrl) -> Result<(), EngineError> {
@@ -235,7 +233,7 @@ impl Session {
         Ok(())
     }
 
-    /// Lets `believed.register` be gathered from these lines; `joined` has the columns of `joined_key_schema`.
+    /// Lets `believed.register` be gathered from these lines; `joined` has the columns of [`crate::joined_keys::schema`].
     pub fn put_register(&self, lines: Lines, joined: &RecordBatch, newest: bool) -> Result<(), EngineError> {
         let column = |i: usize| joined.column(i).as_primitive::<Int64Type>().values().iter().copied();
         let belief = Belief { lines, as_of: self.as_of, newest, joined: column(0).zip(column(1)).collect() };
@@ -374,42 +372,6 @@ impl Session {
         Ok(self.catalog()?.schema(schema).is_some_and(|s| s.table_exist(table)))
     }
 
-    /// Where a result is kept: by everything its answer depends on. What is known at any time from the newest
-    /// arrival on is the same, and so is the place. Files of the ledger are named by their content, so that
-    /// a ledger that no run names yet is told from any other.
-    fn kept_at(&self, definition: &Definition) -> object_store::path::Path {
-        let mut hash = Sha256::new();
-        for table in self.engine.library.rests_on(&definition.name) {
-            hash.update(table.name());
-            for file in self.run.table(table).files {
-                hash.update(file.path);
-                hash.update([0]);
-            }
-        }
-        let ledger = lake::landing::hex(&hash.finalize());
-        let known_at = self.as_of.known_at.min(self.run.known_at).timestamp_micros();
-        let meaning = self.engine.library.fingerprint(&definition.name);
-        let la_code = self.engine.settings.la_code;
-        lake::path::kept(
-            &definition.name,
-            &format!("{}-{}-{known_at}-{la_code}-{}", &ledger[..20], self.as_of.as_of, &meaning[..20]),
-        )
-    }
-
-    async fn kept(&self, definition: &Definition) -> Result<Option<Arc<dyn TableProvider>>, EngineError> {
-        if !self.uses_kept || definition.header.streams || definition.header.holds_lines || self.run.tables.is_empty() {
-            return Ok(None);
-        }
-        let place = self.kept_at(definition);
-        let Some(bytes) = self.engine.lake.read(&place).await? else { return Ok(None) };
-        let size = bytes.len() as u64;
-        let reader =
-            parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(LakeError::from)?;
-        let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
-        let file = ScanFile { path: place.to_string(), bytes: size, rows };
-        Ok(Some(Arc::new(FileTable::new(Arc::clone(reader.schema()), self.url.clone(), vec![file]))))
-    }
-
     /// Works a definition out and holds its rows. Says how many, and what is left to do to keep them.
     async fn collect(&self, definition: &Definition, keep: bool) -> Result<(u64, Option<Keeping>), EngineError> {
         let name = definition.name.as_str();
@@ -421,20 +383,7 @@ impl Session {
             batches.push(batch);
         }
         let schema = stream.schema();
-        let keeps = keep && !definition.header.holds_lines && !self.run.tables.is_empty();
-        let keeping = keeps.then(|| -> Keeping {
-            let (lake, place) = (self.engine.lake.clone(), self.kept_at(definition));
-            let (schema, batches) = (Arc::clone(&schema), batches.clone());
-            Box::pin(async move {
-                let mut writer = lake::parquet_file::FileWriter::new(schema)?;
-                for batch in &batches {
-                    writer.write(batch)?;
-                    tokio::task::yield_now().await;
-                }
-                lake.put(&place, writer.bytes()?).await?;
-                lake.forget_older(&place, KEPT).await
-            })
-        });
+        let keeping = (keep && self.can_keep(definition)).then(|| self.keeping(definition, &schema, &batches));
         let parts = self.engine.settings.partitions.max(1);
         let mut partitions: Vec<Vec<RecordBatch>> = vec![Vec::new(); parts];
         for (i, batch) in batches.into_iter().enumerate() {
@@ -458,7 +407,7 @@ impl Session {
                 "arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')",
                 self.as_of.known_at.timestamp_micros()
             )),
-            "la_code" => Some(self.engine.settings.la_code.to_string()),
+            "la_code" => Some(self.la_code().to_string()),
             _ => definition
                 .and_then(|d| d.header.params.get(name))
                 .or_else(|| self.engine.library.params.get(name))
@@ -599,80 +548,9 @@ fn definitions(library: &Library) -> Result<RecordBatch, EngineError> {
     )?)
 }
 
-/// Which keys are one child, as known at an instant: former key to the key that replaced it.
-pub async fn former_keys(lake: &Lake, run: &RunRecord, known_at: i64) -> Result<Vec<(i64, i64)>, LakeError> {
-    let state = run.table(Table::Identity);
-    let rows = lake::parquet_file::read_all(lake, Table::Identity, state.files.iter()).await?;
-    let former = rows.column(0).as_primitive::<Int64Type>();
-    let now = rows.column(1).as_primitive::<Int64Type>();
-    let from = rows.column(2).as_primitive::<TimestampMicrosecondType>();
-    Ok((0..rows.num_rows()).filter(|i| from.value(*i) <= known_at).map(|i| (former.value(i), now.value(i))).collect())
-}
-
-/// Every key of a chain of changed UPNs to the first of the chain (the child's `pupil_key`).
-pub fn roots(former: &[(i64, i64)]) -> Roots {
-    chains(former).into_iter().map(|(key, (root, _))| (key, root)).collect()
-}
-
-/// Every key of a chain to its first and its newest key. A ring (A became B, B became A) has its least key
-/// as first and its greatest as newest.
-fn chains(former: &[(i64, i64)]) -> HashMap<i64, (i64, i64)> {
-    let mut neighbours: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
-    let (mut replaced, mut replacing) = (BTreeSet::new(), BTreeSet::new());
-    for (old, new) in former {
-        neighbours.entry(*old).or_default().insert(*new);
-        neighbours.entry(*new).or_default().insert(*old);
-        replaced.insert(*old);
-        replacing.insert(*new);
-    }
-    let mut found: HashMap<i64, (i64, i64)> = HashMap::new();
-    for start in neighbours.keys() {
-        if found.contains_key(start) {
-            continue;
-        }
-        let (mut class, mut waiting) = (BTreeSet::new(), vec![*start]);
-        while let Some(key) = waiting.pop() {
-            if class.insert(key) {
-                waiting.extend(&neighbours[&key]);
-            }
-        }
-        let first = class.iter().find(|k| !replacing.contains(k)).or(class.first()).copied();
-        let newest = class.iter().rev().find(|k| !replaced.contains(k)).or(class.last()).copied();
-        if let (Some(first), Some(newest)) = (first, newest) {
-            found.extend(class.into_iter().map(|k| (k, (first, newest))));
-        }
-    }
-    found
-}
-
-/// The columns of `believed.joined_key`: a key, the first key of its chain, the newest.
-pub fn joined_key_schema() -> SchemaRef {
-    Arc::new(Schema::new(["line_key", "pupil_key", "upn_key"].map(|n| Field::new(n, DataType::Int64, false)).to_vec()))
-}
-
-async fn joined_keys(lake: &Lake, run: &RunRecord, known_at: i64) -> Result<RecordBatch, EngineError> {
-    let mut keys: Vec<(i64, i64, i64)> = chains(&former_keys(lake, run, known_at).await?)
-        .into_iter()
-        .map(|(key, (first, newest))| (key, first, newest))
-        .collect();
-    keys.sort_unstable();
-    let column = |f: fn(&(i64, i64, i64)) -> i64| {
-        Arc::new(Int64Array::from_iter_values(keys.iter().map(f))) as arrow::array::ArrayRef
-    };
-    Ok(RecordBatch::try_new(joined_key_schema(), vec![column(|k| k.0), column(|k| k.1), column(|k| k.2)])?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn chains_of_changed_upns_have_one_first_and_one_newest_key() {
-        let found = chains(&[(1, 5), (5, 3), (8, 9)]);
-        assert_eq!((found[&1], found[&5], found[&3]), ((1, 3), (1, 3), (1, 3)));
-        assert_eq!(found[&9], (8, 9));
-        assert_eq!(chains(&[(2, 4), (4, 2)])[&2], (2, 4));
-    }
 
     #[test]
     fn the_nearest_name() {

@@ -199,8 +199,8 @@ impl Ingest<'_> {
     /// A ledger to merge into: what the run before holds, with its own counts begun anew.
     async fn staged(&self, run: RunRecord) -> Result<Staged> {
         let run = RunRecord { rows_in: 0, rows_kept: 0, rows_refused: 0, ..run };
-        let former = engine::session::former_keys(self.lake, &run, i64::MAX).await?;
-        Ok(Staged { run, roots: engine::session::roots(&former) })
+        let former = engine::joined_keys::former_keys(self.lake, &run, i64::MAX).await?;
+        Ok(Staged { run, roots: engine::joined_keys::roots(&former) })
     }
 
     /// One arrival, merged into a ledger; with all figures kept where more is not to follow at once.

@@ -258,7 +258,7 @@ async fn join(
     at: i64,
 ) -> Result<(Roots, Vec<(i64, i64, i64)>)> {
     let known: HashSet<(i64, i64)> =
-        engine::session::former_keys(ingest.lake, run, i64::MAX).await?.into_iter().collect();
+        engine::joined_keys::former_keys(ingest.lake, run, i64::MAX).await?.into_iter().collect();
     let mut seen = HashSet::new();
     let joined: Vec<_> = former
         .into_iter()
@@ -280,8 +280,8 @@ async fn join(
         ],
     )?;
     state(ingest, run, Table::Identity, rows, None, &[], at).await?;
-    let former = engine::session::former_keys(ingest.lake, run, i64::MAX).await?;
-    Ok((engine::session::roots(&former), joined))
+    let former = engine::joined_keys::former_keys(ingest.lake, run, i64::MAX).await?;
+    Ok((engine::joined_keys::roots(&former), joined))
 }
 
 /// Merges rolls. A roll states the whole roll of its school on its day: a pupil who is missing from it has

@@ -1,0 +1,80 @@
+//! Results that are kept in the lake, so that whoever asks the same again finds them.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use futures::future::BoxFuture;
+use lake::LakeError;
+use lake::parquet_file::FileWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use sha2::{Digest, Sha256};
+
+use crate::definition::Definition;
+use crate::ledger::{FileTable, ScanFile};
+use crate::session::{EngineError, Session};
+
+/// What is left to do to keep a result.
+pub(crate) type Keeping = BoxFuture<'static, Result<(), LakeError>>;
+
+/// How many results of a definition are kept: a school week's, so that nobody reads what is taken away.
+const KEPT: usize = 8;
+
+impl Session {
+    /// Whether there is a ledger to name a result by, and fewer rows in it than lines.
+    pub(crate) fn can_keep(&self, definition: &Definition) -> bool {
+        !definition.header.streams && !definition.header.holds_lines && !self.run.tables.is_empty()
+    }
+
+    /// Where a result is kept: by everything its answer depends on. What is known at any time from the newest
+    /// arrival on is the same, and so is the place. Files of the ledger are named by their content, so that
+    /// a ledger that no run names yet is told from any other.
+    fn kept_at(&self, definition: &Definition) -> object_store::path::Path {
+        let mut hash = Sha256::new();
+        for table in self.engine.library().rests_on(&definition.name) {
+            hash.update(table.name());
+            for file in self.run.table(table).files {
+                hash.update(file.path);
+                hash.update([0]);
+            }
+        }
+        let ledger = lake::landing::hex(&hash.finalize());
+        let known_at = self.as_of.known_at.min(self.run.known_at).timestamp_micros();
+        let meaning = self.engine.library().fingerprint(&definition.name);
+        let la_code = self.la_code();
+        lake::path::kept(
+            &definition.name,
+            &format!("{}-{}-{known_at}-{la_code}-{}", &ledger[..20], self.as_of.as_of, &meaning[..20]),
+        )
+    }
+
+    /// The result that is kept, if one is.
+    pub(crate) async fn kept(&self, definition: &Definition) -> Result<Option<Arc<dyn TableProvider>>, EngineError> {
+        if !self.uses_kept || !self.can_keep(definition) {
+            return Ok(None);
+        }
+        let place = self.kept_at(definition);
+        let Some(bytes) = self.engine.lake().read(&place).await? else { return Ok(None) };
+        let size = bytes.len() as u64;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(LakeError::from)?;
+        let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let file = ScanFile { path: place.to_string(), bytes: size, rows };
+        Ok(Some(Arc::new(FileTable::new(Arc::clone(reader.schema()), self.url.clone(), vec![file]))))
+    }
+
+    /// Keeps these rows.
+    pub(crate) fn keeping(&self, definition: &Definition, schema: &SchemaRef, batches: &[RecordBatch]) -> Keeping {
+        let (lake, place) = (self.engine.lake().clone(), self.kept_at(definition));
+        let (schema, batches) = (Arc::clone(schema), batches.to_vec());
+        Box::pin(async move {
+            let mut writer = FileWriter::new(schema)?;
+            for batch in &batches {
+                writer.write(batch)?;
+                tokio::task::yield_now().await;
+            }
+            lake.put(&place, writer.bytes()?).await?;
+            lake.forget_older(&place, KEPT).await
+        })
+    }
+}
