@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::ingest::{Ingest, Progress as _};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Attendance returns from every school, kept for ever, with figures that can be proved.
 #[derive(Parser)]

@@ -66,7 +66,8 @@ impl Ingest<'_> {
         Ok(all)
     }
 
-    async fn decode(&self, receipt: &Receipt, file: ReceiptFile) -> Result<Vec<Decoded>> {
+    /// Decodes one file; an archive may hold several.
+    pub(super) async fn decode(&self, receipt: &Receipt, file: ReceiptFile) -> Result<Vec<Decoded>> {
         let input = self.landed(receipt, &file).await?;
         let mapping = self.config.mapping(&receipt.source, &file.name);
         let library = std::sync::Arc::clone(self.library);

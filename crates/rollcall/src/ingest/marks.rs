@@ -23,6 +23,7 @@ use model::line::{day_of, days_from_epoch};
 use model::{Outcome, Problem, SESSIONS_A_WEEK, Session};
 use sources::marks::{Detail, overlay};
 use sources::{Content, Decoded, SchoolGrid};
+use tokio::sync::mpsc;
 
 use super::tables::{self, FileSchool};
 use super::{Ingest, Staged, Summary, Taken};
@@ -55,13 +56,52 @@ struct Waiting {
     grid: SchoolGrid,
 }
 
-/// Merges marks files into the register ledger: those `unpacked` already, and `files`.
+/// Some marks files, decoded.
+pub(super) struct Wave {
+    files: Vec<Decoded>,
+    /// How many files are decoded with it, of how many.
+    done: (u64, u64),
+    /// The school of the first file that comes after; none after the last.
+    next_urn: Option<i32>,
+}
+
+/// Decodes marks files on all cores, in order of school, and hands them on wave by wave. So that no core waits
+/// for a turn, more files than cores are begun; no more than a wave lies ready, so that memory does not grow.
+pub(super) async fn decode(
+    ingest: &Ingest<'_>,
+    receipt: &Receipt,
+    files: Vec<(i32, ReceiptFile)>,
+    waves: mpsc::Sender<Wave>,
+) -> Result<()> {
+    let after: Vec<(Option<i32>, u64)> =
+        (0..files.len()).map(|i| files.get(i + 1).map_or((None, 0), |(urn, file)| (Some(*urn), file.bytes))).collect();
+    let sizes: Vec<u64> = files.iter().map(|(_, f)| f.bytes).collect();
+    let decoding = files.into_iter().map(|(_, file)| ingest.decode(receipt, file));
+    let mut decoding = futures::stream::iter(decoding).buffered(2 * ingest.config.cores()).enumerate();
+    let (mut wave, mut bytes) = (Vec::new(), 0);
+    while let Some((i, decoded)) = decoding.next().await {
+        wave.extend(decoded?);
+        bytes += sizes[i];
+        let (next_urn, next_bytes) = after[i];
+        if next_urn.is_none() || WAVE < bytes + next_bytes {
+            let files = std::mem::take(&mut wave);
+            if waves.send(Wave { files, done: (i as u64 + 1, after.len() as u64), next_urn }).await.is_err() {
+                break;
+            }
+            bytes = 0;
+        }
+    }
+    Ok(())
+}
+
+/// Merges marks files into the register ledger: those `unpacked` already, and wave after wave of others. A wave
+/// is judged while the one before it is merged and the one after it decoded.
 #[allow(clippy::too_many_arguments)]
 pub(super) async fn merge(
     ingest: &Ingest<'_>,
     staged: &mut Staged,
     receipt: &Receipt,
-    files: Vec<(i32, ReceiptFile)>,
+    mut waves: mpsc::Receiver<Wave>,
     mut unpacked: Vec<Decoded>,
     joined: Vec<(i64, i64, i64)>,
     taken_before: &HashSet<i64>,
@@ -80,43 +120,30 @@ pub(super) async fn merge(
 
     // Who is on roll is the same for every wave.
     let session = ingest.session(&staged.run, receipt).await?;
-    if !unpacked.is_empty() || !files.is_empty() {
-        session.build(&["tables.roll_key".to_owned()], false, &|_| {}).await?;
-    }
     judge(ingest, &session, receipt, &mut unpacked).await?;
     unpacked.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
-    let total = files.len() as u64;
-    let mut done = 0;
-    let mut files = files.into_iter().peekable();
-    let mut wave = || -> (Option<i32>, Vec<ReceiptFile>) {
-        let begins = files.peek().map(|(urn, _)| *urn);
-        let (mut wave, mut bytes) = (Vec::new(), 0);
-        while let Some((_, file)) = files.next_if(|(_, f)| wave.is_empty() || bytes + f.bytes <= WAVE) {
-            bytes += file.bytes;
-            wave.push(file);
+    let (judged, mut to_merge) = mpsc::channel::<Wave>(1);
+    let judging = async move {
+        while let Some(mut wave) = waves.recv().await {
+            wave.files.retain(|d| !taken_before.contains(&d.return_id));
+            judge(ingest, &session, receipt, &mut wave.files).await?;
+            if judged.send(wave).await.is_err() {
+                break;
+            }
         }
-        (begins, wave)
+        anyhow::Ok(())
     };
-    let mut decoded = ingest.decode_all(receipt, wave().1).await?;
-    while !decoded.is_empty() {
-        // The next wave is read while this one is judged and merged.
-        let (begins, next) = wave();
-        done += decoded.len() as u64;
-        let merged = async {
-            let mut decoded: Vec<Decoded> =
-                decoded.into_iter().filter(|d| !taken_before.contains(&d.return_id)).collect();
-            judge(ingest, &session, receipt, &mut decoded).await?;
-            decoded.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
+    let merging = async {
+        while let Some(wave) = to_merge.recv().await {
+            wave.files.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
             // Schools that no later file begins with have all they will get, unless a file holds many schools.
-            let next = begins.unwrap_or(i32::MAX);
+            let next = wave.next_urn.unwrap_or(i32::MAX);
             merge_pending(ingest, staged, &mut pending, next, &mut rewriting, &mut registers, at, summary).await?;
-            ingest.progress.step("merging", done.min(total), total);
-            anyhow::Ok(())
-        };
-        let (next, merged) = futures::join!(ingest.decode_all(receipt, next), merged);
-        merged?;
-        decoded = next?;
-    }
+            ingest.progress.step("merging", wave.done.0, wave.done.1);
+        }
+        anyhow::Ok(())
+    };
+    futures::try_join!(judging, merging)?;
     merge_pending(ingest, staged, &mut pending, i32::MAX, &mut rewriting, &mut registers, at, summary).await?;
     rewriting.finish_round(ingest, staged, summary).await?;
     Ok(registers)
@@ -406,6 +433,7 @@ async fn judge(
     if schools.is_empty() {
         return Ok(());
     }
+    session.build(&["tables.roll_key".to_owned()], false, &|_| {}).await?;
     let incoming = Incoming { files: tables::incoming_files(&schools)?, registers: registers.finish()? };
     let found = engine::rules::judge(session, incoming, |_| true).await?;
     let mut unplaced: BTreeMap<usize, Vec<usize>> = BTreeMap::new();

@@ -218,20 +218,25 @@ impl Ingest<'_> {
         let taken_before = self.return_ids(&run).await?;
         let looked_at = self.look_at(receipt).await?;
 
-        // What says who is where comes first: the rules on marks ask for it.
-        let small = self.decode_all(receipt, looked_at.small).await?;
-        let new = small.into_iter().filter(|d| !taken_before.contains(&d.return_id));
-        // Marks that came in an archive or a workbook are decoded already.
-        let (unpacked, small): (Vec<_>, Vec<_>) = new.partition(|d| d.kind == Some(Kind::Marks));
-        let mut merged = tables::merge(self, &mut run, &before.roots, small, receipt, at).await?;
-
-        let mut staged = Staged { run, roots: merged.roots };
-        let registers =
-            marks::merge(self, &mut staged, receipt, looked_at.marks, unpacked, merged.joined, &taken_before, summary)
-                .await?;
-        merged.taken.extend(registers.taken);
-        problems::record(self, &mut staged.run, receipt, &merged.taken, &registers.stated).await?;
-        self.append(&mut staged.run, Table::Return, problems::return_rows(receipt, &merged.taken)?).await?;
+        // What says who is where comes first: the rules on marks ask for it. Marks are decoded meanwhile.
+        let (decoded, waves) = tokio::sync::mpsc::channel(1);
+        let decoding = marks::decode(self, receipt, looked_at.marks, decoded);
+        let merging = async {
+            let small = self.decode_all(receipt, looked_at.small).await?;
+            let new = small.into_iter().filter(|d| !taken_before.contains(&d.return_id));
+            // Marks that came in an archive or a workbook are decoded already.
+            let (unpacked, small): (Vec<_>, Vec<_>) = new.partition(|d| d.kind == Some(Kind::Marks));
+            let merged = tables::merge(self, &mut run, &before.roots, small, receipt, at).await?;
+            let mut staged = Staged { run, roots: merged.roots };
+            let (joined, mut taken) = (merged.joined, merged.taken);
+            let registers =
+                marks::merge(self, &mut staged, receipt, waves, unpacked, joined, &taken_before, summary).await?;
+            taken.extend(registers.taken);
+            anyhow::Ok((staged, taken, registers.stated))
+        };
+        let ((), (mut staged, taken, stated)) = futures::try_join!(decoding, merging)?;
+        problems::record(self, &mut staged.run, receipt, &taken, &stated).await?;
+        self.append(&mut staged.run, Table::Return, problems::return_rows(receipt, &taken)?).await?;
         let moved = |table: Table| staged.run.table(table).files != before.run.table(table).files;
         if moved(Table::RegisterWeek) || moved(Table::Enrolment) || moved(Table::Identity) {
             // After a first load others follow: its figures are worked out when somebody asks.
@@ -239,14 +244,14 @@ impl Ingest<'_> {
             let is_first_load = lines(&before.run) * 2 < lines(&staged.run);
             alerts::record(self, &mut staged.run, receipt, keeps_figures && !is_first_load).await?;
         }
-        for taken in &merged.taken {
+        for taken in &taken {
             let (rows_in, kept, refused) = taken.rows;
             assert_eq!(rows_in, kept + refused, "rows in = rows kept + rows refused");
             staged.run.rows_in += rows_in;
             staged.run.rows_kept += kept;
             staged.run.rows_refused += refused;
         }
-        let returns = merged.taken.into_iter().map(|t| (receipt.n, t)).collect();
+        let returns = taken.into_iter().map(|t| (receipt.n, t)).collect();
         Ok((staged, returns))
     }
 
