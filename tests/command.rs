@@ -110,6 +110,52 @@ fn bad_rows_are_refused_by_line_and_change_nothing() {
 }
 
 #[test]
+fn what_was_refused_is_taken_once_the_mapping_is_there() {
+    let authority = started();
+    let plain = week(140001, "2026-09-07", &[(A, "/\\/\\I./\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+    let theirs = plain.replace("AM,I", "AM,ill");
+    authority.receive("2026-09-11T18:00:00Z", &[("marks_140001.csv", &theirs)]);
+    let other = week(140001, "2026-09-14", &[(A, "/\\/\\/\\/\\/\\")]).replace("URN,UPN", "Our number,UPN");
+    authority.receive("2026-09-18T18:00:00Z", &[("marks_140001_b.csv", &other)]);
+    let refused = "SELECT sum(rows_refused) FROM ledger.return";
+    let marks = "SELECT urn, session_date, session, code FROM ledger.mark WHERE known_to IS NULL";
+    let year = "SELECT upn, possible, absent, missing_marks FROM metrics.pupil_year";
+    let without = authority.ask(marks, &[]);
+    assert_ne!(authority.ask(refused, &[]), ["0"]);
+
+    let path = authority.lake().join("rollcall.toml");
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    text += "\n[sources.drop.codes]\n\"ill\" = \"I\"\n[sources.drop.columns]\n\"Our number\" = \"URN\"\n";
+    std::fs::write(&path, text).unwrap();
+    // Only what came on the day asked for and since is judged again.
+    authority.ok(&["replay", "--from", "2026-09-12"]);
+    assert_eq!(authority.ask(refused, &[]), ["1"]);
+    let said = authority.ok(&["replay", "drop", "--from", "2026-09-10"]);
+    assert!(said.contains("2 files"), "{said}");
+    assert_eq!(authority.ask(refused, &[]), ["0"]);
+    let with = authority.ask(marks, &[]);
+    assert_eq!(with.len(), without.len() + 1 + 10);
+    assert!(with.contains(&"140001,2026-09-09,AM,I".to_owned()), "{with:?}");
+    let figures = authority.ask(year, &["--as-of", "2026-09-18"]);
+    assert_eq!(figures, [format!("{B},10,0,10"), format!("{A},19,1,1")]);
+    assert_eq!(authority.ask("SELECT rule FROM quality.problem WHERE rule = 'unknown_code'", &[]), [""; 0]);
+
+    // The same where the files of earlier runs are gone.
+    std::fs::create_dir_all(authority.lake().join("pipelines")).unwrap();
+    let pipeline = "about = 'Tidy up.'\n[[step]]\nvacuum_after_days = 0\n";
+    std::fs::write(authority.lake().join("pipelines/tidy.toml"), pipeline).unwrap();
+    let said = authority.ok(&["run", "tidy"]);
+    assert!(!said.contains(" 0 files"), "{said}");
+    assert_eq!(authority.ask(marks, &["--fresh"]), with);
+    authority.ok(&["replay", "drop", "--from", "2026-09-12"]);
+    assert_eq!(authority.ask(marks, &["--fresh"]), with);
+    assert_eq!(authority.ask(year, &["--as-of", "2026-09-18", "--fresh"]), figures);
+
+    let out = authority.run(&["replay", "wonde"]);
+    assert!(!out.status.success() && crate::authority::said(&out).contains("arrivals of drop"));
+}
+
+#[test]
 fn whole_files_that_cannot_be_trusted_are_refused_whole() {
     let authority = started();
     let good = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]);

@@ -13,6 +13,7 @@ pub mod register;
 pub mod run;
 pub mod store;
 pub mod table;
+pub mod vacuum;
 pub mod versioned;
 
 pub use error::LakeError;

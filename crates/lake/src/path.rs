@@ -35,9 +35,14 @@ pub fn run(n: u64) -> Path {
     runs().join(format!("{n:010}.json"))
 }
 
+/// Where the ledger's Delta tables are.
+pub fn tables() -> Path {
+    Path::from("tables")
+}
+
 /// A Delta table's root.
 pub fn table(table: Table) -> Path {
-    Path::from_iter(["tables", table.name()])
+    tables().join(table.name())
 }
 
 /// The number in a receipt's or run's file name.

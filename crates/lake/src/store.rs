@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use url::Url;
 
 use crate::error::{LakeError, at};
@@ -99,23 +99,33 @@ impl Lake {
         }
     }
 
+    /// What lies below a path.
+    pub async fn list(&self, below: &Path) -> Result<Vec<ObjectMeta>, LakeError> {
+        use futures::TryStreamExt;
+        self.store.list(Some(below)).try_collect().await.map_err(at(below))
+    }
+
     /// Takes away what lies beside a path, but for the newest few. For what can be made again only.
     pub async fn forget_older(&self, path: &Path, few: usize) -> Result<(), LakeError> {
-        use futures::{StreamExt, TryStreamExt};
         let parts: Vec<_> = path.parts().collect();
         let folder = Path::from_iter(parts.iter().take(parts.len().saturating_sub(1)).cloned());
-        let mut beside: Vec<_> = self.store.list(Some(&folder)).try_collect().await.map_err(at(&folder))?;
+        let mut beside = self.list(&folder).await?;
         if beside.len() <= few {
             return Ok(());
         }
         beside.sort_by(|a, b| (b.last_modified, &b.location).cmp(&(a.last_modified, &a.location)));
-        let older = beside.into_iter().skip(few).map(|entry| entry.location).filter(|other| other != path).map(Ok);
-        let older: Vec<_> = older.collect();
-        let mut taken_away = self.store.delete_stream(futures::stream::iter(older).boxed());
+        self.take_away(beside.into_iter().skip(few).map(|entry| entry.location).filter(|other| other != path)).await
+    }
+
+    /// Takes files away; one that is gone already is no fault.
+    pub(crate) async fn take_away(&self, paths: impl IntoIterator<Item = Path>) -> Result<(), LakeError> {
+        use futures::StreamExt;
+        let paths: Vec<_> = paths.into_iter().map(Ok).collect();
+        let mut taken_away = self.store.delete_stream(futures::stream::iter(paths).boxed());
         while let Some(done) = taken_away.next().await {
             match done {
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(e) => return Err(at(&folder)(e)),
+                Err(e) => return Err(at(&Path::default())(e)),
             }
         }
         Ok(())
@@ -123,12 +133,7 @@ impl Lake {
 
     /// The highest number among the `<number>.json` files below a path; 0 where there is none.
     pub async fn highest(&self, below: &Path) -> Result<u64, LakeError> {
-        use futures::TryStreamExt;
-        let mut highest = 0;
-        let mut listing = self.store.list(Some(below));
-        while let Some(entry) = listing.try_next().await.map_err(at(below))? {
-            highest = highest.max(crate::path::number(&entry.location).unwrap_or(0));
-        }
-        Ok(highest)
+        let numbers = self.list(below).await?;
+        Ok(numbers.iter().filter_map(|entry| crate::path::number(&entry.location)).max().unwrap_or(0))
     }
 }

@@ -93,8 +93,14 @@ enum Command {
     },
     /// Configuration and SQL all parse and plan; no data is read.
     Check,
-    /// Rebuild the ledger from landing.
-    Replay,
+    /// Rebuild the ledger from landing, so that what was refused is judged again.
+    Replay {
+        /// Begin with the first arrival of this source (default: of any).
+        source: Option<String>,
+        /// Begin with the first arrival received on this day or later (default: the very first).
+        #[arg(long, value_parser = day)]
+        from: Option<NaiveDate>,
+    },
     /// Compute every metric and alert.
     Build {
         /// Up to which school day (default: today).
@@ -334,9 +340,10 @@ impl House {
                 }
                 Ok(())
             }
-            Command::Replay => {
+            Command::Replay { source, from } => {
                 let bar = progress::Bar::new(json);
-                let summary = self.ingest(&bar).replay().await?;
+                let from = from.map(|day| day.and_time(chrono::NaiveTime::MIN).and_utc());
+                let summary = self.ingest(&bar).replay(source.as_deref(), from).await?;
                 bar.finish();
                 ask::print_summary(&summary, json);
                 Ok(())

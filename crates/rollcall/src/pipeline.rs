@@ -22,6 +22,7 @@ enum Step {
     Ingest(IngestStep),
     Publish(PublishStep),
     Submission(SubmissionStep),
+    Vacuum(VacuumStep),
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,6 +45,12 @@ struct SubmissionStep {
     to: String,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VacuumStep {
+    vacuum_after_days: u32,
+}
+
 /// The product's own pipelines; a file beside the configuration stands before them.
 const NIGHTLY: &str = include_str!("../../../pipelines/nightly.toml");
 
@@ -59,7 +66,10 @@ impl Pipeline {
             ),
         };
         toml::from_str(&text).with_context(|| {
-            format!("{}: a step is one of `ingest` + `source`, `publish`, `submission` + `to`", path.display())
+            format!(
+                "{}: a step is one of `ingest` + `source`, `publish`, `submission` + `to`, `vacuum_after_days`",
+                path.display()
+            )
         })
     }
 }
@@ -103,6 +113,12 @@ pub(crate) async fn run(
                 let said = submission::write(&built, &folder.join(&step.to))?;
                 say(json, "submission", &said);
             }
+            Step::Vacuum(step) => {
+                let before = crate::now() - chrono::Duration::days(i64::from(step.vacuum_after_days));
+                let lake::vacuum::Vacuumed { files, bytes } = lake::vacuum::vacuum(&house.lake, before).await?;
+                let size = indicatif::HumanBytes(bytes);
+                say(json, "vacuum", &format!("{files} files that no run names any more ({size}) taken away"));
+            }
         }
     }
     Ok(())
@@ -123,7 +139,7 @@ mod tests {
     #[test]
     fn the_products_own_pipeline_can_be_read_and_a_wrong_step_cannot() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Pipeline::read(folder.path(), "nightly").unwrap().step.len(), 3);
+        assert_eq!(Pipeline::read(folder.path(), "nightly").unwrap().step.len(), 4);
         assert!(Pipeline::read(folder.path(), "weekly").unwrap_err().to_string().contains("weekly"));
         std::fs::create_dir(folder.path().join("pipelines")).unwrap();
         std::fs::write(folder.path().join("pipelines/x.toml"), "about = 'x'\n[[step]]\nsql = 'DROP'\n").unwrap();

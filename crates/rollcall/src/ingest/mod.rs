@@ -132,8 +132,8 @@ impl Ingest<'_> {
         let (staged, returns) = if run.known_at <= received_at {
             self.take(&self.staged(run.clone()).await?, &receipt, true, &mut summary).await?
         } else {
-            // It was received before others that are taken already: take all of them again, in order.
-            self.rebuilt(receipt.n, &mut summary).await?
+            // It was received before others that are taken already: take those again, in order.
+            self.rebuilt(receipt.n, |r| r.n == receipt.n, &mut summary).await?
         };
         summary.returns = returns.into_iter().filter(|(n, _)| *n == receipt.n).map(|(_, r)| r).collect();
         summary.arrivals += 1;
@@ -160,31 +160,53 @@ impl Ingest<'_> {
             }
         }
         if !in_order {
-            staged = self.rebuilt(arrivals, &mut summary).await?.0;
+            staged = self.rebuilt(arrivals, |r| run.arrivals < r.n, &mut summary).await?.0;
         }
         self.record(staged.run, &run).await?;
         Ok(RunRecord::newest(self.lake).await?)
     }
 
-    /// Rebuilds the ledger from landing and records it as the next run.
-    pub async fn replay(&self) -> Result<Summary> {
+    /// Rebuilds the ledger from landing and records it as the next run: from the first arrival of a source that
+    /// was received at or after a time, or from the very first.
+    pub async fn replay(&self, source: Option<&str>, from: Option<DateTime<Utc>>) -> Result<Summary> {
         let run = RunRecord::newest(self.lake).await?;
         let arrivals = landing::verify(self.lake, true).await?;
-        let mut summary = Summary { arrivals, ..Summary::default() };
-        let (staged, returns) = self.rebuilt(arrivals, &mut summary).await?;
+        let mut summary = Summary::default();
+        let asked_for = |receipt: &Receipt| {
+            source.is_none_or(|source| receipt.source == source) && from.is_none_or(|from| from <= receipt.received_at)
+        };
+        let (staged, returns) = self.rebuilt(arrivals, asked_for, &mut summary).await?;
+        summary.arrivals = returns.iter().map(|(n, _)| n).collect::<std::collections::BTreeSet<_>>().len() as u64;
         summary.returns = returns.into_iter().map(|(_, r)| r).collect();
         summary.version = self.record(staged.run, &run).await?;
         Ok(summary)
     }
 
-    /// The ledger that the first `arrivals` make, in the order in which they were received.
-    async fn rebuilt(&self, arrivals: u64, summary: &mut Summary) -> Result<(Staged, Vec<(u64, Taken)>)> {
+    /// The ledger that the first `arrivals` make, in the order in which they were received. Those that are to be
+    /// taken `again` are, and all that were received after the first of them; what stood before is what a run left.
+    async fn rebuilt(
+        &self,
+        arrivals: u64,
+        again: impl Fn(&Receipt) -> bool,
+        summary: &mut Summary,
+    ) -> Result<(Staged, Vec<(u64, Taken)>)> {
         let mut receipts = Vec::new();
         for n in 1..=arrivals {
             receipts.push(landing::receipt(self.lake, n).await?);
         }
         receipts.sort_by_key(|r| (r.received_at, r.n));
-        let mut staged = self.staged(RunRecord::default()).await?;
+        let Some(first) = receipts.iter().position(again) else {
+            // Only somebody who names a source or a time can ask for what is not there.
+            let sources: std::collections::BTreeSet<&str> = receipts.iter().map(|r| r.source.as_str()).collect();
+            let sources: Vec<&str> = sources.into_iter().collect();
+            bail!(
+                "none of {arrivals} arrivals is of that source and time; there are arrivals of {}",
+                if sources.is_empty() { "no source yet".to_owned() } else { sources.join(", ") }
+            );
+        };
+        let base = self.standing_before(&receipts, first).await?;
+        receipts.retain(|r| base.arrivals < r.n);
+        let mut staged = self.staged(base).await?;
         let mut returns = Vec::new();
         for (i, receipt) in receipts.iter().enumerate() {
             let (next, taken) = self.take(&staged, receipt, false, summary).await?;
@@ -194,6 +216,20 @@ impl Ingest<'_> {
         }
         staged.run.arrivals = arrivals;
         Ok((staged, returns))
+    }
+
+    /// The newest run that took nothing of `receipts` (in order of receipt) from place `first` on, and whatever
+    /// was received before what it did not take. The empty ledger where there is none, or its files are gone.
+    async fn standing_before(&self, receipts: &[Receipt], first: usize) -> Result<RunRecord> {
+        let least = receipts[first..].iter().map(|r| r.n).min().unwrap_or(u64::MAX);
+        for n in (1..=RunRecord::newest(self.lake).await?.n).rev() {
+            let run = RunRecord::read(self.lake, n).await?;
+            let is_before = |r: &Receipt| r.n <= run.arrivals || run.known_at <= r.received_at;
+            if run.arrivals < least && receipts.iter().all(is_before) && run.is_whole(self.lake).await? {
+                return Ok(run);
+            }
+        }
+        Ok(RunRecord::default())
     }
 
     /// A ledger to merge into: what the run before holds, with its own counts begun anew.

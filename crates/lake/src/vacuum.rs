@@ -1,0 +1,142 @@
+//! Taking away data files that no run a reader may hold still names.
+//!
+//! A run rewrites the months it touches, so a year of daily runs leaves many times the ledger behind. Everything a
+//! question can ask for stands in the files of the newest run, known times included; older runs' files serve a reader
+//! that opened one before, and a rebuild that begins where such a run stands.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+
+use crate::error::at;
+use crate::parquet_file::join;
+use crate::{Lake, LakeError, RunRecord, Table, path};
+
+/// What was taken away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vacuumed {
+    /// Files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The data files a run names.
+fn named(run: &RunRecord) -> impl Iterator<Item = Path> {
+    Table::ALL
+        .into_iter()
+        .flat_map(|table| run.table(table).files.into_iter().map(move |file| join(&path::table(table), &file.path)))
+}
+
+impl RunRecord {
+    /// Whether every file it names is there.
+    pub async fn is_whole(&self, lake: &Lake) -> Result<bool, LakeError> {
+        let there: HashSet<Path> = lake.list(&path::tables()).await?.into_iter().map(|entry| entry.location).collect();
+        Ok(named(self).all(|file| there.contains(&file)))
+    }
+}
+
+/// Takes away data files older than `before` that neither the newest run names nor one that was the newest at
+/// `before` or later. What is being written is younger and stays.
+pub async fn vacuum(lake: &Lake, before: DateTime<Utc>) -> Result<Vacuumed, LakeError> {
+    let newest = lake.highest(&path::runs()).await?;
+    if newest == 0 {
+        return Ok(Vacuumed::default());
+    }
+    let later: Vec<u64> = lake
+        .list(&path::runs())
+        .await?
+        .into_iter()
+        .filter(|entry| before <= entry.last_modified)
+        .filter_map(|entry| path::number(&entry.location))
+        .collect();
+    // A run is the newest until the next one is put.
+    let first = later.into_iter().min().map_or(newest, |n| n.saturating_sub(1)).max(1);
+    let mut kept = HashSet::new();
+    for n in first..=newest {
+        kept.extend(named(&RunRecord::read(lake, n).await?));
+    }
+    let mut vacuumed = Vacuumed::default();
+    for entry in lake.list(&path::tables()).await? {
+        let is_data = entry.location.extension() == Some("parquet")
+            && !entry.location.parts().any(|part| part.as_ref() == "_delta_log");
+        if !is_data || before <= entry.last_modified || kept.contains(&entry.location) {
+            continue;
+        }
+        // A belief that has returned is written under its old name: only what is as old as it was is taken.
+        let now = lake.store().head(&entry.location).await.map_err(at(&entry.location))?;
+        if now.last_modified != entry.last_modified {
+            continue;
+        }
+        lake.take_away([entry.location]).await?;
+        vacuumed.files += 1;
+        vacuumed.bytes += entry.size;
+    }
+    Ok(vacuumed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use bytes::Bytes;
+    use chrono::Days;
+
+    use super::*;
+    use crate::{DataFile, TableState};
+
+    fn run(n: u64, names: &[&str]) -> RunRecord {
+        let file = |name: &&str| DataFile {
+            path: (*name).to_owned(),
+            bytes: 1,
+            rows: 1,
+            partition: BTreeMap::new(),
+            urns: None,
+            known_from: None,
+        };
+        let state = TableState { version: Some(n), files: names.iter().map(file).collect() };
+        RunRecord { n, tables: BTreeMap::from([(Table::Return.name().to_owned(), state)]), ..RunRecord::default() }
+    }
+
+    async fn left(lake: &Lake) -> Vec<String> {
+        let mut left: Vec<String> = lake
+            .list(&path::tables())
+            .await
+            .unwrap()
+            .into_iter()
+            .filter_map(|entry| entry.location.filename().map(str::to_owned))
+            .collect();
+        left.sort();
+        left
+    }
+
+    #[tokio::test]
+    async fn what_a_reader_may_hold_stays_and_what_none_can_goes() {
+        let url = "memory:///".parse().unwrap();
+        let lake = Lake::over(std::sync::Arc::new(object_store::memory::InMemory::new()), url);
+        assert_eq!(vacuum(&lake, DateTime::<Utc>::MAX_UTC).await.unwrap(), Vacuumed::default());
+        let root = path::table(Table::Return);
+        for name in
+            ["a.parquet", "b.parquet", "c.parquet", "cut-off.parquet", "_delta_log/00.json", "_delta_log/9.parquet"]
+        {
+            lake.put(&join(&root, name), Bytes::from_static(b"x")).await.unwrap();
+        }
+        run(1, &["a.parquet", "b.parquet"]).put(&lake).await.unwrap();
+        run(2, &["b.parquet"]).put(&lake).await.unwrap();
+        run(3, &["b.parquet", "c.parquet"]).put(&lake).await.unwrap();
+        let written = lake.store().head(&path::run(1)).await.unwrap().last_modified;
+
+        // Everything is as young as the time asked for.
+        let long_ago = written.checked_sub_days(Days::new(1)).unwrap();
+        assert_eq!(vacuum(&lake, long_ago).await.unwrap().files, 0);
+        assert!(RunRecord::read(&lake, 1).await.unwrap().is_whole(&lake).await.unwrap());
+
+        let later = written.checked_add_days(Days::new(1)).unwrap();
+        assert_eq!(vacuum(&lake, later).await.unwrap(), Vacuumed { files: 2, bytes: 2 });
+        assert_eq!(left(&lake).await, ["00.json", "9.parquet", "b.parquet", "c.parquet"]);
+        assert!(!RunRecord::read(&lake, 1).await.unwrap().is_whole(&lake).await.unwrap());
+        assert!(RunRecord::read(&lake, 3).await.unwrap().is_whole(&lake).await.unwrap());
+    }
+}
