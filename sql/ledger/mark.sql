@@ -20,7 +20,7 @@ WITH box AS (
   SELECT r.urn, r.pupil_key, add_days(r.week_start, CAST(b.day AS INT)) AS session_date, b.session,
          mark_at(r.marks, CAST(b.place AS INT)) AS code, r.known_from, r.known_to, r.return_id
   -- The smaller side stands first: it is the one a join holds.
-  FROM reference.box b CROSS JOIN history.register_week r
+  FROM reference.box b CROSS JOIN ledger.register_week r
 ), stepped AS (
   SELECT *, lag(code) OVER w AS before, lag(known_to) OVER w AS before_to
   FROM box WINDOW w AS (PARTITION BY urn, pupil_key, session_date, session ORDER BY known_from)
@@ -34,9 +34,16 @@ WITH box AS (
          first_value(return_id ORDER BY known_from) AS return_id
   FROM begun GROUP BY urn, pupil_key, session_date, session, nth
 )
-SELECT s.urn, s.pupil_key, s.session_date, s.session, s.code, d.minutes_late, s.known_from, s.known_to, s.return_id
-FROM believed.mark_detail d
+SELECT s.urn, s.pupil_key, s.session_date, s.session, s.code,
+       -- What an earlier mark of the session carried is not said of the one that took its place.
+       CASE WHEN s.code IN ('L', 'U') THEN d.minutes_late END AS minutes_late,
+       s.known_from, s.known_to, s.return_id
+FROM (
+  SELECT d.urn, coalesce(k.pupil_key, d.pupil_key) AS pupil_key, d.session_date, d.session, max(d.minutes_late) AS minutes_late
+  FROM believed.joined_key k RIGHT JOIN believed.mark_detail d ON k.line_key = d.pupil_key
+  WHERE d.known_from <= $known_at AND (d.known_to IS NULL OR $known_at < d.known_to)
+  GROUP BY 1, 2, 3, 4
+) d
 RIGHT JOIN spell s
   ON d.urn = s.urn AND d.pupil_key = s.pupil_key AND d.session_date = s.session_date AND d.session = s.session
- AND d.known_to IS NULL
 WHERE s.code IS NOT NULL

@@ -1,5 +1,5 @@
 /*
-about = "Every version of every line that was ever believed."
+about = "Every version of every line that was ever believed, as known then."
 grain = ["urn", "pupil_key", "week_start", "known_from"]
 streams = true
 source = "architecture.md 3"
@@ -13,4 +13,8 @@ known_from = { doc = "Since when it was believed", visibility = "pupil" }
 known_to = { doc = "Until when; null: still", visibility = "pupil" }
 return_id = { doc = "The return that said so", visibility = "area" }
 */
-SELECT urn, pupil_key, week_start, marks, known_from, known_to, return_id FROM history.register_week
+SELECT h.urn, coalesce(k.pupil_key, h.pupil_key) AS pupil_key, h.week_start, h.marks, h.known_from,
+       CASE WHEN h.known_to <= $known_at THEN h.known_to END AS known_to, h.return_id
+-- The smaller side stands first: it is the one a hash join holds.
+FROM believed.joined_key k RIGHT JOIN history.register_week h ON k.line_key = h.pupil_key
+WHERE h.known_from <= $known_at

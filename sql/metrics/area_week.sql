@@ -26,18 +26,20 @@ WITH phased AS (
   SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
   WHERE phase IN ('Primary', 'Secondary', 'Special')
 ), expected AS (
-  SELECT p.la_code, p.phase, w.week_start, count(*) AS schools_expected
+  -- A school that has closed may still send; it does not stand in for one that is silent.
+  SELECT p.la_code, p.phase, w.week_start, count(*) AS schools_expected, count(s.urn) AS schools_received
   FROM phased p
   JOIN (SELECT DISTINCT week_start FROM metrics.school_week) w
     ON coalesce(p.open_date, w.week_start) <= add_days(w.week_start, $last_weekday) AND w.week_start <= coalesce(p.close_date, w.week_start)
+  LEFT JOIN metrics.school_week s ON s.urn = p.urn AND s.week_start = w.week_start
   GROUP BY p.la_code, p.phase, w.week_start
 ), week AS (
-  SELECT p.la_code, p.phase, w.week_start, w.academic_year, count(*) AS schools_received,
+  SELECT p.la_code, p.phase, w.week_start, w.academic_year,
          sum(w.possible) AS possible, sum(w.attended) AS attended, sum(w.absent) AS absent, sum(w.authorised) AS authorised, sum(w.unauthorised) AS unauthorised, sum(w.late) AS late, bool_and(w.is_settled) AS each_settled
   FROM metrics.school_week w JOIN phased p ON p.urn = w.urn
   GROUP BY p.la_code, p.phase, w.week_start, w.academic_year
 )
-SELECT w.la_code, w.week_start, w.academic_year, w.phase, e.schools_expected, w.schools_received, w.possible, w.attended, w.absent, w.authorised, w.unauthorised, w.late,
+SELECT w.la_code, w.week_start, w.academic_year, w.phase, e.schools_expected, e.schools_received, w.possible, w.attended, w.absent, w.authorised, w.unauthorised, w.late,
        100.0 * w.absent / nullif(w.possible, 0) AS absence_percent,
-       w.each_settled AND e.schools_expected <= w.schools_received AS is_settled
+       w.each_settled AND e.schools_expected <= e.schools_received AS is_settled
 FROM week w JOIN expected e ON e.la_code = w.la_code AND e.phase = w.phase AND e.week_start = w.week_start

@@ -29,18 +29,19 @@ WITH phased AS (
   SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
   WHERE phase IN ('Primary', 'Secondary', 'Special')
 ), expected AS (
-  SELECT p.la_code, p.phase, CAST(y.academic_year AS VARCHAR) AS academic_year, count(*) AS schools_expected
+  SELECT p.la_code, p.phase, CAST(y.academic_year AS VARCHAR) AS academic_year, count(*) AS schools_expected, count(s.urn) AS schools_received
   FROM phased p
   JOIN reference.academic_year y
     ON coalesce(p.open_date, y.first_day) <= y.last_day AND y.first_day <= coalesce(p.close_date, y.last_day)
+  LEFT JOIN metrics.school_year s ON s.urn = p.urn AND s.academic_year = CAST(y.academic_year AS VARCHAR)
   GROUP BY p.la_code, p.phase, y.academic_year
 ), area AS (
-  SELECT p.la_code, p.phase, y.academic_year, count(*) AS schools_received, sum(y.enrolments) AS enrolments,
+  SELECT p.la_code, p.phase, y.academic_year, sum(y.enrolments) AS enrolments,
          sum(y.possible) AS possible, sum(y.attended) AS attended, sum(y.absent) AS absent, sum(y.authorised) AS authorised, sum(y.unauthorised) AS unauthorised, sum(y.late) AS late, sum(y.persistent) AS persistent, sum(y.severe) AS severe
   FROM metrics.school_year y JOIN phased p ON p.urn = y.urn
   GROUP BY p.la_code, p.phase, y.academic_year
 )
-SELECT a.la_code, a.academic_year, a.phase, e.schools_expected, a.schools_received, a.enrolments, a.possible, a.attended, a.absent, a.authorised, a.unauthorised, a.late,
+SELECT a.la_code, a.academic_year, a.phase, e.schools_expected, e.schools_received, a.enrolments, a.possible, a.attended, a.absent, a.authorised, a.unauthorised, a.late,
        100.0 * a.absent / nullif(a.possible, 0) AS absence_percent,
        a.persistent, 100.0 * a.persistent / nullif(a.enrolments, 0) AS persistent_percent,
        a.severe, 100.0 * a.severe / nullif(a.enrolments, 0) AS severe_percent

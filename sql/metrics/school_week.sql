@@ -23,11 +23,19 @@ WITH counted AS (
          max(CASE WHEN 0 < n THEN date END) AS last_n
   FROM tables.school_session WHERE in_cohort
   GROUP BY urn, week_start, academic_year
+), sent AS (
+  SELECT urn, week_start, bit_or(boxes_between(week_start, date, date) & CASE WHEN session = 'AM' THEN $mornings ELSE $afternoons END) AS boxes
+  FROM tables.school_session WHERE 0 < recorded
+  GROUP BY urn, week_start
 )
 SELECT c.urn, c.week_start, c.academic_year, coalesce(s.phase, 'Other') AS phase, c.possible, c.attended, c.absent, c.authorised, c.unauthorised, c.late,
        100.0 * c.absent / nullif(c.possible, 0) AS absence_percent,
        add_days(c.week_start, $last_weekday) <= $as_of AND (c.last_n IS NULL
-         OR $n_days_allowed < days_with(k.calendar, 'recorded', add_days(c.last_n, 1), $as_of)) AS is_settled
+         OR $n_days_allowed < days_with(k.calendar, 'recorded', add_days(c.last_n, 1), $as_of))
+       -- Every open session has come.
+       AND coalesce(o.open & coalesce(d.boxes, 0) = o.open, true) AS is_settled
 FROM counted c
 LEFT JOIN tables.school s ON s.urn = c.urn
 LEFT JOIN tables.school_calendar k ON k.urn = c.urn
+LEFT JOIN sent d ON d.urn = c.urn AND d.week_start = c.week_start
+LEFT JOIN tables.open_week o ON o.urn = c.urn AND o.week_start = c.week_start

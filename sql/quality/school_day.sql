@@ -26,9 +26,14 @@ WITH open AS (
   SELECT s.urn, s.date, sum(CASE WHEN o.urn IS NULL THEN 0 ELSE s.recorded END) AS received, sum(s.n) AS n
   FROM tables.school_session s LEFT JOIN open o ON o.urn = s.urn AND o.date = s.date AND o.session = s.session
   GROUP BY s.urn, s.date
+), stint AS (
+  -- A child whose stints overlap is on roll once.
+  SELECT urn, last_day,
+         greatest(first_day, coalesce(add_days(max(last_day) OVER (PARTITION BY urn, pupil_key ORDER BY entry_date, first_day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 1), first_day)) AS first_day
+  FROM tables.enrolment_year
 ), pupils AS (
   SELECT o.urn, o.date, count(*) * max(o.sessions) AS expected
-  FROM (SELECT urn, date, count(*) AS sessions FROM open GROUP BY urn, date) o JOIN tables.enrolment_year e ON e.urn = o.urn AND e.first_day <= o.date AND o.date <= e.last_day
+  FROM (SELECT urn, date, count(*) AS sessions FROM open GROUP BY urn, date) o JOIN stint e ON e.urn = o.urn AND e.first_day <= o.date AND o.date <= e.last_day
   GROUP BY o.urn, o.date
 ), returned AS (
   SELECT o.urn, o.date, min(r.received_at) AS returned_at

@@ -57,7 +57,8 @@ impl Session {
         let place = self.kept_at(definition);
         let Some(bytes) = self.engine.lake().read(&place).await? else { return Ok(None) };
         let size = bytes.len() as u64;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(LakeError::from)?;
+        // One that is damaged is as good as none: it can be made again.
+        let Ok(reader) = ParquetRecordBatchReaderBuilder::try_new(bytes) else { return Ok(None) };
         let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
         let file = ScanFile { path: place.to_string(), bytes: size, rows };
         Ok(Some(Arc::new(FileTable::new(Arc::clone(reader.schema()), self.url.clone(), vec![file]))))

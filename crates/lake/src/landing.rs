@@ -170,19 +170,24 @@ pub async fn verify(lake: &Lake, deep: bool) -> Result<u64, LakeError> {
         if receipt.previous != previous || receipt.n != n {
             return Err(damaged("it does not name the receipt before it".to_owned()));
         }
-        for file in receipt.files.iter().filter(|_| deep) {
-            let place = path::landed(&receipt.source, receipt.received_at.date_naive(), &file.sha256);
-            let found = hex(&Sha256::digest(lake.read_existing(&place).await?));
-            if found != file.sha256 {
-                return Err(LakeError::Damaged {
-                    path: place.to_string(),
-                    reason: "its bytes have changed".to_owned(),
-                });
-            }
+        if deep {
+            verify_files(lake, &receipt).await?;
         }
         previous = hex(&Sha256::digest(&bytes));
     }
     Ok(last)
+}
+
+/// Whether the bytes that a receipt names are those that landed; the first that are not is an error.
+pub async fn verify_files(lake: &Lake, receipt: &Receipt) -> Result<(), LakeError> {
+    for file in &receipt.files {
+        let place = path::landed(&receipt.source, receipt.received_at.date_naive(), &file.sha256);
+        if hex(&Sha256::digest(lake.read_existing(&place).await?)) != file.sha256 {
+            let reason = "its bytes are not those that landed; put them back from a copy".to_owned();
+            return Err(LakeError::Damaged { path: place.to_string(), reason });
+        }
+    }
+    Ok(())
 }
 
 /// Bytes as lower-case hexadecimal.

@@ -78,9 +78,9 @@ impl FileWriter {
             return Ok(None);
         }
         let bytes = self.writer.into_inner()?;
-        let name = crate::landing::hex(&Sha256::digest(&bytes)[..16]);
+        let name = name_of(&bytes);
         let folders: String = partition.iter().map(|(k, v)| format!("{k}={v}/")).collect();
-        let relative = format!("{folders}{name}.parquet");
+        let relative = format!("{folders}{name}");
         let size = bytes.len() as u64;
         lake.put(&join(root, &relative), Bytes::from(bytes)).await?;
         Ok(Some(DataFile {
@@ -92,6 +92,11 @@ impl FileWriter {
             known_from: self.known_from,
         }))
     }
+}
+
+/// The name of a file with this content.
+pub(crate) fn name_of(bytes: &[u8]) -> String {
+    format!("{}.parquet", crate::landing::hex(&Sha256::digest(bytes)[..16]))
 }
 
 fn widen<T: Ord + Copy>(range: &mut Option<(T, T)>, least: Option<T>, greatest: Option<T>) {

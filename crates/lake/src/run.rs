@@ -82,6 +82,24 @@ impl RunRecord {
             .map_err(|e| LakeError::Damaged { path: place.to_string(), reason: e.to_string() })
     }
 
+    /// Whether every file it names is there with the content its name was made of; the first that is not is an
+    /// error. Says how many files.
+    pub async fn verify(&self, lake: &Lake) -> Result<u64, LakeError> {
+        let mut files = 0;
+        for table in Table::ALL {
+            for file in self.table(table).files {
+                let place = crate::parquet_file::join(&path::table(table), &file.path);
+                let name = crate::parquet_file::name_of(&lake.read_existing(&place).await?);
+                if place.filename() != Some(&name) {
+                    let reason = "its content has changed; `rollcall replay` makes it anew".to_owned();
+                    return Err(LakeError::Damaged { path: place.to_string(), reason });
+                }
+                files += 1;
+            }
+        }
+        Ok(files)
+    }
+
     /// Records the run. The one point at which it begins to exist.
     pub async fn put(&self, lake: &Lake) -> Result<(), LakeError> {
         let bytes = Bytes::from(serde_json::to_vec(self).unwrap_or_default());

@@ -127,9 +127,36 @@ pub fn shape_of(text: &[u8]) -> String {
     format!("{shown} ({length} characters)")
 }
 
+/// A field as a message may show it: as it stands where it can only be a code, a date or a short number, and else by
+/// its shape. A file whose columns have shifted holds a child's name or UPN in any of them.
+pub fn shown(text: &str) -> String {
+    const SHORT: usize = 2;
+    const DIGITS_TOGETHER: usize = 8;
+    let is_number = text.len() <= 25
+        && text.chars().all(|c| c.is_ascii_digit() || "-/.:+ETZ ".contains(c))
+        && text.chars().any(|c| c.is_ascii_digit())
+        && text.split(|c: char| !c.is_ascii_digit()).all(|run| run.len() <= DIGITS_TOGETHER);
+    if is_number || text.chars().count() <= SHORT && !text.chars().any(char::is_control) {
+        text.to_owned()
+    } else {
+        shape_of(text.as_bytes())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_is_shown_where_it_cannot_be_a_child() {
+        for plain in ["QQ", "@", "2026-09-31", "31/09/2026", "1.40E+05", "999999", "2026-09-31 08:00:00", ""] {
+            assert_eq!(shown(plain), plain);
+        }
+        for hidden in ["Lee", "Smith", "E850200120003", "T850200120003", "A85020012000B", "1234567890"] {
+            assert!(!shown(hidden).contains(hidden), "{hidden}");
+        }
+        assert_eq!(shown("Lee"), "AAA (3 characters)");
+    }
 
     #[test]
     fn check_letters_of_the_published_vectors() {

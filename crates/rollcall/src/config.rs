@@ -112,6 +112,12 @@ impl Config {
         if !(200..=999).contains(&config.la_code) {
             bail!("{}: la_code is {}; expected an authority's three digits, e.g. 850", path.display(), config.la_code);
         }
+        for (name, source) in &config.sources {
+            let is_urn = |urn: &&String| sources::marks::parse_urn(urn.as_bytes()).is_some();
+            if let Some(urn) = source.schools.keys().find(|urn| !is_urn(urn)) {
+                bail!("{}: [sources.{name}.schools.{urn}]: expected a school's URN, six digits", path.display());
+            }
+        }
         let full = std::path::absolute(path).with_context(|| format!("{} has no place", path.display()))?;
         config.folder = full.parent().unwrap_or(Path::new("/")).to_owned();
         if let Some(sql) = &mut config.sql {
@@ -138,20 +144,25 @@ impl Config {
         if self.threads == 0 { all } else { self.threads }
     }
 
-    /// The mapping of a source, and of one school within it where the file's name begins with or holds its URN.
+    /// The mapping of a source: codes of its schools go by the row's URN; a school's column names, without which
+    /// there is no URN yet, by the URN in the file's name.
     pub fn mapping(&self, source: &str, file: &str) -> Mapping {
         let Some(source) = self.sources.get(source) else { return Mapping::default() };
-        let mut mapping = Mapping { changes_only: source.changes_only, ..Mapping::default() };
-        let mut lay = |columns: &BTreeMap<String, String>, codes: &BTreeMap<String, String>| {
+        let mut mapping =
+            Mapping { changes_only: source.changes_only, codes: source.codes.clone(), ..Mapping::default() };
+        let mut lay = |columns: &BTreeMap<String, String>| {
             mapping.columns.extend(columns.iter().map(|(from, to)| (folded(from), to.clone())));
-            mapping.codes.extend(codes.iter().map(|(from, to)| (from.clone(), to.clone())));
         };
-        lay(&source.columns, &source.codes);
+        lay(&source.columns);
+        let numbers: Vec<&str> = file.split(|c: char| !c.is_ascii_digit()).collect();
         for (urn, school) in &source.schools {
-            if file.contains(urn.as_str()) {
-                lay(&school.columns, &school.codes);
+            if numbers.contains(&urn.as_str()) {
+                lay(&school.columns);
             }
         }
+        let of_school = |(urn, school): (&String, &Differing)| Some((urn.parse().ok()?, school.codes.clone()));
+        mapping.school_codes =
+            source.schools.iter().filter(|(_, s)| !s.codes.is_empty()).filter_map(of_school).collect();
         mapping
     }
 }
@@ -236,11 +247,16 @@ mod tests {
 
     #[test]
     fn a_school_may_differ_from_its_source() {
-        let text =
-            "la_code = 850\n[sources.drop.codes]\n\"@\" = \"\"\n[sources.drop.schools.140001.codes]\n\"PA\" = \"/\"\n";
+        let text = "la_code = 850\n[sources.drop.codes]\n\"@\" = \"\"\n[sources.drop.schools.140001.codes]\n\"PA\" = \"/\"\n\
+             [sources.drop.schools.140001.columns]\n\"No\" = \"URN\"\n";
         let config = read(text).unwrap();
-        assert_eq!(config.mapping("drop", "marks_140001.csv").codes.len(), 2);
-        assert_eq!(config.mapping("drop", "marks_140002.csv").codes.len(), 1);
+        let mapping = config.mapping("drop", "marks.csv");
+        assert_eq!((mapping.codes.len(), mapping.school_codes[&140_001].len()), (1, 1));
         assert!(config.mapping("other", "marks_140001.csv").codes.is_empty());
+        // Column names go by the URN in the file's name, as a number of its own.
+        assert_eq!(config.mapping("drop", "marks_140001.csv").columns.len(), 1);
+        assert!(config.mapping("drop", "marks_20140001.csv").columns.is_empty());
+        let said = read("la_code = 850\n[sources.drop.schools.14.codes]\nx = \"/\"\n").unwrap_err().to_string();
+        assert!(said.contains("[sources.drop.schools.14]") && said.contains("six digits"), "{said}");
     }
 }

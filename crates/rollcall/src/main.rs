@@ -403,6 +403,14 @@ impl House {
         let arrivals = lake::landing::verify(&self.lake, true).await?;
         bar.finish();
         let run = RunRecord::newest(&self.lake).await?;
+        if arrivals < run.arrivals {
+            bail!(
+                "run {} took {} arrivals, and only {arrivals} have a receipt: put the rest back from a copy",
+                run.n,
+                run.arrivals
+            );
+        }
+        let files = run.verify(&self.lake).await?;
         let session = self.session(None, None).await?;
         let silent = ask::number(
             &session,
@@ -415,12 +423,13 @@ impl House {
                 "{}",
                 serde_json::json!({ "lake": self.lake.url().as_str(), "version": run.n, "arrivals": arrivals,
                     "arrivals_not_taken": arrivals.saturating_sub(run.arrivals), "known_at": run.known_at,
-                    "silent_schools": silent, "open_problems": open })
+                    "table_files": files, "silent_schools": silent, "open_problems": open })
             );
         } else {
             println!("lake            {}", self.lake.url());
             println!("ledger version  {} (known up to {})", run.n, run.known_at.format("%Y-%m-%d %H:%M:%SZ"));
             println!("receipts        {arrivals}, each whole and in its place in the chain");
+            println!("table files     {files}, each with the content it was written with");
             println!("not yet taken   {}", arrivals.saturating_sub(run.arrivals));
             println!("silent schools  {silent}");
             println!("open problems   {open}");

@@ -16,7 +16,7 @@ use crate::kind::Kind;
 use crate::marks::{Grids, SchoolGrid, parse_urn};
 use crate::sheet;
 use crate::table_rows::TableRows;
-use crate::unpack::{TOO_LARGE, Unpacked, unpack};
+use crate::unpack::{TOO_LARGE, Unpacked, is_workbook, unpack};
 
 /// How a source's or a school's files differ from ours.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Mapping {
     pub columns: BTreeMap<String, String>,
     /// Codes of the school's own to register codes; an empty one means no mark.
     pub codes: BTreeMap<String, String>,
+    /// The same of single schools, which stand before those of the source.
+    pub school_codes: BTreeMap<Urn, BTreeMap<String, String>>,
     /// The source sends only the sessions that changed, not whole registers.
     pub changes_only: bool,
 }
@@ -51,17 +53,18 @@ pub struct Decoder<'a> {
 impl Decoder<'_> {
     /// Whether any code is mapped.
     pub fn maps_codes(&self) -> bool {
-        !self.mapping.codes.is_empty()
+        !self.mapping.codes.is_empty() || !self.mapping.school_codes.is_empty()
     }
 
-    /// Whether this code is mapped to another.
+    /// Whether this code is mapped to another, at any school.
     pub fn codes_mapped(&self, code: &str) -> bool {
-        self.mapping.codes.contains_key(code)
+        self.mapping.school_codes.values().chain([&self.mapping.codes]).any(|codes| codes.contains_key(code))
     }
 
     /// A code as the source means it.
-    pub fn map_code(&self, code: &str) -> String {
-        self.mapping.codes.get(code).map_or(code, String::as_str).to_owned()
+    pub fn map_code(&self, urn: Urn, code: &str) -> String {
+        let of_school = self.mapping.school_codes.get(&urn).and_then(|codes| codes.get(code));
+        of_school.or_else(|| self.mapping.codes.get(code)).map_or(code, String::as_str).to_owned()
     }
 
     pub(crate) fn outcome(&self, rule: &str) -> Outcome {
@@ -152,21 +155,53 @@ pub fn decode(
     let archive_limit = decoder.unpacked_limit.min(512 * 1024 * 1024);
     match unpack(input, decoder.unpacked_limit, archive_limit) {
         Ok(Unpacked::Plain(stream)) => vec![decode_csv(decoder, source, name, sha256, stream)],
-        Ok(Unpacked::Workbook(bytes)) => vec![match sheet::as_csv(&bytes) {
-            Ok(csv) => decode_csv(decoder, source, name, sha256, Box::new(std::io::Cursor::new(csv))),
-            Err(reason) => unreadable(decoder, source, name, sha256, "unreadable_file", reason),
-        }],
-        Ok(Unpacked::Archive(files)) => files
-            .into_iter()
-            .map(|(inner, bytes)| {
-                let name = format!("{name}/{inner}");
-                // An archive in an archive is not opened.
-                decode_csv(decoder, source, &name, sha256, Box::new(std::io::Cursor::new(bytes)))
-            })
-            .collect(),
+        Ok(Unpacked::Workbook(bytes)) => decode_workbook(decoder, source, name, sha256, &bytes, archive_limit),
+        Ok(Unpacked::Archive(files)) => {
+            let mut decoded = Vec::new();
+            let mut before: BTreeMap<String, u32> = BTreeMap::new();
+            for (inner, bytes) in files {
+                // An archive may hold two files of one name.
+                let nth = before.entry(inner.clone()).or_default();
+                *nth += 1;
+                let name = if *nth == 1 { format!("{name}/{inner}") } else { format!("{name}/{inner} ({nth})") };
+                if is_workbook(&bytes) {
+                    decoded.extend(decode_workbook(decoder, source, &name, sha256, &bytes, archive_limit));
+                } else {
+                    // Any other archive in an archive is not opened.
+                    decoded.push(decode_csv(decoder, source, &name, sha256, Box::new(std::io::Cursor::new(bytes))));
+                }
+            }
+            decoded
+        }
         Ok(Unpacked::Broken(reason)) => vec![unreadable(decoder, source, name, sha256, "unreadable_file", reason)],
         Err(e) => vec![unreadable(decoder, source, name, sha256, rule_of(&e), e.to_string())],
     }
+}
+
+/// Each sheet as a file; by the workbook's name where there is one.
+fn decode_workbook(
+    decoder: &Decoder<'_>,
+    source: &str,
+    name: &str,
+    sha256: &str,
+    bytes: &[u8],
+    limit: u64,
+) -> Vec<Decoded> {
+    // The library that reads workbooks may stumble over a hostile one: that file is refused, and no other.
+    let read = std::panic::catch_unwind(|| sheet::as_csv(bytes, limit));
+    let sheets = match read.unwrap_or_else(|_| Err("a workbook that cannot be read".to_owned())) {
+        Ok(sheets) => sheets,
+        Err(reason) => {
+            let rule = if reason == TOO_LARGE { "too_large" } else { "unreadable_file" };
+            return vec![unreadable(decoder, source, name, sha256, rule, reason)];
+        }
+    };
+    let is_one = sheets.len() == 1;
+    let decode = |(sheet, csv): (String, Vec<u8>)| {
+        let name = if is_one { name.to_owned() } else { format!("{name}/{sheet}") };
+        decode_csv(decoder, source, &name, sha256, Box::new(std::io::Cursor::new(csv)))
+    };
+    sheets.into_iter().map(decode).collect()
 }
 
 fn rule_of(error: &std::io::Error) -> &'static str {
@@ -320,7 +355,11 @@ fn read_header(decoder: &Decoder<'_>, block: &[u8], at: &mut usize, line: &mut u
             ("unknown_header", found, Some(expected))
         }
         HeaderFault::Missing(kind, missing) => {
-            let expected = format!("a {} file with the columns {}", kind.name(), missing.join(", "));
+            let expected = format!(
+                "a {} file with the columns {}; other systems' names are mapped by [sources.<name>.columns] in rollcall.toml",
+                kind.name(),
+                missing.join(", ")
+            );
             ("missing_column", format!("no {}", missing.join(", ")), Some(expected))
         }
     })

@@ -53,9 +53,16 @@ pub fn read(fields: &[String], renames: &BTreeMap<String, String>) -> Result<Hea
     }
     match nearest {
         Some((_, kind, missing)) => Err(HeaderFault::Missing(kind, missing)),
-        None => Err(HeaderFault::Unknown(
-            fields.iter().take(12).map(|f| f.chars().take(24).collect::<String>()).collect::<Vec<_>>().join(", "),
-        )),
+        None => {
+            // A first row of which two names are known is a header; any other may be a child's row.
+            let is_known =
+                |name: &&String| Kind::ALL.iter().any(|k| k.columns().iter().any(|c| folded(c.name) == **name));
+            let is_header = 2 <= names.iter().filter(is_known).count();
+            let show = |f: &String| {
+                if is_header { f.chars().take(24).collect() } else { model::id::shape_of(f.trim().as_bytes()) }
+            };
+            Err(HeaderFault::Unknown(fields.iter().take(12).map(show).collect::<Vec<_>>().join(", ")))
+        }
     }
 }
 

@@ -329,7 +329,7 @@ impl<'a> Grids<'a> {
             Some(urn) => urn,
             None => {
                 let rule = if damaged(row.urn) { "damaged_by_spreadsheet" } else { "urn_shape" };
-                findings.refuse(rule, line, None, &String::from_utf8_lossy(row.urn));
+                findings.refuse(rule, line, None, &model::id::shown(&String::from_utf8_lossy(row.urn)));
                 return None;
             }
         };
@@ -359,7 +359,7 @@ impl<'a> Grids<'a> {
             b"PM" => Some(Session::Pm),
             other => std::str::from_utf8(other).ok().and_then(Session::parse),
         };
-        let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
+        let text = |b: &[u8]| model::id::shown(&String::from_utf8_lossy(b));
         let Some(day) = day else {
             findings.list("impossible_date", line, Some(urn), &text(row.date), Some(upn.key()), None);
             return None;
@@ -383,7 +383,7 @@ impl<'a> Grids<'a> {
             return None;
         };
         let place = Some((day.date, session));
-        let judged = self.judge(row.mark, day.date, session);
+        let judged = self.judge(urn, row.mark, day.date, session);
         let school = &mut self.schools[self.school];
         let known = school.upns.len();
         self.pupil = school.pupil(upn, self.pupil);
@@ -410,7 +410,7 @@ impl<'a> Grids<'a> {
                 if *now == UNSTATED {
                     *now = REFUSED;
                 }
-                findings.list(rule, line, Some(urn), &shorten(row.mark), Some(upn.key()), place);
+                findings.list(rule, line, Some(urn), &text(row.mark), Some(upn.key()), place);
                 return None;
             }
         };
@@ -476,7 +476,7 @@ impl<'a> Grids<'a> {
     }
 
     #[inline]
-    fn judge(&self, mark: &[u8], day: NaiveDate, session: Session) -> Judged {
+    fn judge(&self, urn: Urn, mark: &[u8], day: NaiveDate, session: Session) -> Judged {
         match mark {
             [b] if self.free[*b as usize] => return Judged::Letter(*b),
             b"/" if session == Session::Am && !self.decoder.maps_codes() => return Judged::Letter(b'/'),
@@ -485,7 +485,7 @@ impl<'a> Grids<'a> {
             _ => {}
         }
         let text = String::from_utf8_lossy(mark);
-        let mapped = self.decoder.map_code(text.trim());
+        let mapped = self.decoder.map_code(urn, text.trim());
         if mapped.is_empty() || mapped.bytes().all(|b| b == b'-') && mapped.len() <= 2 {
             return Judged::Letter(BLANK);
         }
@@ -515,10 +515,6 @@ enum Judged {
     Letter(u8),
     Warned(&'static str, u8),
     Refused(&'static str),
-}
-
-fn shorten(mark: &[u8]) -> String {
-    String::from_utf8_lossy(mark).chars().take(16).collect()
 }
 
 /// A URN: six digits, the first not 0.

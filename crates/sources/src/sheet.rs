@@ -1,29 +1,93 @@
-//! Excel workbooks: the first sheet with rows, as the CSV it would have been saved as, so that one
-//! decoder judges both.
+//! Excel workbooks: each sheet that can be seen, as the CSV it would have been saved as, so that one decoder judges
+//! both.
 
 use std::io::Cursor;
 
-use calamine::{Data, Reader, Xlsx};
+use calamine::{Data, DataRef, Reader, SheetType, SheetVisible, Xlsx};
 
-/// The sheet's rows as CSV; the sheet's row numbers are the CSV's line numbers.
-pub fn as_csv(workbook: &[u8]) -> Result<Vec<u8>, String> {
+use crate::unpack::TOO_LARGE;
+
+/// What a sheet can hold; a cell beyond is of no workbook.
+const SHEET: (u32, u32) = (1_048_576, 16_384);
+
+/// The sheets that hold rows, by name, as CSV; a sheet's row numbers are the CSV's line numbers. Cells are read one
+/// by one, since a sheet with one far cell would fill memory as a table. `limit` is what they may come to in bytes.
+pub fn as_csv(workbook: &[u8], limit: u64) -> Result<Vec<(String, Vec<u8>)>, String> {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(workbook)).map_err(|e| e.to_string())?;
-    for name in book.sheet_names() {
-        let range = book.worksheet_range(&name).map_err(|e| e.to_string())?;
-        let Some((first_row, _)) = range.start() else { continue };
-        let mut out = csv::WriterBuilder::new().flexible(true).from_writer(vec![b'\n'; first_row as usize]);
-        for row in range.rows() {
-            let cells = row.iter().map(text);
-            out.write_record(cells).map_err(|e| e.to_string())?;
+    let seen = |s: &&calamine::Sheet| s.typ == SheetType::WorkSheet && s.visible == SheetVisible::Visible;
+    let names: Vec<String> = book.sheets_metadata().iter().filter(seen).map(|s| s.name.clone()).collect();
+    let mut sheets = Vec::new();
+    let mut left = limit;
+    for name in names {
+        let csv = rows(&mut book, &name, left)?;
+        left -= csv.len() as u64;
+        if !csv.is_empty() {
+            sheets.push((name, csv));
         }
-        return out.into_inner().map_err(|e| e.to_string());
     }
-    Err("no sheet holds any rows".to_owned())
+    if sheets.is_empty() {
+        return Err("no sheet that can be seen holds any rows".to_owned());
+    }
+    Ok(sheets)
+}
+
+fn rows(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, limit: u64) -> Result<Vec<u8>, String> {
+    let mut cells = book.worksheet_cells_reader(name).map_err(|e| e.to_string())?;
+    let mut out = Vec::new();
+    let mut row: Vec<String> = Vec::new();
+    // Every row is as wide as the first one at least: blank cells at its end are not written.
+    let mut width = 0;
+    let mut number = 0;
+    while let Some(cell) = cells.next_cell().map_err(|e| e.to_string())? {
+        let (at, column) = cell.get_position();
+        if SHEET.0 <= at || SHEET.1 <= column || at < number {
+            return Err("a cell where no sheet has one".to_owned());
+        }
+        let text = text(cell.get_value().clone());
+        if text.is_empty() {
+            continue;
+        }
+        if number < at {
+            write(&mut out, &mut row, &mut width)?;
+            out.extend(std::iter::repeat_n(b'\n', (at - number - 1) as usize));
+            number = at;
+        }
+        let column = column as usize;
+        row.resize(row.len().max(column + 1), String::new());
+        row[column] = text;
+        if limit < out.len() as u64 {
+            return Err(TOO_LARGE.to_owned());
+        }
+    }
+    if row.is_empty() && width == 0 {
+        return Ok(Vec::new());
+    }
+    write(&mut out, &mut row, &mut width)?;
+    if limit < out.len() as u64 {
+        return Err(TOO_LARGE.to_owned());
+    }
+    Ok(out)
+}
+
+/// Writes a row; a row without cells is an empty line.
+fn write(out: &mut Vec<u8>, row: &mut Vec<String>, width: &mut usize) -> Result<(), String> {
+    if row.is_empty() {
+        out.push(b'\n');
+        return Ok(());
+    }
+    if *width == 0 {
+        *width = row.len();
+    }
+    row.resize(row.len().max(*width), String::new());
+    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(out);
+    writer.write_record(row.iter()).map_err(|e| e.to_string())?;
+    row.clear();
+    writer.flush().map_err(|e| e.to_string())
 }
 
 /// A cell as the text a school would have typed.
-fn text(cell: &Data) -> String {
-    match cell {
+fn text(cell: DataRef<'_>) -> String {
+    match Data::from(cell) {
         Data::DateTime(when) => match when.as_datetime() {
             Some(at) => at.format("%Y-%m-%d %H:%M:%S").to_string(),
             None => when.as_f64().to_string(),

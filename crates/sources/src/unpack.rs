@@ -43,6 +43,12 @@ impl<R: Read> Read for Limited<R> {
 /// The entry that makes a zip archive a workbook.
 const WORKBOOK: &str = "xl/workbook.xml";
 
+/// Whether these bytes are a workbook.
+pub fn is_workbook(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
+        && zip::ZipArchive::new(Cursor::new(bytes)).is_ok_and(|archive| archive.file_names().any(|n| n == WORKBOOK))
+}
+
 /// Looks at a file's first bytes. `limit` is what it may unpack to.
 pub fn unpack(mut input: Box<dyn Read + Send>, limit: u64, archive_limit: u64) -> std::io::Result<Unpacked> {
     let mut head = [0u8; 4];

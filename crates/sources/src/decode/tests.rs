@@ -186,9 +186,129 @@ fn a_schools_own_codes_are_mapped_and_never_guessed() {
     let mapping = Mapping {
         columns: BTreeMap::from([("schoolurn".to_owned(), "URN".to_owned())]),
         codes: BTreeMap::from([("PA".to_owned(), "/".to_owned()), ("@".to_owned(), String::new())]),
+        school_codes: BTreeMap::from([(140_002, BTreeMap::from([("@".to_owned(), "O".to_owned())]))]),
         changes_only: false,
     };
     let files = read(bytes(text), &mapping, 1 << 20);
     assert_eq!((files[0].rows_kept, files[0].rows_refused), (2, 1));
     assert_eq!(files[0].problems[0].rule, "unknown_code");
+    // Another school of the same file, whatever its name, means something else by the same code.
+    let text = format!("{text}140002,H850200723000,2026-09-07,PM,@\n");
+    let files = read(bytes(text), &mapping, 1 << 20);
+    let Content::Marks(schools) = &files[0].content else { panic!("not marks") };
+    let boxes = |i: usize| String::from_utf8(schools[i].stated(1, |_| true)[0].boxes.to_vec()).unwrap();
+    assert_eq!((&boxes(0)[..2], &boxes(1)[..2]), ("/.", ".O"));
+}
+
+/// A workbook of these sheets: name, state, and cells as XML rows.
+fn workbook(sheets: &[(&str, &str, &str)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let mut put = |name: &str, text: String| {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    };
+    let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let (mut list, mut relations) = (String::new(), String::new());
+    for (i, (name, state, rows)) in sheets.iter().enumerate() {
+        list += &format!("<sheet name=\"{name}\" sheetId=\"{0}\" state=\"{state}\" r:id=\"r{0}\"/>", i + 1);
+        relations +=
+            &format!("<Relationship Id=\"r{0}\" Type=\"{office}/worksheet\" Target=\"worksheets/s{0}.xml\"/>", i + 1);
+        put(
+            &format!("xl/worksheets/s{}.xml", i + 1),
+            format!("<worksheet xmlns=\"{main}\"><sheetData>{rows}</sheetData></worksheet>"),
+        );
+    }
+    put(
+        "xl/workbook.xml",
+        format!("<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets>{list}</sheets></workbook>"),
+    );
+    let package = "http://schemas.openxmlformats.org/package/2006/relationships";
+    let whole = format!("<Relationship Id=\"r1\" Type=\"{office}/officeDocument\" Target=\"xl/workbook.xml\"/>");
+    put("_rels/.rels", format!("<Relationships xmlns=\"{package}\">{whole}</Relationships>"));
+    put("xl/_rels/workbook.xml.rels", format!("<Relationships xmlns=\"{package}\">{relations}</Relationships>"));
+    zip.finish().unwrap().into_inner()
+}
+
+/// A row of text cells from column A on; `-` for no cell.
+fn cells(row: u32, texts: &str) -> String {
+    let cell = |(i, text): (usize, &str)| match text {
+        "-" => String::new(),
+        text => format!("<c r=\"{}{row}\" t=\"inlineStr\"><is><t>{text}</t></is></c>", (b'A' + i as u8) as char),
+    };
+    let cells: String = texts.split(' ').enumerate().map(cell).collect();
+    format!("<row r=\"{row}\">{cells}</row>")
+}
+
+#[test]
+fn every_sheet_that_can_be_seen_is_read_and_none_fills_memory() {
+    let header = cells(1, "URN UPN Date Session Mark");
+    let sheet = |rows: &[String]| header.clone() + &rows.concat();
+    let autumn = sheet(&[
+        cells(2, "140001 Q850200120003 2026-09-07 AM I"),
+        // A blank mark at the end of a row, and a line left out.
+        cells(4, "140001 Q850200120003 2026-09-07 PM -"),
+    ]);
+    let spring = sheet(&[cells(2, "140001 Q850200120003 2026-09-14 AM O")]);
+    let hidden = sheet(&[cells(2, "140001 Q850200120003 2026-09-21 AM N")]);
+    let book = workbook(&[("Old", "hidden", &hidden), ("One", "visible", &autumn), ("Two", "visible", &spring)]);
+    let mapping = Mapping::default();
+    let files = read(bytes(book.clone()), &mapping, 1 << 20);
+    let seen: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.rows_kept, f.rows_refused)).collect();
+    assert_eq!(seen, [("m.csv/One", 2, 0), ("m.csv/Two", 1, 0)], "{:?}", files[0].problems);
+
+    // In an archive too, beside a file of the same name.
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for name in ["a.xlsx", "b.csv"] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(if name == "b.csv" { b"nothing" } else { &book }).unwrap();
+    }
+    let names: Vec<_> = read(bytes(zip.finish().unwrap().into_inner()), &mapping, 1 << 20)
+        .into_iter()
+        .map(|f| (f.name.clone(), f.rows_in, f.status()))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("m.csv/a.xlsx/One".to_owned(), 2, "taken"),
+            ("m.csv/a.xlsx/Two".to_owned(), 1, "taken"),
+            ("m.csv/b.csv".to_owned(), 0, "refused"),
+        ]
+    );
+
+    // One far cell makes no table; one beyond every sheet is no cell.
+    for (far, kept) in [("XFD1048576", 1), ("ALL90000", 1), ("A99999999999", 0)] {
+        let cell = format!("<row><c r=\"{far}\" t=\"inlineStr\"><is><t>x</t></is></c></row>");
+        let rows = sheet(&[cells(2, "140001 Q850200120003 2026-09-07 AM I"), cell]);
+        let files = read(bytes(workbook(&[("One", "visible", &rows)])), &mapping, 4 << 20);
+        assert_eq!(files[0].rows_kept, kept, "{far}: {:?}", files[0].problems);
+    }
+}
+
+#[test]
+fn a_row_of_a_child_is_never_shown_as_it_stands() {
+    let (upn, name, born) = ("Q850200120003", "Zzcanary", "2015-01-23");
+    let shifted = format!("140001,{upn},{name},{born},AM,/");
+    let texts = [
+        format!("{shifted}\n{shifted}\n"),
+        format!("Roll of Ash Primary\n140001,{upn},{name}\n"),
+        format!(
+            "URN,UPN,Date,Session,Mark\n{upn},{name},{name},{name},{name}\n140001,{upn},{upn},{name},/\n140001,{upn},2026-09-07,{name},/\n140001,{upn},2026-09-07,AM,{name}\n"
+        ),
+        format!(
+            "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingGround,FSM,SEN\n140001,{upn},A,B,{name},{name},{upn},{name},{name},{name},{name}\n\
+                 140001,{upn},A,B,2015-31-23,F,5,2026-09-01,{upn},{name},{name}\n{upn},140001,{name},A,{born},F,5,2026-09-01,,,\n"
+        ),
+        format!("UPN,Kind,Opened\n{upn},{name},{name}\n{name},CME,{upn}\n"),
+    ];
+    for text in texts {
+        for file in read(bytes(text.clone()), &Mapping::default(), 1 << 20) {
+            for problem in &file.problems {
+                let said = format!("{} {}", problem.found, problem.expected);
+                for secret in [upn, name, born, "2015-31-23", "8502001"] {
+                    assert!(!said.contains(secret), "{}: {said}", problem.rule);
+                }
+            }
+        }
+    }
 }
