@@ -200,6 +200,29 @@ fn packed_files_and_workbooks() {
 }
 
 #[test]
+fn a_marks_history_is_told_as_known_then_and_by_the_child() {
+    let authority = started();
+    let monday =
+        |upn: &str, rest: &str| format!("URN,UPN,Date,Session,Mark,MinutesLate\n140001,{upn},2026-09-07,AM,{rest}\n");
+    authority.receive("2026-09-07T18:00:00Z", &[("m.csv", &monday(A, "L,12"))]);
+    authority.receive("2026-09-08T18:00:00Z", &[("m.csv", &monday(A, "/,"))]);
+    let history = "SELECT code, minutes_late, known_from, known_to FROM ledger.mark";
+    assert_eq!(authority.ask(history, &["--known-at", "2026-09-07"]), ["L,12,2026-09-07T18:00:00Z,"]);
+    assert_eq!(
+        authority.ask(history, &[]),
+        ["/,,2026-09-08T18:00:00Z,", "L,12,2026-09-07T18:00:00Z,2026-09-08T18:00:00Z"]
+    );
+    // The child gets another UPN, and the school states the week under it: the mark is as old as it was.
+    let new = roll(140001, &[B]).trim_end().to_owned()
+        + &format!("\n140001,A850200720001,{A},Made,Up,2016-01-01,F,5,2026-09-01,,\n");
+    authority.receive("2026-09-09T05:00:00Z", &[("roll.csv", &new)]);
+    authority.receive("2026-09-09T18:00:00Z", &[("m.csv", &monday("A850200720001", "/,"))]);
+    let now = "SELECT p.upn, m.code, m.known_from FROM ledger.mark m JOIN metrics.pupil_year p \
+               ON p.pupil_key = m.pupil_key AND p.urn = m.urn WHERE m.known_to IS NULL";
+    assert_eq!(authority.ask(now, &["--as-of", "2026-09-09"]), ["A850200720001,/,2026-09-08T18:00:00Z"]);
+}
+
+#[test]
 fn wrong_words_say_what_to_do() {
     let authority = started();
     let cases: [(&[&str], &str); 6] = [
