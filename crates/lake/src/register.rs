@@ -42,6 +42,22 @@ pub struct Stated {
     pub return_id: i64,
 }
 
+impl Stated {
+    /// What is said of one child under this key and another: that the other has no mark of a session, or that what it
+    /// says was refused, takes no mark away.
+    fn joined_with(&self, other: &Self) -> Self {
+        let mut boxes = other.boxes;
+        for (now, said) in boxes.iter_mut().zip(self.boxes) {
+            *now = match (*now, said) {
+                (UNSTATED | BLANK, letter) if !matches!(letter, UNSTATED | BLANK) => letter,
+                (UNSTATED, _) | (_, UNSTATED) if matches!(*now, UNSTATED | BLANK) => UNSTATED,
+                (now, _) => now,
+            };
+        }
+        Self { boxes, ..*other }
+    }
+}
+
 /// Which keys are one child: a key to the root of its chain. Keys that were never joined are absent.
 pub type Roots = HashMap<PupilKey, PupilKey>;
 
@@ -346,10 +362,14 @@ fn merge_lines(held: &[Held], stated: &[Stated], roots: &Roots, at_micros: i64) 
     for line in &held[i..] {
         keep(line, roots, &mut merged.open, &mut by_root);
     }
+    let mut of_child: BTreeMap<(i64, i32), Stated> = BTreeMap::new();
     for line in stated.iter().filter(|l| joined(l.pupil_key)) {
-        let root = (roots[&line.pupil_key], line.week);
+        let child = of_child.entry((roots[&line.pupil_key], line.week));
+        child.and_modify(|said| *said = said.joined_with(line)).or_insert(*line);
+    }
+    for (root, line) in of_child {
         let before = by_root.remove(&root).unwrap_or_default();
-        change(&before, line, at_micros, &mut merged);
+        change(&before, &line, at_micros, &mut merged);
         disordered = true;
     }
     for line in by_root.into_values().flatten() {
@@ -458,6 +478,17 @@ mod tests {
         assert_eq!(shown(&merged.open), [(1, "/\\............".to_owned(), 5)]);
         let merged = merge_lines(&[held(1, "/\\............", 5)], &[stated(7, "/I            ")], &roots, 9);
         assert_eq!(shown(&merged.open), [(7, "/I............".to_owned(), 9)]);
+        assert_eq!(merged.closed.len(), 1);
+    }
+
+    #[test]
+    fn a_child_under_two_keys_of_one_file_says_all_that_both_say() {
+        let roots = Roots::from([(1, 1), (7, 1)]);
+        let believed = [held(1, "O\\O...........", 5)];
+        // Under the old key the third session was refused, under the new one it has no row.
+        let said = [stated(1, "O\\ .          "), stated(7, "....OO........")];
+        let merged = merge_lines(&believed, &said, &roots, 9);
+        assert_eq!(shown(&merged.open), [(7, "O\\O.OO........".to_owned(), 9)]);
         assert_eq!(merged.closed.len(), 1);
     }
 

@@ -173,6 +173,11 @@ struct Day {
     monday: i32,
 }
 
+/// More children than any school has: a file of invented ones would fill the machine.
+const PUPILS_A_SCHOOL: usize = 20_000;
+/// More schools than any authority or trust has.
+const SCHOOLS_A_FILE: usize = 4_000;
+
 /// All schools of one file.
 pub struct Grids<'a> {
     decoder: &'a Decoder<'a>,
@@ -348,6 +353,10 @@ impl<'a> Grids<'a> {
             },
         };
         if self.schools.get(self.school).is_none_or(|s| s.urn != urn) {
+            if SCHOOLS_A_FILE <= self.schools.len() && !self.places.contains_key(&urn) {
+                findings.list("too_many_schools", line, Some(urn), "one school more", None, None);
+                return None;
+            }
             self.school = *self.places.entry(urn).or_insert_with(|| {
                 self.schools.push(SchoolGrid { urn, changes_only: self.changes_only, ..SchoolGrid::default() });
                 self.schools.len() - 1
@@ -386,6 +395,10 @@ impl<'a> Grids<'a> {
         let judged = self.judge(urn, row.mark, day.date, session);
         let school = &mut self.schools[self.school];
         let known = school.upns.len();
+        if PUPILS_A_SCHOOL <= known && !school.index.contains_key(&upn) {
+            findings.list("too_many_pupils", line, Some(urn), "one pupil more", None, None);
+            return None;
+        }
         self.pupil = school.pupil(upn, self.pupil);
         if known < school.upns.len() && !upn.check_letter_is_right() {
             findings.list(
@@ -452,7 +465,7 @@ impl<'a> Grids<'a> {
         let (Some(urn), Ok(upn)) = (parse_urn(&urn), Upn::parse(&upn)) else { return };
         let Some(school) = self.places.get(&urn).copied() else { return };
         self.school = school;
-        let known = self.schools[school].upns.contains(&upn);
+        let known = self.schools[school].index.contains_key(&upn);
         let Some(day) = self.read_day(&date).filter(|_| known) else { return };
         match std::str::from_utf8(&session).ok().and_then(Session::parse) {
             Some(session) => self.leave_alone(upn, day, &[session]),

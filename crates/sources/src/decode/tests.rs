@@ -286,6 +286,23 @@ fn every_sheet_that_can_be_seen_is_read_and_none_fills_memory() {
 }
 
 #[test]
+fn more_children_or_schools_than_there_are_fill_nothing() {
+    let mut text = "URN,UPN,Date,Session,Mark\n".to_owned();
+    for i in 0..20_010 {
+        text += &format!("140001,Q8502001{i:05},2026-09-07,AM,/\n");
+    }
+    // A child that is known is still taken.
+    text += "140001,Q850200100000,2026-09-07,PM,\\\n";
+    for i in 0..4_010 {
+        text += &format!("{},Q850200120003,2026-09-07,AM,/\n", 200_000 + i);
+    }
+    let files = read(bytes(text), &Mapping::default(), 1 << 30);
+    assert_eq!((files[0].rows_kept, files[0].rows_refused), (20_000 + 1 + 3_999, 10 + 11));
+    let count = |rule: &str| files[0].problems.iter().filter(|p| p.rule == rule).count();
+    assert_eq!((count("too_many_pupils"), count("too_many_schools")), (10, 11));
+}
+
+#[test]
 fn a_row_of_a_child_is_never_shown_as_it_stands() {
     let (upn, name, born) = ("Q850200120003", "Zzcanary", "2015-01-23");
     let shifted = format!("140001,{upn},{name},{born},AM,/");
