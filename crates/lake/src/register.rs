@@ -48,10 +48,10 @@ impl Stated {
     fn joined_with(&self, other: &Self) -> Self {
         let mut boxes = other.boxes;
         for (now, said) in boxes.iter_mut().zip(self.boxes) {
-            *now = match (*now, said) {
-                (UNSTATED | BLANK, letter) if !matches!(letter, UNSTATED | BLANK) => letter,
-                (UNSTATED, _) | (_, UNSTATED) if matches!(*now, UNSTATED | BLANK) => UNSTATED,
-                (now, _) => now,
+            *now = match (said, *now) {
+                (mark, UNSTATED | BLANK) if !matches!(mark, UNSTATED | BLANK) => mark,
+                (UNSTATED, BLANK) => UNSTATED,
+                (_, now) => now,
             };
         }
         Self { boxes, ..*other }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
+use crate::parquet_file::{join, name_of};
 use crate::{Lake, LakeError, Table, path};
 
 /// A Parquet file of a table, as a run names it.
@@ -82,22 +84,39 @@ impl RunRecord {
             .map_err(|e| LakeError::Damaged { path: place.to_string(), reason: e.to_string() })
     }
 
+    /// Where the data files it names are.
+    pub fn places(&self) -> impl Iterator<Item = Path> {
+        let of_table =
+            |table| self.table(table).files.into_iter().map(move |file| join(&path::table(table), &file.path));
+        Table::ALL.into_iter().flat_map(of_table)
+    }
+
     /// Whether every file it names is there with the content its name was made of; the first that is not is an
     /// error. Says how many files.
     pub async fn verify(&self, lake: &Lake) -> Result<u64, LakeError> {
         let mut files = 0;
-        for table in Table::ALL {
-            for file in self.table(table).files {
-                let place = crate::parquet_file::join(&path::table(table), &file.path);
-                let name = crate::parquet_file::name_of(&lake.read_existing(&place).await?);
-                if place.filename() != Some(&name) {
-                    let reason = "its content has changed; `rollcall replay` makes it anew".to_owned();
-                    return Err(LakeError::Damaged { path: place.to_string(), reason });
-                }
-                files += 1;
+        for place in self.places() {
+            let name = name_of(&lake.read_existing(&place).await?);
+            if place.filename() != Some(&name) {
+                let reason = "its content has changed; `rollcall replay` makes it anew".to_owned();
+                return Err(LakeError::Damaged { path: place.to_string(), reason });
             }
+            files += 1;
         }
         Ok(files)
+    }
+
+    /// Whether the lake still has every receipt that it took, of so many that are there.
+    pub fn check_receipts(&self, arrivals: u64) -> Result<(), LakeError> {
+        if self.arrivals <= arrivals {
+            return Ok(());
+        }
+        let reason = format!(
+            "run {} took {} arrivals, and only {arrivals} have a receipt; put the missing receipts and landed files \
+             back from a copy before anything is taken in",
+            self.n, self.arrivals
+        );
+        Err(LakeError::Damaged { path: path::receipts().to_string(), reason })
     }
 
     /// Records the run. The one point at which it begins to exist.

@@ -1,5 +1,6 @@
 //! The lake itself: one object store, whatever it is made of.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -114,18 +115,24 @@ impl Lake {
             return Ok(());
         }
         beside.sort_by(|a, b| (b.last_modified, &b.location).cmp(&(a.last_modified, &a.location)));
-        self.take_away(beside.into_iter().skip(few).map(|entry| entry.location).filter(|other| other != path)).await
+        let older = beside.into_iter().skip(few).map(|entry| entry.location).filter(|other| other != path);
+        self.take_away(&folder, older).await
     }
 
-    /// Takes files away; one that is gone already is no fault.
-    pub(crate) async fn take_away(&self, paths: impl IntoIterator<Item = Path>) -> Result<(), LakeError> {
+    /// Where data files of the ledger are, whether or not a run names them.
+    pub async fn data_files(&self) -> Result<HashSet<Path>, LakeError> {
+        Ok(self.list(&crate::path::tables()).await?.into_iter().map(|entry| entry.location).collect())
+    }
+
+    /// Takes files away from below a path; one that is gone already is no fault.
+    pub(crate) async fn take_away(&self, below: &Path, paths: impl IntoIterator<Item = Path>) -> Result<(), LakeError> {
         use futures::StreamExt;
         let paths: Vec<_> = paths.into_iter().map(Ok).collect();
         let mut taken_away = self.store.delete_stream(futures::stream::iter(paths).boxed());
         while let Some(done) = taken_away.next().await {
             match done {
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(e) => return Err(at(&Path::default())(e)),
+                Err(e) => return Err(at(below)(e)),
             }
         }
         Ok(())

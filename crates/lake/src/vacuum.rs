@@ -8,11 +8,9 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use object_store::ObjectStoreExt;
-use object_store::path::Path;
 
 use crate::error::at;
-use crate::parquet_file::join;
-use crate::{Lake, LakeError, RunRecord, Table, path};
+use crate::{Lake, LakeError, RunRecord, path};
 
 /// What was taken away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,40 +21,22 @@ pub struct Vacuumed {
     pub bytes: u64,
 }
 
-/// The data files a run names.
-fn named(run: &RunRecord) -> impl Iterator<Item = Path> {
-    Table::ALL
-        .into_iter()
-        .flat_map(|table| run.table(table).files.into_iter().map(move |file| join(&path::table(table), &file.path)))
-}
-
-impl RunRecord {
-    /// Whether every file it names is there.
-    pub async fn is_whole(&self, lake: &Lake) -> Result<bool, LakeError> {
-        let there: HashSet<Path> = lake.list(&path::tables()).await?.into_iter().map(|entry| entry.location).collect();
-        Ok(named(self).all(|file| there.contains(&file)))
-    }
-}
-
 /// Takes away data files older than `before` that neither the newest run names nor one that was the newest at
 /// `before` or later. What is being written is younger and stays.
 pub async fn vacuum(lake: &Lake, before: DateTime<Utc>) -> Result<Vacuumed, LakeError> {
-    let newest = lake.highest(&path::runs()).await?;
-    if newest == 0 {
-        return Ok(Vacuumed::default());
-    }
-    let later: Vec<u64> = lake
+    let runs: Vec<(u64, DateTime<Utc>)> = lake
         .list(&path::runs())
         .await?
         .into_iter()
-        .filter(|entry| before <= entry.last_modified)
-        .filter_map(|entry| path::number(&entry.location))
+        .filter_map(|entry| Some((path::number(&entry.location)?, entry.last_modified)))
         .collect();
+    let Some(newest) = runs.iter().map(|(n, _)| *n).max() else { return Ok(Vacuumed::default()) };
     // A run is the newest until the next one is put.
-    let first = later.into_iter().min().map_or(newest, |n| n.saturating_sub(1)).max(1);
+    let later = runs.iter().filter(|(_, put)| before <= *put).map(|(n, _)| *n).min();
+    let first = later.map_or(newest, |n| n.saturating_sub(1)).max(1);
     let mut kept = HashSet::new();
     for n in first..=newest {
-        kept.extend(named(&RunRecord::read(lake, n).await?));
+        kept.extend(RunRecord::read(lake, n).await?.places());
     }
     let mut vacuumed = Vacuumed::default();
     for entry in lake.list(&path::tables()).await? {
@@ -70,7 +50,7 @@ pub async fn vacuum(lake: &Lake, before: DateTime<Utc>) -> Result<Vacuumed, Lake
         if now.last_modified != entry.last_modified {
             continue;
         }
-        lake.take_away([entry.location]).await?;
+        lake.take_away(&path::tables(), [entry.location]).await?;
         vacuumed.files += 1;
         vacuumed.bytes += entry.size;
     }
@@ -85,7 +65,8 @@ mod tests {
     use chrono::Days;
 
     use super::*;
-    use crate::{DataFile, TableState};
+    use crate::parquet_file::join;
+    use crate::{DataFile, Table, TableState};
 
     fn run(n: u64, names: &[&str]) -> RunRecord {
         let file = |name: &&str| DataFile {
@@ -98,6 +79,11 @@ mod tests {
         };
         let state = TableState { version: Some(n), files: names.iter().map(file).collect() };
         RunRecord { n, tables: BTreeMap::from([(Table::Return.name().to_owned(), state)]), ..RunRecord::default() }
+    }
+
+    async fn is_whole(lake: &Lake, n: u64) -> bool {
+        let there = lake.data_files().await.unwrap();
+        RunRecord::read(lake, n).await.unwrap().places().all(|place| there.contains(&place))
     }
 
     async fn left(lake: &Lake) -> Vec<String> {
@@ -131,12 +117,12 @@ mod tests {
         // Everything is as young as the time asked for.
         let long_ago = written.checked_sub_days(Days::new(1)).unwrap();
         assert_eq!(vacuum(&lake, long_ago).await.unwrap().files, 0);
-        assert!(RunRecord::read(&lake, 1).await.unwrap().is_whole(&lake).await.unwrap());
+        assert!(is_whole(&lake, 1).await);
 
         let later = written.checked_add_days(Days::new(1)).unwrap();
         assert_eq!(vacuum(&lake, later).await.unwrap(), Vacuumed { files: 2, bytes: 2 });
         assert_eq!(left(&lake).await, ["00.json", "9.parquet", "b.parquet", "c.parquet"]);
-        assert!(!RunRecord::read(&lake, 1).await.unwrap().is_whole(&lake).await.unwrap());
-        assert!(RunRecord::read(&lake, 3).await.unwrap().is_whole(&lake).await.unwrap());
+        assert!(!is_whole(&lake, 1).await);
+        assert!(is_whole(&lake, 3).await);
     }
 }

@@ -403,13 +403,7 @@ impl House {
         let arrivals = lake::landing::verify(&self.lake, true).await?;
         bar.finish();
         let run = RunRecord::newest(&self.lake).await?;
-        if arrivals < run.arrivals {
-            bail!(
-                "run {} took {} arrivals, and only {arrivals} have a receipt: put the rest back from a copy",
-                run.n,
-                run.arrivals
-            );
-        }
+        run.check_receipts(arrivals)?;
         let files = run.verify(&self.lake).await?;
         let session = self.session(None, None).await?;
         let silent = ask::number(

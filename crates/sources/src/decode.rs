@@ -16,7 +16,7 @@ use crate::kind::Kind;
 use crate::marks::{Grids, SchoolGrid, parse_urn};
 use crate::sheet;
 use crate::table_rows::TableRows;
-use crate::unpack::{TOO_LARGE, Unpacked, is_workbook, unpack};
+use crate::unpack::{GZIP, TOO_LARGE, Unpacked, ZIP, is_workbook, unpack};
 
 /// How a source's or a school's files differ from ours.
 #[derive(Clone, Debug, Default)]
@@ -174,7 +174,7 @@ pub fn decode(
             decoded
         }
         Ok(Unpacked::Broken(reason)) => vec![unreadable(decoder, source, name, sha256, "unreadable_file", reason)],
-        Err(e) => vec![unreadable(decoder, source, name, sha256, rule_of(&e), e.to_string())],
+        Err(e) => vec![unreadable(decoder, source, name, sha256, rule_of(&e.to_string()), e.to_string())],
     }
 }
 
@@ -192,8 +192,7 @@ fn decode_workbook(
     let sheets = match read.unwrap_or_else(|_| Err("a workbook that cannot be read".to_owned())) {
         Ok(sheets) => sheets,
         Err(reason) => {
-            let rule = if reason == TOO_LARGE { "too_large" } else { "unreadable_file" };
-            return vec![unreadable(decoder, source, name, sha256, rule, reason)];
+            return vec![unreadable(decoder, source, name, sha256, rule_of(&reason), reason)];
         }
     };
     let is_one = sheets.len() == 1;
@@ -204,8 +203,8 @@ fn decode_workbook(
     sheets.into_iter().map(decode).collect()
 }
 
-fn rule_of(error: &std::io::Error) -> &'static str {
-    if error.to_string() == TOO_LARGE { "too_large" } else { "unreadable_file" }
+fn rule_of(reason: &str) -> &'static str {
+    if reason == TOO_LARGE { "too_large" } else { "unreadable_file" }
 }
 
 fn unreadable(
@@ -291,7 +290,7 @@ fn decode_csv(decoder: &Decoder<'_>, source: &str, name: &str, sha256: &str, inp
             Ok(Some(block)) => (block.bytes, block.first_line),
             Ok(None) => break,
             Err(e) => {
-                findings.file(rule_of(&e), None, e.to_string().chars().take(120).collect(), None);
+                findings.file(rule_of(&e.to_string()), None, e.to_string().chars().take(120).collect(), None);
                 break;
             }
         };
@@ -479,7 +478,7 @@ fn mixed_dates(forms: &[DateForm], findings: &mut Findings<'_>) {
 /// The kind of a plain file and the school of its first row, from its first bytes. None where the bytes
 /// are not plain text, the header is unknown, or no row names a school.
 pub fn first_school(mapping: &Mapping, head: &[u8]) -> Option<(Kind, Urn)> {
-    if head.starts_with(&[0x1f, 0x8b]) || head.starts_with(b"PK\x03\x04") {
+    if head.starts_with(GZIP) || head.starts_with(ZIP) {
         return None;
     }
     let text = head.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(head);

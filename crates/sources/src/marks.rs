@@ -330,11 +330,12 @@ impl<'a> Grids<'a> {
     #[inline]
     fn put(&mut self, row: &Fields<'_>, line: u64, findings: &mut Findings) -> Option<(i64, NaiveDate, Session)> {
         findings.rows_in += 1;
+        let text = |b: &[u8]| model::id::shown(&String::from_utf8_lossy(b));
         let urn = match parse_urn(row.urn) {
             Some(urn) => urn,
             None => {
                 let rule = if damaged(row.urn) { "damaged_by_spreadsheet" } else { "urn_shape" };
-                findings.refuse(rule, line, None, &model::id::shown(&String::from_utf8_lossy(row.urn)));
+                findings.refuse(rule, line, None, &text(row.urn));
                 return None;
             }
         };
@@ -368,7 +369,6 @@ impl<'a> Grids<'a> {
             b"PM" => Some(Session::Pm),
             other => std::str::from_utf8(other).ok().and_then(Session::parse),
         };
-        let text = |b: &[u8]| model::id::shown(&String::from_utf8_lossy(b));
         let Some(day) = day else {
             findings.list("impossible_date", line, Some(urn), &text(row.date), Some(upn.key()), None);
             return None;

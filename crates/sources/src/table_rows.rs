@@ -97,17 +97,14 @@ impl TableRows {
                 Some(cell) => cells[i] = cell,
                 None if column.key => {
                     let found = match column.value {
-                        Value::Upn => model::id::shape_of(text.as_bytes()),
+                        Value::Upn => shown(column, &text),
                         _ => format!("{}: {}", column.name, shown(column, &text)),
                     };
                     findings.refuse(rule_for(column.value, text.as_bytes()), row.line, urn, &found);
                     return;
                 }
                 None => {
-                    let found = match column.value {
-                        Value::Upn => format!("{}: {}", column.name, model::id::shape_of(text.as_bytes())),
-                        _ => format!("{}: {}", column.name, shown(column, &text)),
-                    };
+                    let found = format!("{}: {}", column.name, shown(column, &text));
                     findings.gather("unknown_value", row.line, urn, &found, None);
                 }
             }
@@ -237,15 +234,15 @@ fn rule_for(value: Value, text: &[u8]) -> &'static str {
     }
 }
 
-/// Yes or no in the ways a school's system writes it.
 /// A field as a message may show it; a date of birth is a child's even where it is impossible.
 fn shown(column: &Column, text: &str) -> String {
-    match column.name {
-        "DOB" => model::id::shape_of(text.as_bytes()),
+    match (column.name, column.value) {
+        ("DOB", _) | (_, Value::Upn) => model::id::shape_of(text.as_bytes()),
         _ => model::id::shown(text),
     }
 }
 
+/// Yes or no in the ways a school's system writes it.
 fn yes_no(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "y" | "yes" | "true" | "t" | "1" => Some(true),

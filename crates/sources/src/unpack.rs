@@ -40,13 +40,20 @@ impl<R: Read> Read for Limited<R> {
     }
 }
 
+/// How a zip archive begins.
+pub(crate) const ZIP: &[u8] = b"PK\x03\x04";
+/// How a gzip file begins.
+pub(crate) const GZIP: &[u8] = &[0x1f, 0x8b];
 /// The entry that makes a zip archive a workbook.
 const WORKBOOK: &str = "xl/workbook.xml";
 
 /// Whether these bytes are a workbook.
 pub fn is_workbook(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK\x03\x04")
-        && zip::ZipArchive::new(Cursor::new(bytes)).is_ok_and(|archive| archive.file_names().any(|n| n == WORKBOOK))
+    bytes.starts_with(ZIP) && zip::ZipArchive::new(Cursor::new(bytes)).is_ok_and(|archive| holds_workbook(&archive))
+}
+
+fn holds_workbook(archive: &zip::ZipArchive<Cursor<&[u8]>>) -> bool {
+    archive.file_names().any(|name| name == WORKBOOK)
 }
 
 /// Looks at a file's first bytes. `limit` is what it may unpack to.
@@ -61,11 +68,11 @@ pub fn unpack(mut input: Box<dyn Read + Send>, limit: u64, archive_limit: u64) -
     }
     let start = head[..filled].to_vec();
     let whole = Cursor::new(start.clone()).chain(input);
-    if start.starts_with(&[0x1f, 0x8b]) {
+    if start.starts_with(GZIP) {
         let plain = flate2::read::MultiGzDecoder::new(whole);
         return Ok(Unpacked::Plain(Box::new(Limited::new(plain, limit))));
     }
-    if !start.starts_with(b"PK\x03\x04") {
+    if !start.starts_with(ZIP) {
         return Ok(Unpacked::Plain(Box::new(Limited::new(whole, limit))));
     }
     let mut bytes = Vec::new();
@@ -74,7 +81,7 @@ pub fn unpack(mut input: Box<dyn Read + Send>, limit: u64, archive_limit: u64) -
         Ok(archive) => archive,
         Err(e) => return Ok(Unpacked::Broken(e.to_string())),
     };
-    let is_workbook = archive.file_names().any(|n| n == WORKBOOK);
+    let is_workbook = holds_workbook(&archive);
     let mut left = archive_limit;
     let mut files = Vec::new();
     for i in 0..archive.len() {

@@ -73,19 +73,17 @@ pub(super) async fn decode(
     files: Vec<(i32, ReceiptFile)>,
     waves: mpsc::Sender<Wave>,
 ) -> Result<()> {
-    let after: Vec<(Option<i32>, u64)> =
-        (0..files.len()).map(|i| files.get(i + 1).map_or((None, 0), |(urn, file)| (Some(*urn), file.bytes))).collect();
-    let sizes: Vec<u64> = files.iter().map(|(_, f)| f.bytes).collect();
+    let offered: Vec<(i32, u64)> = files.iter().map(|(urn, file)| (*urn, file.bytes)).collect();
     let decoding = files.into_iter().map(|(_, file)| ingest.decode(receipt, file));
     let mut decoding = futures::stream::iter(decoding).buffered(2 * ingest.config.cores()).enumerate();
     let (mut wave, mut bytes) = (Vec::new(), 0);
     while let Some((i, decoded)) = decoding.next().await {
         wave.extend(decoded?);
-        bytes += sizes[i];
-        let (next_urn, next_bytes) = after[i];
-        if next_urn.is_none() || WAVE < bytes + next_bytes {
-            let files = std::mem::take(&mut wave);
-            if waves.send(Wave { files, done: (i as u64 + 1, after.len() as u64), next_urn }).await.is_err() {
+        bytes += offered[i].1;
+        let next = offered.get(i + 1);
+        if next.is_none_or(|(_, next_bytes)| WAVE < bytes + next_bytes) {
+            let (files, done) = (std::mem::take(&mut wave), (i as u64 + 1, offered.len() as u64));
+            if waves.send(Wave { files, done, next_urn: next.map(|(urn, _)| *urn) }).await.is_err() {
                 break;
             }
             bytes = 0;

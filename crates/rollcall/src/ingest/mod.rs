@@ -145,32 +145,12 @@ impl Ingest<'_> {
     pub async fn finish_what_was_cut_off(&self) -> Result<RunRecord> {
         let run = RunRecord::newest(self.lake).await?;
         let arrivals = landing::arrivals(self.lake).await?;
-        if arrivals < run.arrivals {
-            bail!(
-                "the lake is damaged: run {} took {} arrivals, and only {arrivals} have a receipt. Put the missing \
-                 receipts and landed files back from a copy before anything is taken in",
-                run.n,
-                run.arrivals
-            );
-        }
+        run.check_receipts(arrivals)?;
         if arrivals == run.arrivals {
             return Ok(run);
         }
         tracing::info!(arrivals = arrivals - run.arrivals, "finishing arrivals that were landed but not taken");
-        let mut summary = Summary::default();
-        let mut in_order = true;
-        let mut staged = self.staged(run.clone()).await?;
-        for n in run.arrivals + 1..=arrivals {
-            let receipt = landing::receipt(self.lake, n).await?;
-            in_order &= staged.run.known_at <= receipt.received_at;
-            if in_order {
-                landing::verify_files(self.lake, &receipt).await?;
-                staged = self.take(&staged, &receipt, false, &mut summary).await?.0;
-            }
-        }
-        if !in_order {
-            staged = self.rebuilt(arrivals, |r| run.arrivals < r.n, &mut summary).await?.0;
-        }
+        let (staged, _) = self.rebuilt(arrivals, |r| run.arrivals < r.n, &mut Summary::default()).await?;
         self.record(staged.run, &run).await?;
         Ok(RunRecord::newest(self.lake).await?)
     }
@@ -232,10 +212,12 @@ impl Ingest<'_> {
     /// was received before what it did not take. The empty ledger where there is none, or its files are gone.
     async fn standing_before(&self, receipts: &[Receipt], first: usize) -> Result<RunRecord> {
         let least = receipts[first..].iter().map(|r| r.n).min().unwrap_or(u64::MAX);
-        for n in (1..=RunRecord::newest(self.lake).await?.n).rev() {
+        let there = self.lake.data_files().await?;
+        for n in (1..=self.lake.highest(&lake::path::runs()).await?).rev() {
             let run = RunRecord::read(self.lake, n).await?;
             let is_before = |r: &Receipt| r.n <= run.arrivals || run.known_at <= r.received_at;
-            if run.arrivals < least && receipts.iter().all(is_before) && run.is_whole(self.lake).await? {
+            let is_whole = || run.places().all(|place| there.contains(&place));
+            if run.arrivals < least && receipts.iter().all(is_before) && is_whole() {
                 return Ok(run);
             }
         }
