@@ -200,6 +200,40 @@ fn packed_files_and_workbooks() {
 }
 
 #[test]
+fn a_file_of_several_schools_counts_as_a_return_of_each() {
+    let authority = started();
+    authority.receive("2026-09-03T05:00:00Z", &[("roll_140002.csv", &roll(140002, &["A850200720001"]))]);
+    let ash = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\?."), (B, "/\\/\\/\\/\\/\\")]);
+    authority.receive("2026-09-11T18:00:00Z", &[("ash.csv", &ash)]);
+    let open = "SELECT count(*) FROM quality.problem WHERE rule = 'unknown_code' AND fixed_by IS NULL";
+    assert_eq!(authority.ask(open, &[]), ["1"]);
+    let birch = week(140002, "2026-09-07", &[("A850200720001", "/\\/\\/\\/\\/\\")]);
+    let both = ash.replace(",?\n", ",I\n") + birch.split_once('\n').unwrap().1;
+    authority.receive("2026-09-18T18:00:00Z", &[("both.csv", &both)]);
+    assert_eq!(
+        authority.ask("SELECT urn, returned_at, is_late FROM quality.school_day WHERE date = '2026-09-07'", &[]),
+        ["140001,2026-09-11T18:00:00Z,false", "140002,2026-09-18T18:00:00Z,true"]
+    );
+    assert_eq!(authority.ask(open, &[]), ["0"]);
+}
+
+#[test]
+fn a_later_roll_mends_what_was_wrong_for_want_of_it() {
+    let authority = started();
+    let stranger = "A850200720001";
+    let marks = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\"), (stranger, "/\\/\\/\\/\\/\\")]);
+    authority.receive("2026-09-11T18:00:00Z", &[("marks.csv", &marks)]);
+    let open = "SELECT rule FROM quality.problem WHERE rule <> 'upn_check_letter' AND fixed_by IS NULL";
+    assert_eq!(authority.ask(open, &[]), ["pupil_not_on_roll"]);
+    // Entered after those marks: they stay outside.
+    let late = roll(140001, &[A, B]) + &format!("140001,{stranger},,Made,Up,2016-01-01,F,5,2026-09-21,,\n");
+    authority.receive("2026-09-22T05:00:00Z", &[("roll.csv", &late)]);
+    assert_eq!(authority.ask(open, &[]), ["pupil_not_on_roll"]);
+    authority.receive("2026-09-23T05:00:00Z", &[("roll.csv", &roll(140001, &[A, B, stranger]))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+}
+
+#[test]
 fn a_marks_history_is_told_as_known_then_and_by_the_child() {
     let authority = started();
     let monday =

@@ -20,8 +20,7 @@ is_late = { doc = "First covered more than a week after the day", visibility = "
 WITH open AS (
   SELECT o.urn, add_days(o.week_start, CAST(x.day AS INT)) AS date, x.session
   FROM tables.open_week o CROSS JOIN reference.box x
-  WHERE o.open & boxes_between(o.week_start, add_days(o.week_start, CAST(x.day AS INT)), add_days(o.week_start, CAST(x.day AS INT)))
-        & CASE WHEN x.session = 'AM' THEN $mornings ELSE $afternoons END <> 0
+  WHERE (o.open >> x.place) & 1 = 1
 ), day AS (
   SELECT s.urn, s.date, sum(CASE WHEN o.urn IS NULL THEN 0 ELSE s.recorded END) AS received, sum(s.n) AS n
   FROM tables.school_session s LEFT JOIN open o ON o.urn = s.urn AND o.date = s.date AND o.session = s.session
@@ -38,7 +37,7 @@ WITH open AS (
 ), returned AS (
   SELECT o.urn, o.date, min(r.received_at) AS returned_at
   FROM (SELECT DISTINCT urn, date FROM open) o
-  JOIN ledger.return r ON r.urn = o.urn AND r.kind = 'marks' AND r.status = 'taken' AND r.first_day <= o.date AND o.date <= r.last_day
+  JOIN tables.return_school r ON r.urn = o.urn AND r.kind = 'marks' AND r.first_day <= o.date AND o.date <= r.last_day
   GROUP BY o.urn, o.date
 )
 SELECT p.urn, p.date, p.expected, least(coalesce(d.received, 0), p.expected) AS received,

@@ -9,7 +9,7 @@ shrunk_times = 2
 */
 WITH last AS (
   SELECT urn, kind, first_day, last_day, last_value(rows_kept ORDER BY received_at) AS rows
-  FROM ledger.return WHERE status = 'taken' AND urn IS NOT NULL
+  FROM tables.return_school
   GROUP BY urn, kind, first_day, last_day
 )
 SELECT f.file_id, f.urn, f.rows, CAST(f.rows AS VARCHAR) || ' rows, ' || CAST(l.rows AS VARCHAR) || ' last time' AS found

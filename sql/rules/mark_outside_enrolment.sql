@@ -2,6 +2,7 @@
 about = "Marks before the day of entry or after the day of leaving. Kept, and left out of figures."
 source = "contract.md 4"
 outcome = "warn"
+mended_by_roll = true
 expected = "marks from the day of entry to the day of leaving only"
 */
 WITH stint AS (

@@ -19,14 +19,16 @@ last_day = { doc = "Last day of which marks are held", visibility = "area" }
 refused_rows = { doc = "Rows refused this year", visibility = "area" }
 */
 WITH returned AS (
-  SELECT urn, max(CASE WHEN kind = 'marks' AND status = 'taken' THEN received_at END) AS last_sent,
-         max(CASE WHEN kind = 'marks' AND status = 'taken' THEN last_day END) AS last_day, sum(rows_refused) AS refused_rows
-  FROM ledger.return GROUP BY urn
+  SELECT urn, max(received_at) AS last_sent, max(last_day) AS last_day
+  FROM tables.return_school WHERE kind = 'marks' GROUP BY urn
+), refused AS (
+  SELECT urn, sum(rows_refused) AS refused_rows FROM ledger.return GROUP BY urn
 )
 SELECT e.urn, s.name, e.phase, s.trust_name, y.enrolments, y.absence_percent, y.persistent, y.persistent_percent,
-       y.severe, y.severe_percent, r.last_sent, r.last_day, coalesce(r.refused_rows, 0) AS refused_rows
+       y.severe, y.severe_percent, r.last_sent, r.last_day, coalesce(f.refused_rows, 0) AS refused_rows
 FROM tables.expected_school e
 JOIN tables.school s ON s.urn = e.urn
 LEFT JOIN metrics.school_year y ON y.urn = e.urn AND y.academic_year = (SELECT CAST(academic_year AS VARCHAR) FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day)
 LEFT JOIN returned r ON r.urn = e.urn
+LEFT JOIN refused f ON f.urn = e.urn
 WHERE coalesce(e.open_date, $as_of) <= $as_of AND $as_of <= coalesce(e.close_date, $as_of)

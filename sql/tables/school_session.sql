@@ -10,6 +10,7 @@ in_cohort = { doc = "Pupils of the cohort, others, or (null) of unknown age", vi
 week_start = { doc = "The week, by its Monday", visibility = "public" }
 date = { doc = "The day", visibility = "public" }
 session = { doc = "AM or PM", visibility = "public" }
+box = { doc = "The session as a mask of the week's fourteen boxes", visibility = "public" }
 possible = { doc = "Possible sessions", visibility = "area" }
 attended = { doc = "Sessions attended", visibility = "area" }
 absent = { doc = "Sessions missed", visibility = "area" }
@@ -19,7 +20,7 @@ late = { doc = "Sessions late: L and U", visibility = "area" }
 recorded = { doc = "Sessions with any mark", visibility = "area" }
 n = { doc = "Sessions with N: no reason given yet", visibility = "area" }
 */
-SELECT urn, academic_year, in_cohort, s['week_start'] AS week_start, s['date'] AS date, s['session'] AS session,
+SELECT urn, academic_year, in_cohort, s['week_start'] AS week_start, s['date'] AS date, s['session'] AS session, s['box'] AS box,
        s['possible'] AS possible, s['attended'] AS attended, s['absent'] AS absent, s['authorised'] AS authorised,
        s['unauthorised'] AS unauthorised, s['late'] AS late, s['recorded'] AS recorded, s['n'] AS n
 FROM (

@@ -71,6 +71,10 @@ pub struct Header {
     /// For a rule: what would be right.
     #[serde(default)]
     pub expected: String,
+    /// For a rule on marks: a later roll that holds the child on that day mends what it found, without the marks
+    /// being sent again.
+    #[serde(default)]
+    pub mended_by_roll: bool,
 }
 
 fn first() -> u32 {

@@ -30,6 +30,8 @@ pub enum Table {
     MarkDetail,
     /// One row a return taken.
     Return,
+    /// One row a school of a return that speaks of several.
+    ReturnSchool,
     /// One row a problem found.
     Problem,
     /// One row a problem mended.
@@ -45,7 +47,7 @@ pub const PAST: &str = "past";
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::RegisterWeek,
         Self::Enrolment,
         Self::Identity,
@@ -56,6 +58,7 @@ impl Table {
         Self::Case,
         Self::MarkDetail,
         Self::Return,
+        Self::ReturnSchool,
         Self::Problem,
         Self::ProblemFix,
         Self::AlertEvent,
@@ -74,6 +77,7 @@ impl Table {
             Self::Case => "case",
             Self::MarkDetail => "mark_detail",
             Self::Return => "return",
+            Self::ReturnSchool => "return_school",
             Self::Problem => "problem",
             Self::ProblemFix => "problem_fix",
             Self::AlertEvent => "alert_event",
@@ -201,6 +205,13 @@ impl Table {
                 may("first_day", DataType::Date32),
                 may("last_day", DataType::Date32),
             ],
+            Self::ReturnSchool => vec![
+                must("kind", DataType::Utf8),
+                must("urn", DataType::Int32),
+                must("rows_kept", DataType::Int64),
+                may("first_day", DataType::Date32),
+                may("last_day", DataType::Date32),
+            ],
             Self::Problem => vec![
                 must("problem_id", DataType::Utf8),
                 must("source", DataType::Utf8),
@@ -249,7 +260,7 @@ impl Table {
             Self::Intervention => &["pupil_key", "type", "date", "reference"],
             Self::Case => &["pupil_key", "kind", "opened"],
             Self::MarkDetail => &["urn", "pupil_key", "session_date", "session"],
-            Self::Return | Self::Problem | Self::ProblemFix | Self::AlertEvent => &[],
+            Self::Return | Self::ReturnSchool | Self::Problem | Self::ProblemFix | Self::AlertEvent => &[],
         }
     }
 }

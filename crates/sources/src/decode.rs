@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::panic::AssertUnwindSafe;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int32Type;
 use chrono::{DateTime, NaiveDate, Utc};
+use model::line::day_of;
 use model::{CodeTable, FieldRules, Outcome, Problem, Session, Urn};
 use sha2::{Digest, Sha256};
 
@@ -121,7 +124,42 @@ pub struct Decoded {
     pub content: Content,
 }
 
+/// What a file states of one school.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfSchool {
+    /// The school; `None` where rows name none.
+    pub urn: Option<Urn>,
+    /// Rows kept.
+    pub rows: u64,
+    /// First and last day of its marks.
+    pub days: Option<(NaiveDate, NaiveDate)>,
+}
+
 impl Decoded {
+    /// What is kept of it, school by school. Files of kinds that are of no school have none.
+    pub fn schools(&self) -> Vec<OfSchool> {
+        match &self.content {
+            Content::Nothing => Vec::new(),
+            Content::Marks(grids) => grids
+                .iter()
+                .map(|g| OfSchool {
+                    urn: Some(g.urn),
+                    rows: g.rows_kept,
+                    days: g.days.map(|(first, last)| (day_of(first), day_of(last))),
+                })
+                .collect(),
+            Content::Rows { rows, .. } => {
+                let mut counts: BTreeMap<Option<Urn>, u64> = BTreeMap::new();
+                if let Some(urns) = rows.column_by_name("urn") {
+                    for urn in urns.as_primitive::<Int32Type>() {
+                        *counts.entry(urn).or_default() += 1;
+                    }
+                }
+                counts.into_iter().map(|(urn, rows)| OfSchool { urn, rows, days: None }).collect()
+            }
+        }
+    }
+
     /// Refuses the whole file: nothing of it is kept.
     pub fn refuse(&mut self) {
         self.rows_kept = 0;
@@ -144,6 +182,12 @@ pub fn damaged(text: &[u8]) -> bool {
         || matches!(text.as_slice(), [digits @ .., b'.', b'0'] if digits.iter().all(u8::is_ascii_digit) && !digits.is_empty())
 }
 
+/// What a reader says of bytes. One that stumbles over hostile ones has not read them: the file is refused, and no
+/// other, since an arrival that stops its reader would be tried again by every later run.
+fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(read)).map_err(|_| "bytes that stop their reader".to_owned())
+}
+
 /// Decodes a file, or each file of an archive. `sha256` is of the bytes as they landed.
 pub fn decode(
     decoder: &Decoder<'_>,
@@ -153,7 +197,8 @@ pub fn decode(
     input: Box<dyn Read + Send>,
 ) -> Vec<Decoded> {
     let archive_limit = decoder.unpacked_limit.min(512 * 1024 * 1024);
-    match unpack(input, decoder.unpacked_limit, archive_limit) {
+    let unpacked = guarded(|| unpack(input, decoder.unpacked_limit, archive_limit));
+    match unpacked.unwrap_or_else(|reason| Ok(Unpacked::Broken(reason))) {
         Ok(Unpacked::Plain(stream)) => vec![decode_csv(decoder, source, name, sha256, stream)],
         Ok(Unpacked::Workbook(bytes)) => decode_workbook(decoder, source, name, sha256, &bytes, archive_limit),
         Ok(Unpacked::Archive(files)) => {
@@ -187,9 +232,7 @@ fn decode_workbook(
     bytes: &[u8],
     limit: u64,
 ) -> Vec<Decoded> {
-    // The library that reads workbooks may stumble over a hostile one: that file is refused, and no other.
-    let read = std::panic::catch_unwind(|| sheet::as_csv(bytes, limit));
-    let sheets = match read.unwrap_or_else(|_| Err("a workbook that cannot be read".to_owned())) {
+    let sheets = match guarded(|| sheet::as_csv(bytes, limit)).and_then(|sheets| sheets) {
         Ok(sheets) => sheets,
         Err(reason) => {
             return vec![unreadable(decoder, source, name, sha256, rule_of(&reason), reason)];
@@ -280,6 +323,11 @@ fn one_of(mut urns: impl Iterator<Item = Urn>) -> Option<Urn> {
 }
 
 fn decode_csv(decoder: &Decoder<'_>, source: &str, name: &str, sha256: &str, input: Box<dyn Read + Send>) -> Decoded {
+    guarded(|| decode_rows(decoder, source, name, sha256, input))
+        .unwrap_or_else(|reason| unreadable(decoder, source, name, sha256, "unreadable_file", reason))
+}
+
+fn decode_rows(decoder: &Decoder<'_>, source: &str, name: &str, sha256: &str, input: Box<dyn Read + Send>) -> Decoded {
     let mut findings = Findings::new(decoder);
     let mut blocks = Blocks::new(input);
     let mut reading: Option<Reading<'_>> = None;

@@ -315,12 +315,18 @@ impl<'a> Grids<'a> {
         let placed = self.put(&fields, row.line, findings);
         if let (true, Some((pupil_key, date, session))) = (extra, placed) {
             let minutes = self.header.columns[6].map(|i| row.text(i).into_owned()).unwrap_or_default();
+            let minutes_late = minutes.parse::<u16>().ok().map(i32::from);
+            if minutes_late.is_none() && !minutes.is_empty() {
+                let found = format!("{}: {}", self.header.kind.columns()[6].name, model::id::shown(&minutes));
+                let school = self.schools[self.school].urn;
+                findings.gather("unknown_value", row.line, Some(school), &found, Some((date, session)));
+            }
             let comment = self.header.columns[7].map(|i| row.text(i).into_owned()).unwrap_or_default();
             self.schools[self.school].details.push(Detail {
                 pupil_key,
                 date,
                 session,
-                minutes_late: minutes.parse().ok(),
+                minutes_late,
                 comment: (!comment.is_empty()).then(|| comment.chars().take(2000).collect()),
             });
         }

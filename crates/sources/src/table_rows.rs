@@ -109,7 +109,7 @@ impl TableRows {
                 }
             }
         }
-        self.notice(decoder, columns, &cells, row, urn, findings);
+        self.notice(decoder, header, &cells, row, urn, findings);
         for (filled, cell) in self.columns.iter_mut().zip(cells) {
             match (filled, cell) {
                 (Filled::Text(b), Cell::Text(v)) => b.append_value(v),
@@ -131,12 +131,13 @@ impl TableRows {
     fn notice(
         &mut self,
         decoder: &Decoder<'_>,
-        columns: &[Column],
+        header: &Header,
         cells: &[Cell],
         row: &Row,
         urn: Option<Urn>,
         findings: &mut Findings<'_>,
     ) {
+        let columns = self.kind.columns();
         let cell = |fills: &str| columns.iter().position(|c| c.fills == fills).map(|i| &cells[i]);
         if let (Some(Cell::Key(former)), Some(Cell::Key(now))) = (cell("former_key"), cell("pupil_key"))
             && former != now
@@ -149,6 +150,13 @@ impl TableRows {
                 _ => decoder.received_on,
             };
             self.snapshots.entry(urn).and_modify(|d| *d = day.max(*d)).or_insert(day);
+        }
+        let says = |fills: &str| {
+            let field = columns.iter().position(|c| c.fills == fills).and_then(|c| header.columns[c]);
+            field.is_some_and(|i| !row.bytes(i).trim_ascii().is_empty())
+        };
+        if self.kind == Kind::Roll && !says("dob") {
+            findings.gather("no_date_of_birth", row.line, urn, "DOB is blank", None);
         }
         if let Some(Cell::Key(key)) = cell("pupil_key")
             && Upn::of_key(*key).is_some_and(|u| !u.check_letter_is_right())

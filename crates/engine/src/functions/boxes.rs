@@ -6,7 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int32Array
 use datafusion::arrow::datatypes::{DataType, Date32Type, Int32Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
-use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
+use model::{BLANK, CodeTable, SESSIONS_A_WEEK, Session};
 
 use super::scalar;
 use crate::line_book::boxes_with;
@@ -74,6 +74,17 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             .collect();
         Ok(Arc::new(masks))
     });
+    let session_box = scalar("session_box", vec![Date32, Date32, Utf8], Int32, |a, rows| {
+        let (week, day) = (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Date32Type>());
+        let session = a[2].as_string::<i32>();
+        let masks = (0..rows).map(|i| {
+            let is_there = !week.is_null(i) && !day.is_null(i) && !session.is_null(i);
+            let half = is_there.then(|| Session::parse(session.value(i)))??;
+            let both = between(week.value(i), day.value(i), day.value(i));
+            Some(both & if half == Session::Am { both >> 1 } else { both << 1 })
+        });
+        Ok(Arc::new(masks.collect::<Int32Array>()))
+    });
     let box_count = scalar("box_count", vec![Int32], Int32, |a, _| {
         let masks = a[0].as_primitive::<Int32Type>();
         Ok(Arc::new(masks.iter().map(|m| m.map(|m| m.count_ones() as i32)).collect::<Int32Array>()))
@@ -133,7 +144,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             .collect();
         Ok(Arc::new(later))
     });
-    vec![boxes, sessions, add_days, boxes_between, box_count, clip, line_of, mark_at, first_box_day]
+    vec![boxes, sessions, add_days, boxes_between, session_box, box_count, clip, line_of, mark_at, first_box_day]
 }
 
 /// The marks of the boxes in a mask; the others blank.

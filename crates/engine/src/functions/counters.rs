@@ -221,6 +221,7 @@ fn session_fields() -> Fields {
             Field::new("week_start", DataType::Date32, false),
             Field::new("date", DataType::Date32, false),
             Field::new("session", DataType::Utf8, false),
+            Field::new("box", DataType::Int32, false),
         ]
         .into_iter()
         .chain(MEASURES[..TALLIED].iter().map(count))
@@ -327,7 +328,8 @@ impl GroupsAccumulator for Sessions {
 
     /// The sessions of which anything is recorded, in order.
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let (mut weeks, mut dates, mut halves, mut lengths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut weeks, mut dates, mut halves, mut masks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut lengths = Vec::new();
         let mut columns: [Vec<i32>; MEASURES.len()] = std::array::from_fn(|_| Vec::new());
         for group in self.taken(emit_to) {
             let before = dates.len();
@@ -336,6 +338,7 @@ impl GroupsAccumulator for Sessions {
                 weeks.push(monday);
                 dates.push(monday + (i / 2) as i32);
                 halves.push(if i % 2 == 0 { "AM" } else { "PM" });
+                masks.push(1 << i);
                 for (column, count) in columns.iter_mut().zip(counts) {
                     column.push(*count as i32);
                 }
@@ -346,6 +349,7 @@ impl GroupsAccumulator for Sessions {
             Arc::new(Date32Array::from(weeks)),
             Arc::new(Date32Array::from(dates)),
             Arc::new(StringArray::from(halves)),
+            Arc::new(Int32Array::from(masks)),
         ];
         let counts = columns.into_iter().map(|c| Arc::new(Int32Array::from(c)) as ArrayRef);
         let values = StructArray::new(session_fields(), arrays.into_iter().chain(counts).collect(), None);

@@ -25,7 +25,7 @@ use sources::marks::{Detail, overlay};
 use sources::{Content, Decoded, SchoolGrid};
 use tokio::sync::mpsc;
 
-use super::tables::{self, FileSchool};
+use super::tables;
 use super::{Ingest, Staged, Summary, Taken};
 
 /// Bytes of marks files decoded before they are merged.
@@ -148,14 +148,15 @@ pub(super) async fn merge(
 }
 
 /// Puts a decoded file's schools where they wait for their turn.
-fn file_away(mut file: Decoded, pending: &mut BTreeMap<i32, Vec<Waiting>>, registers: &mut Registers) {
-    if let Content::Marks(schools) = std::mem::replace(&mut file.content, Content::Nothing) {
+fn file_away(file: Decoded, pending: &mut BTreeMap<i32, Vec<Waiting>>, registers: &mut Registers) {
+    let (taken, content) = tables::taken_apart(file);
+    if let Content::Marks(schools) = content {
         for grid in schools {
-            let waiting = Waiting { name: file.name.clone(), return_id: file.return_id, grid };
+            let waiting = Waiting { name: taken.file.clone(), return_id: taken.return_id, grid };
             pending.entry(waiting.grid.urn).or_default().push(waiting);
         }
     }
-    registers.taken.push(tables::into_taken(file));
+    registers.taken.push(taken);
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -410,29 +411,17 @@ async fn judge(
     receipt: &Receipt,
     files: &mut [Decoded],
 ) -> Result<()> {
-    let mut schools = Vec::new();
     let mut registers = Incomings::default();
     for (i, file) in files.iter().enumerate() {
-        let Content::Marks(grids) = &file.content else { continue };
-        for grid in grids {
-            let day = |d: (i32, i32)| (day_of(d.0), day_of(d.1));
-            schools.push(FileSchool {
-                file_id: i as i64,
-                name: &file.name,
-                kind: "marks",
-                urn: Some(grid.urn),
-                rows: grid.rows_kept,
-                days: grid.days.map(day),
-                of_many: 1 < grids.len(),
-            });
-            registers.add(i as i64, grid);
+        if let Content::Marks(grids) = &file.content {
+            grids.iter().for_each(|grid| registers.add(i as i64, grid));
         }
     }
-    if schools.is_empty() {
+    let incoming = Incoming { files: tables::incoming_files(files)?, registers: registers.finish()? };
+    if incoming.files.num_rows() == 0 {
         return Ok(());
     }
     session.build(&["tables.roll_key".to_owned()], false, &|_| {}).await?;
-    let incoming = Incoming { files: tables::incoming_files(&schools)?, registers: registers.finish()? };
     let found = engine::rules::judge(session, incoming, |_| true).await?;
     let mut unplaced: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for found in found {

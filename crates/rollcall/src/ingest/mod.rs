@@ -23,8 +23,8 @@ use lake::landing::{self, Receipt};
 use lake::register::Roots;
 use lake::{Lake, RunRecord, Table, TableState};
 use model::{AsOf, Problem};
-use sources::Kind;
 use sources::arrival::offered;
+use sources::{Kind, OfSchool};
 
 use crate::config::Config;
 
@@ -47,6 +47,8 @@ pub struct Taken {
     pub refused: bool,
     /// First and last day stated.
     pub days: Option<(chrono::NaiveDate, chrono::NaiveDate)>,
+    /// What was kept of it, school by school.
+    pub schools: Vec<OfSchool>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
 }
@@ -256,15 +258,16 @@ impl Ingest<'_> {
             let (unpacked, small): (Vec<_>, Vec<_>) = new.partition(|d| d.kind == Some(Kind::Marks));
             let merged = tables::merge(self, &mut run, &before.roots, small, receipt, at).await?;
             let mut staged = Staged { run, roots: merged.roots };
-            let (joined, mut taken) = (merged.joined, merged.taken);
+            let (joined, mut taken, rolls) = (merged.joined, merged.taken, merged.rolls);
             let registers =
                 marks::merge(self, &mut staged, receipt, waves, unpacked, joined, &taken_before, summary).await?;
             taken.extend(registers.taken);
-            anyhow::Ok((staged, taken, registers.stated))
+            anyhow::Ok((staged, taken, registers.stated, rolls))
         };
-        let ((), (mut staged, taken, stated)) = futures::try_join!(decoding, merging)?;
-        problems::record(self, &mut staged.run, receipt, &taken, &stated).await?;
+        let ((), (mut staged, taken, stated, rolls)) = futures::try_join!(decoding, merging)?;
+        problems::record(self, &mut staged.run, receipt, &taken, &stated, &rolls, &staged.roots).await?;
         self.append(&mut staged.run, Table::Return, problems::return_rows(receipt, &taken)?).await?;
+        self.append(&mut staged.run, Table::ReturnSchool, problems::return_school_rows(receipt, &taken)?).await?;
         let moved = |table: Table| staged.run.table(table).files != before.run.table(table).files;
         if moved(Table::RegisterWeek) || moved(Table::Enrolment) || moved(Table::Identity) {
             // After a first load others follow: its figures are worked out when somebody asks.

@@ -10,12 +10,14 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
 use lake::landing::{Receipt, hex};
+use lake::register::Roots;
 use lake::{RunRecord, Table};
 use model::Problem;
 use model::line::{day_of, days_from_epoch};
 use sha2::{Digest, Sha256};
 
 use super::marks::Coverage;
+use super::tables::Rolls;
 use super::{Ingest, Taken};
 
 fn stamps(at: i64, rows: usize) -> ArrayRef {
@@ -58,6 +60,29 @@ pub(super) fn return_rows(receipt: &Receipt, taken: &[Taken]) -> Result<RecordBa
     )?)
 }
 
+/// The rows of `tables.return_school`: what a return states of several schools cannot stand in its own row.
+pub(super) fn return_school_rows(receipt: &Receipt, taken: &[Taken]) -> Result<RecordBatch> {
+    let of_many = taken.iter().filter(|t| t.urn.is_none() && !t.refused);
+    let rows: Vec<_> = of_many.flat_map(|t| t.schools.iter().filter_map(move |s| Some((t, s, s.urn?)))).collect();
+    let day = |f: fn(&(chrono::NaiveDate, chrono::NaiveDate)) -> chrono::NaiveDate| {
+        let days = rows.iter().map(|(_, s, _)| s.days.as_ref().map(f).map(days_from_epoch));
+        Arc::new(days.collect::<Date32Array>()) as ArrayRef
+    };
+    Ok(RecordBatch::try_new(
+        Table::ReturnSchool.schema(),
+        vec![
+            texts(rows.iter().map(|(t, ..)| t.kind)),
+            Arc::new(Int32Array::from_iter_values(rows.iter().map(|(.., urn)| *urn))),
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, s, _)| s.rows as i64))),
+            day(|d| d.0),
+            day(|d| d.1),
+            stamps(receipt.received_at.timestamp_micros(), rows.len()),
+            new_null_array(&lake::table::stamp(), rows.len()),
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|(t, ..)| t.return_id))),
+        ],
+    )?)
+}
+
 /// The same fault of the same child and session, or at the same place in the same week's file, is one
 /// problem however often it is sent.
 fn problem_id(source: &str, taken: &Taken, problem: &Problem) -> String {
@@ -81,6 +106,7 @@ struct Open {
     pupil_key: Option<i64>,
     day: Option<i32>,
     refuses_file: bool,
+    rule: String,
 }
 
 /// Records the problems of an arrival that are not open already, and which open ones it mends.
@@ -90,6 +116,8 @@ pub(super) async fn record(
     receipt: &Receipt,
     taken: &[Taken],
     stated: &HashMap<i32, Coverage>,
+    rolls: &Rolls,
+    roots: &Roots,
 ) -> Result<()> {
     let Listed { open, known } = listed(ingest, run).await?;
     let bytes = landed_before(ingest, run).await?;
@@ -99,13 +127,26 @@ pub(super) async fn record(
             raised.entry(problem_id(&receipt.source, taken, problem)).or_insert((taken, problem));
         }
     }
-    let accepted: HashMap<(&str, Option<i32>), i64> =
-        taken.iter().filter(|t| !t.refused).map(|t| ((t.kind, t.urn), t.return_id)).collect();
+    let accepted: HashMap<(&str, Option<i32>), i64> = taken
+        .iter()
+        .filter(|t| !t.refused)
+        .flat_map(|t| t.schools.iter().map(|s| s.urn).chain([t.urn]).map(|urn| ((t.kind, urn), t.return_id)))
+        .collect();
     let mended = |open: &Open| -> Option<i64> {
         let by = accepted.get(&(open.kind.as_str(), open.urn)).copied();
         if open.kind != "marks" || open.refuses_file {
             // A refused file of unknown kind or school is mended by nothing we could be sure of.
             return by.filter(|_| open.urn.is_some() || open.kind == "schools" || open.kind == "links");
+        }
+        let roll = |urn: i32, key: i64, day: i32| {
+            let stints = rolls.get(&(urn, roots.get(&key).copied().unwrap_or(key)))?;
+            stints.iter().find(|s| s.entry <= day && s.leaving.is_none_or(|last| day <= last)).map(|s| s.return_id)
+        };
+        let rule = ingest.library.get(&format!("rules.{}", open.rule));
+        if rule.is_some_and(|r| r.header.mended_by_roll)
+            && let Some(by) = roll(open.urn?, open.pupil_key?, open.day?)
+        {
+            return Some(by);
         }
         let coverage = stated.get(&open.urn?)?;
         let day = day_of(open.day?);
@@ -197,6 +238,7 @@ async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
     let column = |name: &str| -> Result<&ArrayRef> { Ok(rows.column(schema.index_of(name)?)) };
     let ids = column("problem_id")?.as_string::<i32>();
     let kinds = column("kind")?.as_string::<i32>();
+    let rules = column("rule")?.as_string::<i32>();
     let severities = column("severity")?.as_string::<i32>();
     let urns = column("urn")?.as_primitive::<Int32Type>();
     let keys = column("pupil_key")?.as_primitive::<Int64Type>();
@@ -218,6 +260,7 @@ async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
                 pupil_key: keys.is_valid(i).then(|| keys.value(i)),
                 day: days.is_valid(i).then(|| days.value(i)),
                 refuses_file: severities.value(i) == "refuse_file",
+                rule: rules.value(i).to_owned(),
             },
         );
     }

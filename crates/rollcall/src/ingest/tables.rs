@@ -18,7 +18,7 @@ use lake::table::{CURRENT, PAST};
 use lake::{RunRecord, Table, TableState, versioned};
 use model::line::days_from_epoch;
 use model::{Outcome, Problem};
-use sources::{Content, Decoded, Kind};
+use sources::{Content, Decoded, Kind, OfSchool};
 
 use super::{Ingest, Taken};
 
@@ -30,42 +30,49 @@ pub(super) struct Merged {
     pub roots: Roots,
     /// Keys that have just turned out to be one child, with the return that says so: former, now, return.
     pub joined: Vec<(i64, i64, i64)>,
+    /// What the rolls said.
+    pub rolls: Rolls,
 }
 
-/// A school within a file, as the rules see it.
-pub(super) struct FileSchool<'a> {
-    /// Number of the file among those judged.
-    pub file_id: i64,
-    /// The file's name.
-    pub name: &'a str,
-    /// Its kind.
-    pub kind: &'a str,
-    /// The school.
-    pub urn: Option<i32>,
-    /// Rows of that school kept so far.
-    pub rows: u64,
-    /// First and last day stated.
-    pub days: Option<(NaiveDate, NaiveDate)>,
-    /// Whether the file has rows of other schools too.
-    pub of_many: bool,
+/// The stints that an arrival's rolls state of each school and child, the child by the first key of its chain.
+pub(super) type Rolls = HashMap<(i32, i64), Vec<Stint>>;
+
+/// A stint on a roll.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stint {
+    /// First day, days from the epoch.
+    pub entry: i32,
+    /// Last day, where stated.
+    pub leaving: Option<i32>,
+    /// The return that states it.
+    pub return_id: i64,
 }
 
-/// The rows of `incoming.file`.
-pub(super) fn incoming_files(schools: &[FileSchool<'_>]) -> Result<RecordBatch> {
+/// The rows of `incoming.file`: one a school of a file; `file_id` is the file's place.
+pub(super) fn incoming_files(files: &[Decoded]) -> Result<RecordBatch> {
+    let schools: Vec<(usize, &Decoded, OfSchool, bool)> = files
+        .iter()
+        .enumerate()
+        .flat_map(|(i, file)| {
+            let schools = file.schools();
+            let of_many = 1 < schools.len();
+            schools.into_iter().map(move |school| (i, file, school, of_many))
+        })
+        .collect();
     let day = |f: fn(&(NaiveDate, NaiveDate)) -> NaiveDate| {
-        Arc::new(schools.iter().map(|s| s.days.as_ref().map(f).map(days_from_epoch)).collect::<Date32Array>())
-            as ArrayRef
+        let days = schools.iter().map(|(_, _, s, _)| s.days.as_ref().map(f).map(days_from_epoch));
+        Arc::new(days.collect::<Date32Array>()) as ArrayRef
     };
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.file_id))),
-        Arc::new(StringArray::from_iter_values(schools.iter().map(|s| s.name))),
-        Arc::new(StringArray::from_iter_values(schools.iter().map(|s| s.kind))),
-        Arc::new(schools.iter().map(|s| s.urn).collect::<Int32Array>()),
-        Arc::new(schools.iter().map(|s| named_urn(s.name)).collect::<Int32Array>()),
-        Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.rows as i64))),
+        Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.0 as i64))),
+        Arc::new(StringArray::from_iter_values(schools.iter().map(|(_, f, ..)| f.name.as_str()))),
+        Arc::new(StringArray::from_iter_values(schools.iter().map(|(_, f, ..)| f.kind.map_or("unknown", Kind::name)))),
+        Arc::new(schools.iter().map(|(_, _, s, _)| s.urn).collect::<Int32Array>()),
+        Arc::new(schools.iter().map(|(_, f, ..)| named_urn(&f.name)).collect::<Int32Array>()),
+        Arc::new(Int64Array::from_iter_values(schools.iter().map(|(_, _, s, _)| s.rows as i64))),
         day(|d| d.0),
         day(|d| d.1),
-        Arc::new(BooleanArray::from(schools.iter().map(|s| s.of_many).collect::<Vec<_>>())),
+        Arc::new(BooleanArray::from(schools.iter().map(|s| s.3).collect::<Vec<_>>())),
     ];
     Ok(RecordBatch::try_new(engine::rules::file_schema(), columns)?)
 }
@@ -123,55 +130,41 @@ pub(super) async fn merge(
         let rows = rows_of(&others, kind)?;
         state(ingest, run, kind.table(), rows, None, &[], at).await?;
     }
-    merge_rolls(ingest, run, &roots, &others, at).await?;
+    let rolls = merge_rolls(ingest, run, &roots, &others, at).await?;
     taken.extend(others.into_iter().map(into_taken));
-    Ok(Merged { taken, roots, joined })
+    Ok(Merged { taken, roots, joined, rolls })
 }
 
 /// What is recorded of a file that was taken.
 pub(super) fn into_taken(file: Decoded) -> Taken {
-    Taken {
+    taken_apart(file).0
+}
+
+/// What is recorded of a file that was taken, and what it states.
+pub(super) fn taken_apart(file: Decoded) -> (Taken, Content) {
+    let taken = Taken {
         return_id: file.return_id,
         refused: file.status() == "refused",
         kind: file.kind.map_or("unknown", Kind::name),
         urn: file.urn,
         rows: (file.rows_in, file.rows_kept, file.rows_refused),
         days: file.days,
+        schools: file.schools(),
         problems: file.problems,
         file: file.name,
         sha256: file.sha256,
-    }
+    };
+    (taken, file.content)
 }
 
 /// Runs the rules that need no marks, and takes out what they refuse.
 async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &mut [Decoded]) -> Result<()> {
-    let mut schools = Vec::new();
-    for (i, file) in files.iter().enumerate() {
-        let Content::Rows { rows, .. } = &file.content else { continue };
-        let Some(urns) = rows.column_by_name("urn").map(|c| c.as_primitive::<Int32Type>()) else { continue };
-        let mut counts: BTreeMap<Option<i32>, u64> = BTreeMap::new();
-        for urn in urns {
-            *counts.entry(urn).or_default() += 1;
-        }
-        let of_many = 1 < counts.len();
-        schools.extend(counts.into_iter().map(|(urn, rows)| FileSchool {
-            file_id: i as i64,
-            name: &file.name,
-            kind: file.kind.map_or("unknown", Kind::name),
-            urn,
-            rows,
-            days: None,
-            of_many,
-        }));
-    }
-    if schools.is_empty() {
+    let incoming =
+        Incoming { files: incoming_files(files)?, registers: RecordBatch::new_empty(engine::rules::register_schema()) };
+    if incoming.files.num_rows() == 0 {
         return Ok(());
     }
     let session = ingest.session(run, receipt).await?;
-    let incoming = Incoming {
-        files: incoming_files(&schools)?,
-        registers: RecordBatch::new_empty(engine::rules::register_schema()),
-    };
     let reads_marks = |rule: &engine::Definition| rule.reads.iter().any(|r| r == "incoming.register");
     let found = engine::rules::judge(&session, incoming, |rule| !reads_marks(rule)).await?;
     for found in found {
@@ -285,14 +278,15 @@ async fn join(
 }
 
 /// Merges rolls. A roll states the whole roll of its school on its day: a pupil who is missing from it has
-/// left without explanation, and a stint it states with another day of entry replaces the one it overlaps.
+/// left without explanation, and a stint it states with another day of entry replaces the one it overlaps. Says
+/// what they state.
 async fn merge_rolls(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
     roots: &Roots,
     files: &[Decoded],
     at: i64,
-) -> Result<()> {
+) -> Result<Rolls> {
     let stated = rows_of(files, Kind::Roll)?;
     let mut snapshots: HashMap<i32, (NaiveDate, i64)> = HashMap::new();
     for file in files.iter().filter(|f| f.kind == Some(Kind::Roll)) {
@@ -301,23 +295,27 @@ async fn merge_rolls(
         }
     }
     if snapshots.is_empty() {
-        return Ok(());
+        return Ok(Rolls::new());
     }
     let current = believed(ingest, run, Table::Enrolment).await?;
     let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
     let (now, said) = (Stints::of(&current)?, Stints::of(&stated)?);
-    let mut entries: HashMap<(i32, i64), Vec<i32>> = HashMap::new();
+    let mut rolls = Rolls::new();
     for i in 0..stated.num_rows() {
-        entries.entry((said.urn.value(i), root(said.key.value(i)))).or_default().push(said.entry.value(i));
+        rolls.entry((said.urn.value(i), root(said.key.value(i)))).or_default().push(Stint {
+            entry: said.entry.value(i),
+            leaving: said.leaving.is_valid(i).then(|| said.leaving.value(i)),
+            return_id: said.return_id.value(i),
+        });
     }
     let (mut withdrawn, mut missing) = (Vec::new(), Vec::new());
     for i in 0..current.num_rows() {
         let Some((day, return_id)) = snapshots.get(&now.urn.value(i)) else { continue };
         let entry = now.entry.value(i);
         let left = now.leaving.is_valid(i).then(|| now.leaving.value(i));
-        match entries.get(&(now.urn.value(i), root(now.key.value(i)))) {
-            Some(stints) if stints.contains(&entry) => {}
-            Some(stints) if stints.iter().any(|s| left.is_none_or(|left| *s <= left)) => withdrawn.push(i),
+        match rolls.get(&(now.urn.value(i), root(now.key.value(i)))) {
+            Some(stints) if stints.iter().any(|s| s.entry == entry) => {}
+            Some(stints) if stints.iter().any(|s| left.is_none_or(|left| s.entry <= left)) => withdrawn.push(i),
             Some(_) => {}
             None if left.is_none() && now.missing.is_null(i) && entry <= days_from_epoch(*day) => {
                 missing.push((i as u32, *day, *return_id));
@@ -341,7 +339,8 @@ async fn merge_rolls(
         Ok(vec![Arc::new(stints.urn.clone()), Arc::new(one), Arc::new(stints.entry.clone())])
     };
     let keys = (keys(&current)?, keys(&stated)?, current.clone());
-    state(ingest, run, Table::Enrolment, stated, Some(keys), &withdrawn, at).await
+    state(ingest, run, Table::Enrolment, stated, Some(keys), &withdrawn, at).await?;
+    Ok(rolls)
 }
 
 /// The columns of an enrolment that say which stint it is.
@@ -351,6 +350,7 @@ struct Stints<'a> {
     entry: &'a Date32Array,
     leaving: &'a Date32Array,
     missing: &'a Date32Array,
+    return_id: &'a Int64Array,
 }
 
 impl<'a> Stints<'a> {
@@ -363,6 +363,7 @@ impl<'a> Stints<'a> {
             entry: rows.column(at("entry_date")?).as_primitive::<Date32Type>(),
             leaving: rows.column(at("leaving_date")?).as_primitive::<Date32Type>(),
             missing: rows.column(at("missing_since")?).as_primitive::<Date32Type>(),
+            return_id: rows.column(at("return_id")?).as_primitive::<Int64Type>(),
         })
     }
 }

@@ -57,6 +57,23 @@ fn every_rule_that_is_named_has_its_words() {
     }
 }
 
+#[test]
+fn a_value_that_is_taken_as_unknown_is_told() {
+    let found = |text: &str| -> Vec<(String, Option<u64>, String)> {
+        let files = read(bytes(text), &Mapping::default(), 1 << 20);
+        assert_eq!((files[0].rows_in, files[0].rows_kept), (2, 2));
+        files[0].problems.iter().map(|p| (p.rule.clone(), p.line, p.found.clone())).collect()
+    };
+    let says = |rule: &str, line, found: &str| vec![(rule.to_owned(), Some(line), found.to_owned())];
+    let marks = "URN,UPN,Date,Session,Mark,MinutesLate\n140001,Q850200120003,2026-09-07,AM,L,5\n\
+                 140001,Q850200120003,2026-09-08,AM,L,-5\n";
+    assert_eq!(found(marks), says("unknown_value", 3, "MinutesLate: -5"));
+    let roll = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate\n\
+                140001,Q850200120003,Made,Up,2016-01-01,F,5,2026-09-01\n\
+                140001,H850200723000,Made,Up,,F,5,2026-09-01\n";
+    assert_eq!(found(roll), says("no_date_of_birth", 3, "DOB is blank"));
+}
+
 fn mark_file() -> impl Strategy<Value = String> {
     let upn =
         proptest::sample::select(vec!["Q850200120003", "H850200723000", "T20110001804V", "NOTAUPN", "I850200120003"]);
