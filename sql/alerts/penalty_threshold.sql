@@ -37,8 +37,8 @@ WITH child AS (
   GROUP BY r.pupil_key
 ), reached AS (
   SELECT c.pupil_key, c.upn, in_weeks(c.register, c.open, $sessions, $weeks, y.first_day) AS found, CAST(y.academic_year AS VARCHAR) AS academic_year
-  FROM counted c
-  JOIN reference.academic_year y ON y.first_day <= $as_of AND $as_of <= y.last_day
+  -- The smaller side stands first: it is the one a join holds.
+  FROM reference.academic_year y JOIN counted c ON y.first_day <= $as_of AND $as_of <= y.last_day
 )
 SELECT stable_id('penalty_threshold ' || CAST(pupil_key AS VARCHAR) || ' ' || academic_year) AS alert_id,
        'penalty_threshold' AS rule, upn, pupil_key, CAST(NULL AS INT) AS urn, found['reached_on'] AS raised_on,

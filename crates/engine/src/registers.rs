@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, Int32Array, Int64Array, RecordBatch, make_view,
 };
@@ -21,11 +22,15 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
+use futures::TryFutureExt;
+use futures::future::BoxFuture;
 use lake::{DataFile, Lake, Table};
 use model::{AsOf, BLANK, SESSIONS_A_WEEK};
+use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::arrow::async_reader::MetadataFetch;
+use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use tokio::sync::OnceCell;
 
@@ -125,6 +130,19 @@ impl PartitionStream for Part {
     }
 }
 
+/// A file's footer, read without the rest: a country's year is hundreds of files.
+struct Footer {
+    store: Arc<dyn ObjectStore>,
+    place: object_store::path::Path,
+}
+
+impl MetadataFetch for Footer {
+    fn fetch(&mut self, range: std::ops::Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
+        let read = self.store.get_range(&self.place, range);
+        Box::pin(read.map_err(|e| parquet::errors::ParquetError::External(Box::new(e))))
+    }
+}
+
 /// The last URNs of all parts but the last, so that each has about as many lines.
 async fn shares(lines: &Lines, parts: usize) -> Result<Vec<i32>> {
     let Lines::Files(lake, files) = lines else { return Ok(Vec::new()) };
@@ -133,8 +151,8 @@ async fn shares(lines: &Lines, parts: usize) -> Result<Vec<i32>> {
     }
     let mut rows: BTreeMap<i32, i64> = BTreeMap::new();
     for file in files {
-        let bytes = lake.read_existing(&place(file)).await.map_err(outside)?;
-        let metadata = parquet::file::metadata::ParquetMetaDataReader::new().parse_and_finish(&bytes)?;
+        let footer = Footer { store: lake.store(), place: place(file) };
+        let metadata = ParquetMetaDataReader::new().load_and_finish(footer, file.bytes).await?;
         for group in metadata.row_groups() {
             *rows.entry(urns_of(group).1).or_default() += group.num_rows();
         }

@@ -298,7 +298,8 @@ impl Session {
 
     /// Makes these definitions ready to be read: what they read is worked out first and shared, each once.
     async fn ready(&self, names: &[String]) -> Result<(), EngineError> {
-        self.work(names, |d| !names.contains(&d.name), false, &|_| {}).await
+        // More questions may follow: what they share stays.
+        self.work(names, |d| !names.contains(&d.name), false, &|_| {}, |_| false).await
     }
 
     /// Works these definitions out and what they read, so that whatever reads them in this session reads the
@@ -312,10 +313,12 @@ impl Session {
         if let Some(name) = names.iter().find(|n| self.engine.library.get(n).is_none()) {
             return Err(EngineError::Question(format!("there is no {name}")));
         }
-        self.work(names, |_| true, keep, told).await
+        // What is only read on the way there is let go as soon as nothing waits for it any more.
+        self.work(names, |_| true, keep, told, |name| !names.iter().any(|n| n == name)).await
     }
 
     /// Plans what is missing, each after what it reads, and works it out where it is `wanted` and does not stream.
+    /// What `passes` is dropped once all that read it is done.
     /// Two at a time: while one puts its parts together on one core, the other has the rest; with more of them
     /// the memory would not do.
     async fn work(
@@ -324,8 +327,10 @@ impl Session {
         wanted: impl Fn(&Definition) -> bool,
         keep: bool,
         told: &(dyn Fn(Work<'_>) + Sync),
+        passes: impl Fn(&str) -> bool,
     ) -> Result<(), EngineError> {
-        let mut waiting = self.missing(names.iter().cloned()).await?;
+        let needed = self.missing(names.iter().cloned()).await?;
+        let mut waiting = needed.clone();
         let mut undone: BTreeSet<&str> = waiting.iter().map(|d| d.name.as_str()).collect();
         let (mut working, mut written) = (FuturesUnordered::new(), JoinSet::new());
         let wanted = &wanted;
@@ -349,6 +354,13 @@ impl Session {
             let Some(done) = working.next().await else { break };
             let (name, keeping) = done?;
             undone.remove(name);
+            let is_read =
+                |r: &str| needed.iter().any(|d| undone.contains(d.name.as_str()) && d.reads.iter().any(|n| n == r));
+            for done in
+                needed.iter().filter(|d| passes(&d.name) && !undone.contains(d.name.as_str()) && !is_read(&d.name))
+            {
+                self.drop_table(done)?;
+            }
             // Written while others are worked out.
             keeping.into_iter().for_each(|keeping| drop(written.spawn(keeping)));
         }
@@ -365,6 +377,13 @@ impl Session {
         let bytes = lines.saturating_mul(size_of::<u32>() as u64);
         definition.header.streams
             || definition.header.holds_lines && self.engine.settings.memory_bytes as u64 / 4 < bytes
+    }
+
+    fn drop_table(&self, definition: &Definition) -> Result<(), EngineError> {
+        if let Some(schema) = self.catalog()?.schema(definition.folder()) {
+            schema.deregister_table(short(&definition.name))?;
+        }
+        Ok(())
     }
 
     fn has(&self, name: &str) -> Result<bool, EngineError> {

@@ -187,7 +187,11 @@ fn main() -> ExitCode {
         if panic.payload_as_str().is_some_and(|p| p.starts_with("failed printing to stdout")) {
             std::process::exit(0);
         }
-        told(panic);
+        // What a panic says may quote what a file holds: its place is told, its words only to who asks for them.
+        match std::env::var_os("RUST_BACKTRACE") {
+            Some(_) => told(panic),
+            None => tracing::error!(at = panic.location().map(tracing::field::display), "a fault of the program"),
+        }
     }));
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("ROLLCALL_LOG")
