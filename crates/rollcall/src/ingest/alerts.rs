@@ -52,12 +52,15 @@ pub(super) async fn record(
     keeps_figures: bool,
 ) -> Result<()> {
     let session = ingest.session(run, receipt).await?;
+    let stands = "alerts.standing";
     if keeps_figures {
-        session.build(&ingest.library.figures(), true, &|_| {}).await?;
+        // What is asked for below is asked for here too: what only leads to the figures is let go on the way.
+        let names: Vec<String> = ingest.library.figures().into_iter().chain([stands.to_owned()]).collect();
+        session.build(&names, true, &|_| {}).await?;
     }
     let mut standing = BTreeMap::new();
-    let sql = "SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM alerts.standing";
-    for batch in session.rows(sql).await? {
+    let sql = format!("SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM {stands}");
+    for batch in session.rows(&sql).await? {
         read(
             &batch,
             ["alert_id", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions", "status"],
