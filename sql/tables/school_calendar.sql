@@ -9,7 +9,7 @@ calendar = { doc = "The open sessions as one register, a / for each", visibility
 */
 WITH stated AS (
   SELECT urn, CAST(date_trunc('week', date) AS DATE) AS week_start,
-         bit_or(session_box(CAST(date_trunc('week', date) AS DATE), date, session)) AS mask
+         bit_or(session_box(date, session)) AS mask
   FROM believed.calendar
   WHERE open AND known_from <= $known_at AND (known_to IS NULL OR $known_at < known_to) AND date <= $as_of
   GROUP BY 1, 2

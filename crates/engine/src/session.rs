@@ -226,9 +226,16 @@ impl Session {
     }
 
     fn put(&self, schema: &str, name: &str, table: Arc<dyn TableProvider>) -> Result<(), EngineError> {
+        self.let_go(schema, name)?;
+        if let Some(schema) = self.catalog()?.schema(schema) {
+            schema.register_table(name.to_owned(), table)?;
+        }
+        Ok(())
+    }
+
+    fn let_go(&self, schema: &str, name: &str) -> Result<(), EngineError> {
         if let Some(schema) = self.catalog()?.schema(schema) {
             schema.deregister_table(name)?;
-            schema.register_table(name.to_owned(), table)?;
         }
         Ok(())
     }
@@ -298,8 +305,7 @@ impl Session {
 
     /// Makes these definitions ready to be read: what they read is worked out first and shared, each once.
     async fn ready(&self, names: &[String]) -> Result<(), EngineError> {
-        // More questions may follow: what they share stays.
-        self.work(names, |d| !names.contains(&d.name), false, &|_| {}, |_| false).await
+        self.work(names, false, false, &|_| {}).await
     }
 
     /// Works these definitions out and what they read, so that whatever reads them in this session reads the
@@ -313,27 +319,25 @@ impl Session {
         if let Some(name) = names.iter().find(|n| self.engine.library.get(n).is_none()) {
             return Err(EngineError::Question(format!("there is no {name}")));
         }
-        // What is only read on the way there is let go as soon as nothing waits for it any more.
-        self.work(names, |_| true, keep, told, |name| !names.iter().any(|n| n == name)).await
+        self.work(names, true, keep, told).await
     }
 
-    /// Plans what is missing, each after what it reads, and works it out where it is `wanted` and does not stream.
-    /// What `passes` is dropped once all that read it is done.
+    /// Plans what is missing, each after what it reads, and works out what does not stream. Where `names` are built
+    /// they are worked out too, and what is only read on the way to them is let go once nothing waits for it; where
+    /// they are made ready it stays, since more questions may follow that share it.
     /// Two at a time: while one puts its parts together on one core, the other has the rest; with more of them
     /// the memory would not do.
     async fn work(
         &self,
         names: &[String],
-        wanted: impl Fn(&Definition) -> bool,
+        builds: bool,
         keep: bool,
         told: &(dyn Fn(Work<'_>) + Sync),
-        passes: impl Fn(&str) -> bool,
     ) -> Result<(), EngineError> {
         let needed = self.missing(names.iter().cloned()).await?;
         let mut waiting = needed.clone();
         let mut undone: BTreeSet<&str> = waiting.iter().map(|d| d.name.as_str()).collect();
         let (mut working, mut written) = (FuturesUnordered::new(), JoinSet::new());
-        let wanted = &wanted;
         while !undone.is_empty() {
             while working.len() < 2
                 && let Some(next) = waiting.iter().position(|d| !d.reads.iter().any(|r| undone.contains(r.as_str())))
@@ -342,24 +346,25 @@ impl Session {
                 working.push(async move {
                     self.plan_one(definition).await?;
                     let mut keeping = None;
-                    if wanted(definition) && !self.streams(definition) {
+                    if (builds || !names.contains(&definition.name)) && !self.streams(definition) {
                         told(Work::Begun(&definition.name));
                         let rows;
                         (rows, keeping) = self.collect(definition, keep && names.contains(&definition.name)).await?;
                         told(Work::Done(&definition.name, rows));
                     }
-                    Ok::<_, EngineError>((definition.name.as_str(), keeping))
+                    Ok::<_, EngineError>((definition, keeping))
                 });
             }
             let Some(done) = working.next().await else { break };
-            let (name, keeping) = done?;
-            undone.remove(name);
-            let is_read =
-                |r: &str| needed.iter().any(|d| undone.contains(d.name.as_str()) && d.reads.iter().any(|n| n == r));
-            for done in
-                needed.iter().filter(|d| passes(&d.name) && !undone.contains(d.name.as_str()) && !is_read(&d.name))
-            {
-                self.drop_table(done)?;
+            let (done, keeping) = done?;
+            undone.remove(done.name.as_str());
+            let waits = |read: &Definition| {
+                needed.iter().any(|d| undone.contains(d.name.as_str()) && d.reads.contains(&read.name))
+            };
+            for read in needed.iter().filter(|d| builds && done.reads.contains(&d.name)) {
+                if !names.contains(&read.name) && !waits(read) {
+                    self.let_go(read.folder(), short(&read.name))?;
+                }
             }
             // Written while others are worked out.
             keeping.into_iter().for_each(|keeping| drop(written.spawn(keeping)));
@@ -377,13 +382,6 @@ impl Session {
         let bytes = lines.saturating_mul(size_of::<u32>() as u64);
         definition.header.streams
             || definition.header.holds_lines && self.engine.settings.memory_bytes as u64 / 4 < bytes
-    }
-
-    fn drop_table(&self, definition: &Definition) -> Result<(), EngineError> {
-        if let Some(schema) = self.catalog()?.schema(definition.folder()) {
-            schema.deregister_table(short(&definition.name))?;
-        }
-        Ok(())
     }
 
     fn has(&self, name: &str) -> Result<bool, EngineError> {

@@ -6,6 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int32Array
 use datafusion::arrow::datatypes::{DataType, Date32Type, Int32Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
+use model::line::{box_of, day_of};
 use model::{BLANK, CodeTable, SESSIONS_A_WEEK, Session};
 
 use super::scalar;
@@ -74,14 +75,11 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             .collect();
         Ok(Arc::new(masks))
     });
-    let session_box = scalar("session_box", vec![Date32, Date32, Utf8], Int32, |a, rows| {
-        let (week, day) = (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Date32Type>());
-        let session = a[2].as_string::<i32>();
-        let masks = (0..rows).map(|i| {
-            let is_there = !week.is_null(i) && !day.is_null(i) && !session.is_null(i);
-            let half = is_there.then(|| Session::parse(session.value(i)))??;
-            let both = between(week.value(i), day.value(i), day.value(i));
-            Some(both & if half == Session::Am { both >> 1 } else { both << 1 })
+    let session_box = scalar("session_box", vec![Date32, Utf8], Int32, |a, _| {
+        let days = a[0].as_primitive::<Date32Type>().iter();
+        let masks = days.zip(a[1].as_string::<i32>()).map(|(day, session)| {
+            let session = Session::parse(session?)?;
+            Some(1 << box_of(day_of(day?), session))
         });
         Ok(Arc::new(masks.collect::<Int32Array>()))
     });

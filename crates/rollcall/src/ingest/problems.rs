@@ -17,7 +17,7 @@ use model::line::{day_of, days_from_epoch};
 use sha2::{Digest, Sha256};
 
 use super::marks::Coverage;
-use super::tables::Rolls;
+use super::tables::{Rolls, day_columns};
 use super::{Ingest, Taken};
 
 fn stamps(at: i64, rows: usize) -> ArrayRef {
@@ -35,9 +35,7 @@ pub(super) fn return_rows(receipt: &Receipt, taken: &[Taken]) -> Result<RecordBa
     let at = receipt.received_at.timestamp_micros();
     let count =
         |f: fn(&Taken) -> u64| Arc::new(Int64Array::from_iter_values(taken.iter().map(|t| f(t) as i64))) as ArrayRef;
-    let day = |f: fn(&(chrono::NaiveDate, chrono::NaiveDate)) -> chrono::NaiveDate| {
-        Arc::new(taken.iter().map(|t| t.days.as_ref().map(f).map(days_from_epoch)).collect::<Date32Array>()) as ArrayRef
-    };
+    let [first_day, last_day] = day_columns(taken.iter().map(|t| t.days));
     Ok(RecordBatch::try_new(
         Arc::clone(&schema),
         vec![
@@ -51,8 +49,8 @@ pub(super) fn return_rows(receipt: &Receipt, taken: &[Taken]) -> Result<RecordBa
             count(|t| t.rows.1),
             count(|t| t.rows.2),
             texts(taken.iter().map(|t| if t.refused { "refused" } else { "taken" })),
-            day(|d| d.0),
-            day(|d| d.1),
+            first_day,
+            last_day,
             stamps(at, n),
             new_null_array(&lake::table::stamp(), n),
             Arc::new(Int64Array::from_iter_values(taken.iter().map(|t| t.return_id))),
@@ -64,18 +62,15 @@ pub(super) fn return_rows(receipt: &Receipt, taken: &[Taken]) -> Result<RecordBa
 pub(super) fn return_school_rows(receipt: &Receipt, taken: &[Taken]) -> Result<RecordBatch> {
     let of_many = taken.iter().filter(|t| t.urn.is_none() && !t.refused);
     let rows: Vec<_> = of_many.flat_map(|t| t.schools.iter().filter_map(move |s| Some((t, s, s.urn?)))).collect();
-    let day = |f: fn(&(chrono::NaiveDate, chrono::NaiveDate)) -> chrono::NaiveDate| {
-        let days = rows.iter().map(|(_, s, _)| s.days.as_ref().map(f).map(days_from_epoch));
-        Arc::new(days.collect::<Date32Array>()) as ArrayRef
-    };
+    let [first_day, last_day] = day_columns(rows.iter().map(|(_, s, _)| s.days));
     Ok(RecordBatch::try_new(
         Table::ReturnSchool.schema(),
         vec![
             texts(rows.iter().map(|(t, ..)| t.kind)),
             Arc::new(Int32Array::from_iter_values(rows.iter().map(|(.., urn)| *urn))),
             Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, s, _)| s.rows as i64))),
-            day(|d| d.0),
-            day(|d| d.1),
+            first_day,
+            last_day,
             stamps(receipt.received_at.timestamp_micros(), rows.len()),
             new_null_array(&lake::table::stamp(), rows.len()),
             Arc::new(Int64Array::from_iter_values(rows.iter().map(|(t, ..)| t.return_id))),
@@ -132,18 +127,19 @@ pub(super) async fn record(
         .filter(|t| !t.refused)
         .flat_map(|t| t.schools.iter().map(|s| s.urn).chain([t.urn]).map(|urn| ((t.kind, urn), t.return_id)))
         .collect();
+    let rules = ingest.library.of_folder("rules").filter(|r| r.header.mended_by_roll);
+    let by_roll: HashSet<&str> = rules.map(|r| r.name.trim_start_matches("rules.")).collect();
+    let roll = |urn: i32, key: i64, day: i32| {
+        let stints = rolls.get(&(urn, roots.get(&key).copied().unwrap_or(key)))?;
+        stints.iter().find(|s| s.entry <= day && s.leaving.is_none_or(|last| day <= last)).map(|s| s.return_id)
+    };
     let mended = |open: &Open| -> Option<i64> {
         let by = accepted.get(&(open.kind.as_str(), open.urn)).copied();
         if open.kind != "marks" || open.refuses_file {
             // A refused file of unknown kind or school is mended by nothing we could be sure of.
             return by.filter(|_| open.urn.is_some() || open.kind == "schools" || open.kind == "links");
         }
-        let roll = |urn: i32, key: i64, day: i32| {
-            let stints = rolls.get(&(urn, roots.get(&key).copied().unwrap_or(key)))?;
-            stints.iter().find(|s| s.entry <= day && s.leaving.is_none_or(|last| day <= last)).map(|s| s.return_id)
-        };
-        let rule = ingest.library.get(&format!("rules.{}", open.rule));
-        if rule.is_some_and(|r| r.header.mended_by_roll)
+        if by_roll.contains(open.rule.as_str())
             && let Some(by) = roll(open.urn?, open.pupil_key?, open.day?)
         {
             return Some(by);

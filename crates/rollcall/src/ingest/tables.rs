@@ -48,6 +48,13 @@ pub(super) struct Stint {
     pub return_id: i64,
 }
 
+/// First and last days as two columns.
+pub(super) fn day_columns(days: impl Iterator<Item = Option<(NaiveDate, NaiveDate)>>) -> [ArrayRef; 2] {
+    let numbers = |(first, last)| (days_from_epoch(first), days_from_epoch(last));
+    let (first, last): (Vec<_>, Vec<_>) = days.map(|d| d.map(numbers).unzip()).unzip();
+    [first, last].map(|days| Arc::new(Date32Array::from(days)) as ArrayRef)
+}
+
 /// The rows of `incoming.file`: one a school of a file; `file_id` is the file's place.
 pub(super) fn incoming_files(files: &[Decoded]) -> Result<RecordBatch> {
     let schools: Vec<(usize, &Decoded, OfSchool, bool)> = files
@@ -59,10 +66,7 @@ pub(super) fn incoming_files(files: &[Decoded]) -> Result<RecordBatch> {
             schools.into_iter().map(move |school| (i, file, school, of_many))
         })
         .collect();
-    let day = |f: fn(&(NaiveDate, NaiveDate)) -> NaiveDate| {
-        let days = schools.iter().map(|(_, _, s, _)| s.days.as_ref().map(f).map(days_from_epoch));
-        Arc::new(days.collect::<Date32Array>()) as ArrayRef
-    };
+    let [first_day, last_day] = day_columns(schools.iter().map(|(_, _, s, _)| s.days));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.0 as i64))),
         Arc::new(StringArray::from_iter_values(schools.iter().map(|(_, f, ..)| f.name.as_str()))),
@@ -70,8 +74,8 @@ pub(super) fn incoming_files(files: &[Decoded]) -> Result<RecordBatch> {
         Arc::new(schools.iter().map(|(_, _, s, _)| s.urn).collect::<Int32Array>()),
         Arc::new(schools.iter().map(|(_, f, ..)| named_urn(&f.name)).collect::<Int32Array>()),
         Arc::new(Int64Array::from_iter_values(schools.iter().map(|(_, _, s, _)| s.rows as i64))),
-        day(|d| d.0),
-        day(|d| d.1),
+        first_day,
+        last_day,
         Arc::new(BooleanArray::from(schools.iter().map(|s| s.3).collect::<Vec<_>>())),
     ];
     Ok(RecordBatch::try_new(engine::rules::file_schema(), columns)?)
