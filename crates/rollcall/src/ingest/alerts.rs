@@ -58,6 +58,7 @@ pub(super) async fn record(
         let names: Vec<String> = ingest.library.figures().into_iter().chain([stands.to_owned()]).collect();
         session.build(&names, true, &|_| {}).await?;
     }
+    tracing::debug!(arrival = receipt.n, "figures worked out");
     let mut standing = BTreeMap::new();
     let sql = format!("SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM {stands}");
     for batch in session.rows(&sql).await? {

@@ -128,6 +128,7 @@ impl Ingest<'_> {
         let landed: Vec<_> = landed.into_iter().map(|(_, file)| file).collect();
         summary.bytes = landed.iter().map(|f| f.bytes).sum();
         let receipt = landing::give_receipt(self.lake, source, received_at, landed).await?;
+        tracing::debug!(arrival = receipt.n, "landed");
         if receipt.n != run.arrivals + 1 {
             bail!("another process is taking in arrivals; run the same command again");
         }
@@ -257,6 +258,7 @@ impl Ingest<'_> {
             // Marks that came in an archive or a workbook are decoded already.
             let (unpacked, small): (Vec<_>, Vec<_>) = new.partition(|d| d.kind == Some(Kind::Marks));
             let merged = tables::merge(self, &mut run, &before.roots, small, receipt, at).await?;
+            tracing::debug!(arrival = receipt.n, "rolls and other small files merged");
             let mut staged = Staged { run, roots: merged.roots };
             let (joined, mut taken, rolls) = (merged.joined, merged.taken, merged.rolls);
             let registers =
@@ -265,15 +267,18 @@ impl Ingest<'_> {
             anyhow::Ok((staged, taken, registers.stated, rolls))
         };
         let ((), (mut staged, taken, stated, rolls)) = futures::try_join!(decoding, merging)?;
+        tracing::debug!(arrival = receipt.n, "marks merged");
         problems::record(self, &mut staged.run, receipt, &taken, &stated, &rolls, &staged.roots).await?;
         self.append(&mut staged.run, Table::Return, problems::return_rows(receipt, &taken)?).await?;
         self.append(&mut staged.run, Table::ReturnSchool, problems::return_school_rows(receipt, &taken)?).await?;
+        tracing::debug!(arrival = receipt.n, "returns and problems recorded");
         let moved = |table: Table| staged.run.table(table).files != before.run.table(table).files;
         if moved(Table::RegisterWeek) || moved(Table::Enrolment) || moved(Table::Identity) {
             // After a first load others follow: its figures are worked out when somebody asks.
             let lines = |run: &RunRecord| -> u64 { run.table(Table::RegisterWeek).files.iter().map(|f| f.rows).sum() };
             let is_first_load = lines(&before.run) * 2 < lines(&staged.run);
             alerts::record(self, &mut staged.run, receipt, keeps_figures && !is_first_load).await?;
+            tracing::debug!(arrival = receipt.n, "alerts recorded");
         }
         for taken in &taken {
             let (rows_in, kept, refused) = taken.rows;
@@ -307,6 +312,7 @@ impl Ingest<'_> {
         }
         crate::crash::point("before the run record");
         run.put(self.lake).await?;
+        tracing::debug!(version = run.n, "committed");
         crate::crash::point("after the run record");
         Ok(run.n)
     }
