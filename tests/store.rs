@@ -114,7 +114,8 @@ async fn run(lake: &Lake, n: u64) -> Result<(), LakeError> {
     let month_name = lake::register::month_of(stated(n, 140001)[0].week);
     let mut month = Month::begin(lake, &state, month_name.clone(), (i32::MIN, i32::MAX)).await?;
     for urn in [140001, 140002] {
-        month.merge_school(urn, &stated(n, urn), &Roots::new(), n as i64 * 1_000_000)?;
+        let withdrawn = month.merge_school(urn, &stated(n, urn), &Roots::new(), n as i64 * 1_000_000)?;
+        assert_eq!(withdrawn, []);
     }
     let (written, _) = month.finish(lake).await?;
     let others = state.files.iter().filter(|f| f.partition.get("month") != Some(&month_name)).cloned();

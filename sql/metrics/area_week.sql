@@ -7,7 +7,7 @@ source = "domain.md 2.1: sums over sums"
 la_code = { doc = "Local authority", visibility = "public" }
 week_start = { doc = "The week, by its Monday", visibility = "public" }
 academic_year = { doc = "School year, as the DfE writes it (202627)", visibility = "public" }
-phase = { doc = "Primary, Secondary, Special, Alternative provision or Other", visibility = "public" }
+phase = { doc = "Primary, Secondary, Special, Alternative provision, Other, or Total: primary, secondary and special together, as the DfE counts", visibility = "public" }
 schools_expected = { doc = "Open schools of the authority and phase", visibility = "public" }
 schools_received = { doc = "Of these, schools of which a mark is held", visibility = "public" }
 possible = { doc = "Sessions possible: attended and absent", visibility = "area" }

@@ -6,7 +6,7 @@ source = "domain.md 2.6, 6"
 [columns]
 la_code = { doc = "Local authority", visibility = "public" }
 academic_year = { doc = "School year, as the DfE writes it (202627)", visibility = "public" }
-phase = { doc = "Primary, Secondary, Special, Alternative provision or Other", visibility = "public" }
+phase = { doc = "Primary, Secondary, Special, Alternative provision, Other, or Total: primary, secondary and special together, as the DfE counts", visibility = "public" }
 cohort = { doc = "What the pupils are grouped by", visibility = "public" }
 value = { doc = "Which group", visibility = "public" }
 enrolments = { doc = "Enrolments of the cohort with a possible session", visibility = "area" }

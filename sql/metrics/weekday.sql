@@ -6,7 +6,7 @@ source = "domain.md 2.6: weekday"
 [columns]
 la_code = { doc = "Local authority", visibility = "public" }
 academic_year = { doc = "School year, as the DfE writes it (202627)", visibility = "public" }
-phase = { doc = "Primary, Secondary, Special, Alternative provision or Other", visibility = "public" }
+phase = { doc = "Primary, Secondary, Special, Alternative provision, Other, or Total: primary, secondary and special together, as the DfE counts", visibility = "public" }
 weekday = { doc = "1 Monday to 7 Sunday", visibility = "public" }
 session = { doc = "AM or PM", visibility = "public" }
 possible = { doc = "Sessions possible: attended and absent", visibility = "area" }

@@ -16,19 +16,38 @@ severe = { doc = "Severely absent", visibility = "area" }
 severe_percent = { doc = "In percent", visibility = "area" }
 last_sent = { doc = "When a marks return was last taken", visibility = "area" }
 last_day = { doc = "Last day of which marks are held", visibility = "area" }
+is_silent = { doc = "No marks of the newest week that any school has sent", visibility = "area" }
+school_days_silent = { doc = "School days of the authority since the last day of which marks are held, or since the year began", visibility = "area" }
 refused_rows = { doc = "Rows refused this year", visibility = "area" }
 */
 WITH returned AS (
   SELECT urn, max(received_at) AS last_sent, max(last_day) AS last_day
   FROM tables.return_school WHERE kind = 'marks' GROUP BY urn
+), year AS (
+  SELECT CAST(academic_year AS VARCHAR) AS academic_year, first_day FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day
+), newest AS (
+  SELECT max(week_start) AS week_start FROM metrics.area_week WHERE la_code = $la_code AND 0 < possible
+), sent AS (
+  SELECT DISTINCT r.urn
+  FROM newest n JOIN tables.return_school r ON r.first_day <= add_days(n.week_start, 6) AND n.week_start <= r.last_day
+  WHERE r.kind = 'marks'
+), school_days AS (
+  -- The days on which any school of the authority was open.
+  SELECT e.la_code, register_union(c.calendar) AS calendar
+  FROM tables.expected_school e JOIN tables.school_calendar c ON c.urn = e.urn GROUP BY e.la_code
 ), refused AS (
   SELECT urn, sum(rows_refused) AS refused_rows FROM ledger.return GROUP BY urn
 )
 SELECT e.urn, s.name, e.phase, s.trust_name, y.enrolments, y.absence_percent, y.persistent, y.persistent_percent,
-       y.severe, y.severe_percent, r.last_sent, r.last_day, coalesce(f.refused_rows, 0) AS refused_rows
+       y.severe, y.severe_percent, r.last_sent, r.last_day,
+       t.urn IS NULL AS is_silent,
+       days_with(d.calendar, 'recorded', add_days(coalesce(r.last_day, add_days((SELECT first_day FROM year), -1)), 1), $as_of) AS school_days_silent,
+       coalesce(f.refused_rows, 0) AS refused_rows
 FROM tables.expected_school e
 JOIN tables.school s ON s.urn = e.urn
-LEFT JOIN metrics.school_year y ON y.urn = e.urn AND y.academic_year = (SELECT CAST(academic_year AS VARCHAR) FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day)
+LEFT JOIN metrics.school_year y ON y.urn = e.urn AND y.academic_year = (SELECT academic_year FROM year)
+LEFT JOIN sent t ON t.urn = e.urn
+LEFT JOIN school_days d ON d.la_code = e.la_code
 LEFT JOIN returned r ON r.urn = e.urn
 LEFT JOIN refused f ON f.urn = e.urn
 WHERE coalesce(e.open_date, $as_of) <= $as_of AND $as_of <= coalesce(e.close_date, $as_of)

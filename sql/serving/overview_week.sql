@@ -1,5 +1,5 @@
 /*
-about = "Absence by week in the authority, all phases, beside England's published figure of the same week of the newest year published."
+about = "Absence by week in the authority, primary, secondary and special together, beside England's published figure of the same week of the newest year published."
 grain = ["week_start"]
 source = "metrics.area_week; DfE Pupil attendance in schools"
 

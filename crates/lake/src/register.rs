@@ -23,13 +23,15 @@ use crate::{Lake, LakeError, Table, append, path};
 
 /// A box of a statement that says nothing about its session.
 pub const UNSTATED: u8 = 0;
+/// A box of a whole register that has no row for its session: no mark is held, and one that was is withdrawn.
+pub const UNSENT: u8 = 2;
 /// A believed file is ended at the next school once it holds so many lines.
 const FILE_ROWS: u64 = 2_000_000;
 /// Lines gathered before they go to the Parquet writer.
 const BATCH_ROWS: usize = 32 * 1024;
 
-/// What a run says about one pupil's week: a box holds a letter, [`BLANK`] (no mark is held) or
-/// [`UNSTATED`].
+/// What a run says about one pupil's week: a box holds a letter, [`BLANK`] (no mark is held),
+/// [`UNSENT`] or [`UNSTATED`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stated {
     /// The key under which it came.
@@ -49,8 +51,8 @@ impl Stated {
         let mut boxes = other.boxes;
         for (now, said) in boxes.iter_mut().zip(self.boxes) {
             *now = match (said, *now) {
-                (mark, UNSTATED | BLANK) if !matches!(mark, UNSTATED | BLANK) => mark,
-                (UNSTATED, BLANK) => UNSTATED,
+                (mark, UNSTATED | UNSENT | BLANK) if !matches!(mark, UNSTATED | UNSENT | BLANK) => mark,
+                (UNSTATED, UNSENT | BLANK) => UNSTATED,
                 (_, now) => now,
             };
         }
@@ -68,6 +70,21 @@ pub struct Changed {
     pub opened: u64,
     /// Versions closed.
     pub closed: u64,
+}
+
+/// Marks that were believed of a school, and of which a whole register has no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// The school.
+    pub urn: Urn,
+    /// The return that has no row.
+    pub return_id: i64,
+    /// The child of the first of them.
+    pub pupil_key: PupilKey,
+    /// Its week, and its box in it.
+    pub first: (i32, usize),
+    /// How many they are.
+    pub sessions: u64,
 }
 
 /// Columns of lines in memory.
@@ -212,14 +229,14 @@ impl Month {
     }
 
     /// Merges one school's statements of this month. Schools come in order of URN; statements in order of
-    /// (pupil_key, week), one for each.
+    /// (pupil_key, week), one for each. Says which marks it withdraws for want of a row, return by return.
     pub fn merge_school(
         &mut self,
         urn: Urn,
         stated: &[Stated],
         roots: &Roots,
         at_micros: i64,
-    ) -> Result<(), LakeError> {
+    ) -> Result<Vec<Withdrawn>, LakeError> {
         self.copy_until(Some(urn))?;
         self.end_file_if_large();
         let mut held = Vec::new();
@@ -241,7 +258,19 @@ impl Month {
         if BATCH_ROWS <= self.closed.len() {
             self.closed_batches.push(self.closed.take()?);
         }
-        self.flush(BATCH_ROWS)
+        self.flush(BATCH_ROWS)?;
+        let mut of_return: BTreeMap<i64, Withdrawn> = BTreeMap::new();
+        for (line, place) in merged.withdrawn {
+            let first = Withdrawn {
+                urn,
+                return_id: line.return_id,
+                pupil_key: line.pupil_key,
+                first: (line.week, place),
+                sessions: 0,
+            };
+            of_return.entry(line.return_id).or_insert(first).sessions += 1;
+        }
+        Ok(of_return.into_values().collect())
     }
 
     /// Copies what is left, writes the month's files and says what they are.
@@ -336,11 +365,14 @@ struct MergedLines {
     open: Vec<Held>,
     closed: Vec<Held>,
     opened: u64,
+    /// Statements without a row for a session of which a mark was believed, and its place.
+    withdrawn: Vec<(Stated, usize)>,
 }
 
 /// What is believed of one school's month after `stated`.
 fn merge_lines(held: &[Held], stated: &[Stated], roots: &Roots, at_micros: i64) -> MergedLines {
-    let mut merged = MergedLines { open: Vec::with_capacity(held.len()), closed: Vec::new(), opened: 0 };
+    let mut merged =
+        MergedLines { open: Vec::with_capacity(held.len()), closed: Vec::new(), opened: 0, withdrawn: Vec::new() };
     let joined = |key: i64| !roots.is_empty() && roots.contains_key(&key);
     // Lines of children with one key meet in order; those of children with several by their root.
     let mut by_root: BTreeMap<(i64, i32), Vec<Held>> = BTreeMap::new();
@@ -403,9 +435,16 @@ fn change(before: &[Held], stated: &Stated, at_micros: i64, merged: &mut MergedL
         }
     }
     let mut marks = believed;
-    for (now, said) in marks.iter_mut().zip(stated.boxes) {
-        if said != UNSTATED {
-            *now = said;
+    for (place, (now, said)) in marks.iter_mut().zip(stated.boxes).enumerate() {
+        match said {
+            UNSTATED => {}
+            UNSENT => {
+                if *now != BLANK {
+                    merged.withdrawn.push((*stated, place));
+                }
+                *now = BLANK;
+            }
+            said => *now = said,
         }
     }
     match before {

@@ -127,6 +127,24 @@ pub fn shape_of(text: &[u8]) -> String {
     format!("{shown} ({length} characters)")
 }
 
+/// A text with every UPN in it shown as its shape: a message of a library, or a file's name, may quote one.
+pub fn without_upns(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let bytes = word.as_bytes();
+        let is_upn = |w: &[u8]| w[0].is_ascii_alphabetic() && w[1..].iter().all(u8::is_ascii_digit);
+        match bytes.windows(12).any(is_upn) {
+            true => shown.extend(word.chars().map(|c| match c {
+                c if c.is_ascii_digit() => '9',
+                c if c.is_ascii_alphabetic() => 'A',
+                c => c,
+            })),
+            false => shown.push_str(word),
+        }
+    }
+    shown
+}
+
 /// A field as a message may show it: as it stands where it can only be a code, a date or a short number, and else by
 /// its shape. A file whose columns have shifted holds a child's name or UPN in any of them.
 pub fn shown(text: &str) -> String {

@@ -69,3 +69,21 @@ pub struct Problem {
     /// The first session it is about, where known.
     pub session: Option<(NaiveDate, Session)>,
 }
+
+impl Problem {
+    /// A rule's finding with the rule's own words: one row, of no school, line, child or session yet.
+    pub fn of(rules: &FieldRules, rule: &str, found: String) -> Self {
+        let words = rules.get(rule);
+        Self {
+            rule: rule.to_owned(),
+            outcome: words.map_or(Outcome::RefuseRow, |r| r.outcome),
+            urn: None,
+            line: None,
+            found,
+            expected: words.map(|r| r.expected.clone()).unwrap_or_default(),
+            rows: 1,
+            pupil_key: None,
+            session: None,
+        }
+    }
+}

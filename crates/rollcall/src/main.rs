@@ -202,10 +202,12 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            // What a library says may quote what it read.
+            let words = model::id::without_upns(&format!("{error:#}"));
             if json {
-                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+                println!("{}", serde_json::json!({ "error": words }));
             } else {
-                eprintln!("rollcall: {error:#}");
+                eprintln!("rollcall: {words}");
             }
             ExitCode::FAILURE
         }
@@ -410,11 +412,12 @@ impl House {
         run.check_receipts(arrivals)?;
         let files = run.verify(&self.lake).await?;
         let session = self.session(None, None).await?;
-        let silent = ask::number(
-            &session,
-            "SELECT count(*) FROM tables.expected_school e LEFT JOIN tables.school_calendar o ON o.urn = e.urn WHERE o.urn IS NULL",
-        )
-        .await?;
+        let silent: Vec<u64> = session
+            .objects("SELECT urn FROM serving.overview_school WHERE is_silent ORDER BY urn")
+            .await?
+            .iter()
+            .filter_map(|school| school.get("urn")?.as_u64())
+            .collect();
         let open = ask::number(&session, "SELECT count(*) FROM quality.problem WHERE fixed_by IS NULL").await?;
         if json {
             println!(
@@ -429,8 +432,12 @@ impl House {
             println!("receipts        {arrivals}, each whole and in its place in the chain");
             println!("table files     {files}, each with the content it was written with");
             println!("not yet taken   {}", arrivals.saturating_sub(run.arrivals));
-            println!("silent schools  {silent}");
-            println!("open problems   {open}");
+            let named = |urns: &[u64]| urns.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+            match silent.len() {
+                0 => println!("silent schools  none: every expected school has sent marks of the newest week"),
+                n => println!("silent schools  {n} have sent no marks of the newest week: {}", named(&silent)),
+            }
+            println!("open problems   {open} (SELECT * FROM quality.problem WHERE fixed_by IS NULL)");
         }
         if run.arrivals < arrivals {
             bail!("{} arrivals are landed and not taken; `rollcall ingest` takes them first", arrivals - run.arrivals);

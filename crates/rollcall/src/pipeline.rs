@@ -97,9 +97,12 @@ pub(crate) async fn run(
                     say(json, "ingest", &format!("nothing in {}", drop.display()));
                     continue;
                 }
-                let summary = house.ingest(&bar).arrival(&step.source, &[drop], crate::now()).await?;
+                let summary = house.ingest(&bar).new_files(&step.source, drop.clone(), crate::now()).await?;
                 bar.finish();
-                crate::ask::print_summary(&summary, json);
+                match summary {
+                    Some(summary) => crate::ask::print_summary(&summary, json),
+                    None => say(json, "ingest", &format!("nothing new in {}", drop.display())),
+                }
             }
             Step::Publish(step) => {
                 let session = house.session(as_of, known_at).await?;

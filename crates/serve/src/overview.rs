@@ -85,6 +85,7 @@ impl LedgerSource {
         let alerts = session.objects("SELECT * FROM serving.overview_alert ORDER BY rule").await?;
         let problems = session.objects("SELECT * FROM serving.overview_problem ORDER BY severity, rule").await?;
         let last = weeks.iter().rev().find(|w| number(w, "absence_percent").is_some());
+        let silent_schools = silent(&schools);
         let settled_to = weeks.iter().take_while(|w| w.get("is_settled") == Some(&Value::Bool(true))).last();
         let total = phases.iter().find(|p| words(p, "phase") == "Total");
         let england_year = weeks.iter().find_map(|w| whole(w, "england_year"));
@@ -99,7 +100,7 @@ impl LedgerSource {
                 ledger_version: session.run().n,
             },
             coverage: Coverage {
-                schools_received: last.and_then(|w| whole(w, "schools_received")).unwrap_or(0),
+                schools_received: if last.is_some() { (schools.len() - silent_schools.len()) as u64 } else { 0 },
                 schools_expected: schools.len() as u64,
                 received_for: last.map_or_else(
                     || "this school year".to_owned(),
@@ -108,7 +109,7 @@ impl LedgerSource {
                 settled_to: settled_to.map(|w| words(w, "week_start")),
             },
             alerts: Some(alerts.iter().map(|a| self.alert(a)).collect()),
-            silent_schools: silent(&schools, last),
+            silent_schools,
             headlines: total.map(|t| headlines(t, &self.authority, as_of)).unwrap_or_default(),
             weeks: weeks
                 .iter()
@@ -211,17 +212,16 @@ fn title(rule: &str) -> String {
 }
 
 /// Schools of which the newest week holds nothing, those silent longest first.
-fn silent(schools: &[Row], last: Option<&Row>) -> Vec<SilentSchool> {
-    let since = last.map(|w| words(w, "week_start")).unwrap_or_default();
+fn silent(schools: &[Row]) -> Vec<SilentSchool> {
     let mut silent: Vec<SilentSchool> = schools
         .iter()
-        .filter(|s| text(s, "last_day").is_none_or(|day| day < since))
+        .filter(|s| s.get("is_silent") == Some(&Value::Bool(true)))
         .map(|s| SilentSchool {
             urn: urn(s),
             name: words(s, "name"),
             phase: words(s, "phase"),
             last_sent: instant(s, "last_sent"),
-            school_days: None,
+            school_days: whole(s, "school_days_silent"),
         })
         .collect();
     silent.sort_by(|a, b| (&a.last_sent, a.urn).cmp(&(&b.last_sent, b.urn)));

@@ -16,11 +16,13 @@ pub fn offered(paths: &[PathBuf]) -> std::io::Result<Vec<Offered>> {
     let mut found = Vec::new();
     for path in paths {
         let named = |e: std::io::Error| std::io::Error::new(e.kind(), format!("{}: {e}", path.display()));
-        if std::fs::metadata(path).map_err(named)?.is_dir() {
+        let metadata = std::fs::metadata(path).map_err(named)?;
+        if metadata.is_dir() {
             walk(path, path, &mut found).map_err(named)?;
+        } else if metadata.is_file() {
+            found.push(Offered { name: name_of(path.file_name().map(Path::new).unwrap_or(path)), path: path.clone() });
         } else {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            found.push(Offered { name, path: path.clone() });
+            return Err(named(not_taken("it is neither a file nor a folder")));
         }
     }
     found.sort();
@@ -37,9 +39,20 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<Offered>) -> std::io::Result
         if entry.file_type()?.is_dir() {
             walk(root, &path, found)?;
         } else if std::fs::metadata(&path)?.is_file() {
-            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-            found.push(Offered { name, path });
+            found.push(Offered { name: name_of(path.strip_prefix(root).unwrap_or(&path)), path });
+        } else if std::fs::metadata(&path)?.is_dir() {
+            // Following it might never end; passing it over would lose what lies there.
+            return Err(not_taken(&format!("{} is a link to a folder; name that folder itself", path.display())));
         }
     }
     Ok(())
+}
+
+/// A file's name as it is kept and shown: a UPN in it is a child's.
+fn name_of(path: &Path) -> String {
+    model::id::without_upns(&path.to_string_lossy())
+}
+
+fn not_taken(why: &str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidInput, why)
 }

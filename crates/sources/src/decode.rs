@@ -1,6 +1,6 @@
 //! Decoding: a landed file's bytes to typed rows and problems.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::panic::AssertUnwindSafe;
 
@@ -69,14 +69,6 @@ impl Decoder<'_> {
         let of_school = self.mapping.school_codes.get(&urn).and_then(|codes| codes.get(code));
         of_school.or_else(|| self.mapping.codes.get(code)).map_or(code, String::as_str).to_owned()
     }
-
-    pub(crate) fn outcome(&self, rule: &str) -> Outcome {
-        self.rules.get(rule).map_or(Outcome::RefuseRow, |r| r.outcome)
-    }
-
-    pub(crate) fn expected(&self, rule: &str) -> String {
-        self.rules.get(rule).map(|r| r.expected.clone()).unwrap_or_default()
-    }
 }
 
 /// What a file states, typed.
@@ -94,7 +86,37 @@ pub enum Content {
         former: Vec<(i64, i64)>,
         /// The day of which a roll speaks, by school.
         snapshots: BTreeMap<Urn, NaiveDate>,
+        /// Of whom its refused rows may speak.
+        unread: Unread,
     },
+}
+
+/// Of whom the refused rows of a file may speak: what they say is not known, so it is not known either that a child
+/// of theirs is missing from the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// Children who are named, at their school.
+    pub pupils: BTreeSet<(Urn, i64)>,
+    /// Schools with rows of a child who is not.
+    pub schools: BTreeSet<Urn>,
+    /// Whether there are rows of which the school is not known either.
+    pub anywhere: bool,
+}
+
+impl Unread {
+    /// A refused row, as far as it says whose it is.
+    pub fn add(&mut self, urn: Option<Urn>, pupil_key: Option<i64>) {
+        match (urn, pupil_key) {
+            (Some(urn), Some(key)) => drop(self.pupils.insert((urn, key))),
+            (Some(urn), None) => drop(self.schools.insert(urn)),
+            (None, _) => self.anywhere = true,
+        }
+    }
+
+    /// Whether any child of a school may have been meant.
+    pub fn may_be_any_of(&self, urn: Urn) -> bool {
+        self.anywhere || self.schools.contains(&urn)
+    }
 }
 
 /// A decoded file.
@@ -205,6 +227,7 @@ pub fn decode(
             let mut decoded = Vec::new();
             let mut before: BTreeMap<String, u32> = BTreeMap::new();
             for (inner, bytes) in files {
+                let inner = model::id::without_upns(&inner);
                 // An archive may hold two files of one name.
                 let nth = before.entry(inner.clone()).or_default();
                 *nth += 1;
@@ -409,6 +432,9 @@ fn read_header(decoder: &Decoder<'_>, block: &[u8], at: &mut usize, line: &mut u
             );
             ("missing_column", format!("no {}", missing.join(", ")), Some(expected))
         }
+        HeaderFault::Twice(kind, name) => {
+            ("doubled_column", format!("{name} twice in the header of a {} file", kind.name()), None)
+        }
     })
 }
 
@@ -459,6 +485,9 @@ impl<'a> Reading<'a> {
                 Step::TooLong => {
                     findings.rows_in += 1;
                     findings.refuse("line_too_long", self.row.line, None, "a row that does not end");
+                    if let Body::Table(table) = &mut self.body {
+                        table.unread.add(None, None);
+                    }
                 }
                 Step::End => break,
             }
@@ -484,8 +513,9 @@ impl<'a> Reading<'a> {
             findings.rows_in += 1;
             let found = format!("{} fields", row.len());
             findings.refuse("field_count", row.line, None, &found);
-            if let Body::Marks(grids) = &mut self.body {
-                grids.spoilt_row(row);
+            match &mut self.body {
+                Body::Marks(grids) => grids.spoilt_row(row),
+                Body::Table(table) => table.unread.add(None, None),
             }
             return;
         }

@@ -85,18 +85,7 @@ impl<'a> Findings<'a> {
         self.problems.push(Problem { expected: expected.unwrap_or(problem.expected), ..problem });
     }
 
-    /// A rule's finding with the rule's own words, of no school, child or session yet.
     fn problem(&self, rule: &'static str, line: Option<u64>, found: String) -> Problem {
-        Problem {
-            rule: rule.to_owned(),
-            outcome: self.decoder.outcome(rule),
-            urn: None,
-            line,
-            found,
-            expected: self.decoder.expected(rule),
-            rows: 1,
-            pupil_key: None,
-            session: None,
-        }
+        Problem { line, ..Problem::of(self.decoder.rules, rule, found) }
     }
 }

@@ -30,6 +30,8 @@ pub enum HeaderFault {
     Unknown(String),
     /// One kind nearly fits: these columns are missing.
     Missing(Kind, Vec<&'static str>),
+    /// Two columns have this name: nobody can say which is meant.
+    Twice(Kind, &'static str),
 }
 
 /// Reads a first row. `renames` maps other systems' folded header names to ours.
@@ -43,6 +45,10 @@ pub fn read(fields: &[String], renames: &BTreeMap<String, String>) -> Result<Hea
             kind.columns().iter().filter(|c| c.required && place(c.name).is_none()).map(|c| c.name).collect();
         let required = kind.columns().iter().filter(|c| c.required).count();
         if missing.is_empty() {
+            let times = |column: &str| names.iter().filter(|n| **n == folded(column)).count();
+            if let Some(twice) = kind.columns().iter().find(|c| 1 < times(c.name)) {
+                return Err(HeaderFault::Twice(kind, twice.name));
+            }
             let columns = kind.columns().iter().map(|c| place(c.name)).collect();
             return Ok(Header { kind, columns, width: fields.len(), names });
         }
@@ -85,6 +91,7 @@ mod tests {
         assert_eq!(of("URN,LinkURN,LinkName,LinkType,LinkEstablishedDate").unwrap().kind, Kind::Links);
         assert_eq!(of("URN,UPN,Date,Session"), Err(HeaderFault::Missing(Kind::Marks, vec!["Mark"])));
         assert!(matches!(of("name,email"), Err(HeaderFault::Unknown(_))));
+        assert_eq!(of("URN,UPN,Date,Session,Mark,mark "), Err(HeaderFault::Twice(Kind::Marks, "Mark")));
     }
 
     #[test]

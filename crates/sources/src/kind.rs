@@ -26,6 +26,8 @@ pub enum Kind {
 pub enum Value {
     /// Any text.
     Text,
+    /// A national curriculum year.
+    YearGroup,
     /// One of these, in any case.
     OneOf(&'static [&'static str]),
     /// Yes or no in any of the usual ways; blank is unknown.
@@ -89,7 +91,7 @@ const ROLL: &[Column] = &[
     required("Forename", "forename", Value::Text),
     required("DOB", "dob", Value::Date),
     required("Sex", "sex", Value::Text),
-    required("NCYear", "nc_year", Value::Text),
+    required("NCYear", "nc_year", Value::YearGroup),
     key("EntryDate", "entry_date", Value::Date),
     column("FormerUPN", "former_key", Value::Upn),
     column("PupilId", "mis_pupil_id", Value::Text),
@@ -137,7 +139,7 @@ const CASES: &[Column] = &[
     column("Closed", "closed", Value::Date),
     column("Reason", "reason", Value::Text),
     column("Outcome", "outcome", Value::Text),
-    column("NCYear", "nc_year", Value::Text),
+    column("NCYear", "nc_year", Value::YearGroup),
     column("Sex", "sex", Value::Text),
     column("Postcode", "postcode", Value::Text),
 ];

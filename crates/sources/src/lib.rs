@@ -16,6 +16,6 @@ pub mod sheet;
 pub mod table_rows;
 pub mod unpack;
 
-pub use decode::{Content, Decoded, Decoder, OfSchool, decode};
+pub use decode::{Content, Decoded, Decoder, OfSchool, Unread, decode};
 pub use kind::Kind;
 pub use marks::SchoolGrid;

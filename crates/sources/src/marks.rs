@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
-use lake::register::{Stated, UNSTATED};
+use lake::register::{Stated, UNSENT, UNSTATED};
 use model::line::{box_of, days_from_epoch};
 use model::{BLANK, Line, SESSIONS_A_WEEK, Session, Upn, Urn};
 
@@ -19,6 +19,9 @@ use crate::header::Header;
 
 /// A box whose row was refused: what was believed stands.
 const REFUSED: u8 = 1;
+
+/// The boxes of Monday to Friday come before this one.
+const WEEKDAYS: usize = 10;
 
 /// What a session carries besides its mark.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +77,7 @@ impl SchoolGrid {
                     let day = week + i as i32 / 2;
                     *mark = match *mark {
                         REFUSED => UNSTATED,
-                        UNSTATED if whole || !self.changes_only && first <= day && day <= last => BLANK,
+                        UNSTATED if whole || !self.changes_only && first <= day && day <= last => UNSENT,
                         mark => mark,
                     };
                 }
@@ -433,6 +436,9 @@ impl<'a> Grids<'a> {
                 return None;
             }
         };
+        if WEEKDAYS <= at && letter != BLANK {
+            findings.gather("weekend_session", line, Some(urn), "a Saturday or Sunday", place);
+        }
         match *now {
             UNSTATED | REFUSED => *now = letter,
             same if same == letter => {
@@ -555,7 +561,8 @@ pub fn overlay(earlier: Vec<Stated>, later: Vec<Stated>) -> (Vec<Stated>, Vec<(S
             .and_modify(|now| {
                 for (i, (was, says)) in now.boxes.iter_mut().zip(line.boxes).enumerate() {
                     if says != UNSTATED {
-                        if *was != UNSTATED && *was != says {
+                        let mark = |said: u8| if said == UNSENT { BLANK } else { said };
+                        if *was != UNSTATED && mark(*was) != mark(says) {
                             disagreed.push((line, i));
                         }
                         *was = says;

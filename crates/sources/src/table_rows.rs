@@ -14,7 +14,7 @@ use model::{Session, Upn, Urn};
 
 use crate::csv_rows::Row;
 use crate::date::{self, DateForm};
-use crate::decode::{Content, Decoder, damaged};
+use crate::decode::{Content, Decoder, Unread, damaged};
 use crate::findings::Findings;
 use crate::header::Header;
 use crate::kind::{Column, Kind, Value};
@@ -36,6 +36,7 @@ pub(crate) struct TableRows {
     former: BTreeSet<(i64, i64)>,
     snapshots: BTreeMap<Urn, NaiveDate>,
     pub(crate) forms: Vec<DateForm>,
+    pub(crate) unread: Unread,
     /// Keys already warned about.
     warned: BTreeSet<i64>,
 }
@@ -57,7 +58,7 @@ impl TableRows {
             .columns()
             .iter()
             .map(|c| match c.value {
-                Value::Text | Value::OneOf(_) | Value::Session => Filled::Text(StringBuilder::new()),
+                Value::Text | Value::YearGroup | Value::OneOf(_) | Value::Session => Filled::Text(StringBuilder::new()),
                 Value::YesNo => Filled::Flag(BooleanBuilder::new()),
                 Value::Date => Filled::Day(Date32Builder::new()),
                 Value::Whole | Value::Urn => Filled::Number(Int32Builder::new()),
@@ -70,6 +71,7 @@ impl TableRows {
             former: BTreeSet::new(),
             snapshots: BTreeMap::new(),
             forms: Vec::new(),
+            unread: Unread::default(),
             warned: BTreeSet::new(),
         }
     }
@@ -83,12 +85,17 @@ impl TableRows {
             .position(|c| c.name == "URN")
             .and_then(|c| header.columns[c])
             .and_then(|i| parse_urn(row.bytes(i).trim_ascii()));
+        let pupil_key = || {
+            let field = columns.iter().position(|c| c.fills == "pupil_key").and_then(|c| header.columns[c])?;
+            Some(Upn::parse(row.text(field).to_ascii_uppercase().as_bytes()).ok()?.key())
+        };
         for (i, column) in columns.iter().enumerate() {
             let Some(field) = header.columns[i] else { continue };
             let text = row.text(field);
             if text.is_empty() {
                 if column.key {
                     findings.refuse(rule_for(column.value, b""), row.line, urn, &format!("{} is blank", column.name));
+                    self.unread.add(urn, pupil_key());
                     return;
                 }
                 continue;
@@ -101,12 +108,19 @@ impl TableRows {
                         _ => format!("{}: {}", column.name, shown(column, &text)),
                     };
                     findings.refuse(rule_for(column.value, text.as_bytes()), row.line, urn, &found);
+                    self.unread.add(urn, pupil_key());
                     return;
                 }
                 None => {
+                    let rule = if column.value == Value::Date { "unreadable_date" } else { "unknown_value" };
                     let found = format!("{}: {}", column.name, shown(column, &text));
-                    findings.gather("unknown_value", row.line, urn, &found, None);
+                    findings.gather(rule, row.line, urn, &found, None);
                 }
+            }
+            // Nobody on a roll is born later than the roll was received.
+            if column.name == "DOB" && matches!(cells[i], Cell::Day(born) if decoder.received_on < born) {
+                cells[i] = Cell::Null;
+                findings.gather("unreadable_date", row.line, urn, "DOB: a day to come", None);
             }
         }
         self.notice(decoder, header, &cells, row, urn, findings);
@@ -169,6 +183,7 @@ impl TableRows {
 
     fn read(&mut self, column: &Column, text: &str) -> Option<Cell> {
         match column.value {
+            Value::YearGroup => Some(Cell::Text(year_group(text))),
             Value::Text => Some(Cell::Text(text.chars().take(500).collect())),
             Value::OneOf(values) => {
                 values.iter().find(|v| v.eq_ignore_ascii_case(text)).map(|v| Cell::Text((*v).to_owned()))
@@ -224,7 +239,8 @@ impl TableRows {
         });
         match RecordBatch::try_new(Arc::clone(&schema), columns.collect()) {
             Ok(batch) => {
-                Content::Rows { rows: batch, former: self.former.into_iter().collect(), snapshots: self.snapshots }
+                let former = self.former.into_iter().collect();
+                Content::Rows { rows: batch, former, snapshots: self.snapshots, unread: self.unread }
             }
             Err(_) => Content::Nothing,
         }
@@ -247,6 +263,20 @@ fn shown(column: &Column, text: &str) -> String {
     match (column.name, column.value) {
         ("DOB", _) | (_, Value::Upn) => model::id::shape_of(text.as_bytes()),
         _ => model::id::shown(text),
+    }
+}
+
+/// A national curriculum year as the DfE's code set writes it: `Year 4`, `Yr 4` and `04` are 4, Reception is R.
+fn year_group(text: &str) -> String {
+    let folded = text.to_ascii_uppercase();
+    if matches!(folded.as_str(), "RECEPTION" | "R" | "YR" | "YEAR R") {
+        return "R".to_owned();
+    }
+    let rest = ["YEAR", "YR", "Y"].iter().find_map(|word| folded.strip_prefix(word)).unwrap_or(&folded).trim();
+    match rest.trim_start_matches('0') {
+        "" if rest.contains('0') => "R".to_owned(),
+        number if number.bytes().all(|b| b.is_ascii_digit()) && !number.is_empty() => number.to_owned(),
+        _ => text.chars().take(500).collect(),
     }
 }
 

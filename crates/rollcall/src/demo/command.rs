@@ -252,7 +252,7 @@ async fn say(session: &Session, demo: &Demo) -> Result<()> {
              WHERE phase = 'Total' AND academic_year = '{year}' AND absence_percent IS NOT NULL ORDER BY week_start"
         ))
         .await?;
-    println!("\nAbsence by week, all phases (· not settled yet)");
+    println!("\nAbsence by week, primary, secondary and special (Total) (· not settled yet)");
     for row in texts(&weeks)? {
         let percent: f64 = row[1].parse().unwrap_or(0.0);
         let bar = "█".repeat((percent * 4.0).round() as usize);

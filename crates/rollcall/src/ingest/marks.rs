@@ -17,7 +17,7 @@ use chrono::NaiveDate;
 use engine::Incoming;
 use futures::{StreamExt, TryStreamExt};
 use lake::landing::{Receipt, ReceiptFile};
-use lake::register::{Changed, Month, Roots, Stated, UNSTATED, month_of};
+use lake::register::{Changed, Month, Roots, Stated, UNSTATED, Withdrawn, month_of};
 use lake::{Table, TableState};
 use model::line::{day_of, days_from_epoch};
 use model::{Outcome, Problem, SESSIONS_A_WEEK, Session};
@@ -174,11 +174,11 @@ async fn merge_pending(
     let ready = std::mem::replace(pending, later);
     let mut details = Vec::new();
     let mut schools = Vec::with_capacity(ready.len());
-    let mut disagreed = Vec::new();
+    let mut doubts = Vec::new();
     for (urn, mut files) in ready {
         if urn <= rewriting.last {
             // Out of turn: a file that holds many schools came after files of single ones.
-            disagreed.extend(rewriting.merge_all(ingest, staged, std::mem::take(&mut schools), at).await?);
+            doubts.extend(rewriting.merge_all(ingest, staged, std::mem::take(&mut schools), at).await?);
             rewriting.finish_round(ingest, staged, summary).await?;
         }
         files.sort_by(|a, b| a.name.cmp(&b.name));
@@ -189,38 +189,50 @@ async fn merge_pending(
         rewriting.last = urn;
         schools.push(School { urn, lines: Vec::new(), files });
     }
-    disagreed.extend(rewriting.merge_all(ingest, staged, schools, at).await?);
-    report_disagreements(disagreed, &mut registers.taken);
+    doubts.extend(rewriting.merge_all(ingest, staged, schools, at).await?);
+    report(ingest, doubts, &mut registers.taken);
     state_details(ingest, staged, details, at).await
 }
 
-/// A session that two files of one arrival state differently.
-struct Disagreement {
+/// Sessions of a school about which a return leaves a doubt.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Doubt {
+    return_id: i64,
+    rule: &'static str,
     urn: i32,
-    later: Stated,
-    place: usize,
+    /// The child, and the week and box, of the first of them.
+    pupil_key: i64,
+    first: (i32, usize),
+    sessions: u64,
 }
 
-/// One problem for each later file and school.
-fn report_disagreements(mut disagreed: Vec<Disagreement>, taken: &mut [Taken]) {
-    disagreed.sort_by_key(|d| (d.later.return_id, d.urn, d.later.pupil_key, d.later.week, d.place));
-    for alike in disagreed.chunk_by(|a, b| (a.later.return_id, a.urn) == (b.later.return_id, b.urn)) {
-        let (Some(first), Some(taken)) =
-            (alike.first(), taken.iter_mut().find(|t| t.return_id == alike[0].later.return_id))
+impl From<Withdrawn> for Doubt {
+    fn from(Withdrawn { urn, return_id, pupil_key, first, sessions }: Withdrawn) -> Self {
+        Self { return_id, rule: "marks_withdrawn", urn, pupil_key, first, sessions }
+    }
+}
+
+/// One problem for each return, rule and school.
+fn report(ingest: &Ingest<'_>, mut doubts: Vec<Doubt>, taken: &mut [Taken]) {
+    doubts.sort();
+    for alike in doubts.chunk_by(|a, b| (a.return_id, a.rule, a.urn) == (b.return_id, b.rule, b.urn)) {
+        let (Some(first), Some(taken)) = (alike.first(), taken.iter_mut().find(|t| t.return_id == alike[0].return_id))
         else {
             continue;
         };
-        let session = if first.place.is_multiple_of(2) { Session::Am } else { Session::Pm };
+        let sessions: u64 = alike.iter().map(|d| d.sessions).sum();
+        let found = match first.rule {
+            "files_disagree" => format!("{sessions} sessions stated otherwise by an earlier file of the arrival"),
+            _ => format!("{sessions} sessions without a row, of which a mark was held"),
+        };
+        let (week, place) = first.first;
+        let session = if place.is_multiple_of(2) { Session::Am } else { Session::Pm };
         taken.problems.push(Problem {
-            rule: "files_disagree".to_owned(),
-            outcome: Outcome::Warn,
             urn: Some(first.urn),
-            line: None,
-            found: format!("{} sessions stated otherwise by an earlier file of the arrival", alike.len()),
-            expected: "one file for a school and day in an arrival; the later by name stands".to_owned(),
-            rows: alike.len() as u64,
-            pupil_key: Some(first.later.pupil_key),
-            session: Some((day_of(first.later.week + first.place as i32 / 2), session)),
+            rows: sessions,
+            pupil_key: Some(first.pupil_key),
+            session: Some((day_of(week + place as i32 / 2), session)),
+            ..Problem::of(&ingest.library.fields, first.rule, found)
         });
     }
 }
@@ -244,7 +256,7 @@ struct School {
 
 impl School {
     /// What it states of some weeks, in order of (pupil_key, week).
-    fn stated(&self, weeks: &BTreeSet<i32>, disagreed: &mut Vec<Disagreement>) -> Vec<Stated> {
+    fn stated(&self, weeks: &BTreeSet<i32>, doubts: &mut Vec<Doubt>) -> Vec<Stated> {
         let mut lines: Vec<Stated> = self.lines.iter().filter(|l| weeks.contains(&l.week)).copied().collect();
         for file in &self.files {
             let stated = file.grid.stated(file.return_id, |week| weeks.contains(&week));
@@ -253,8 +265,14 @@ impl School {
             } else if !stated.is_empty() {
                 let (merged, differing) = overlay(lines, stated);
                 lines = merged;
-                let urn = self.urn;
-                disagreed.extend(differing.into_iter().map(|(later, place)| Disagreement { urn, later, place }));
+                doubts.extend(differing.into_iter().map(|(later, place)| Doubt {
+                    return_id: later.return_id,
+                    rule: "files_disagree",
+                    urn: self.urn,
+                    pupil_key: later.pupil_key,
+                    first: (later.week, place),
+                    sessions: 1,
+                }));
             }
         }
         lines
@@ -269,14 +287,14 @@ struct Rewriting {
 }
 
 impl Rewriting {
-    /// Merges schools in order of URN, each month on a core of its own. Says where their files disagree.
+    /// Merges schools in order of URN, each month on a core of its own. Says what they leave in doubt.
     async fn merge_all(
         &mut self,
         ingest: &Ingest<'_>,
         staged: &Staged,
         schools: Vec<School>,
         at: i64,
-    ) -> Result<Vec<Disagreement>> {
+    ) -> Result<Vec<Doubt>> {
         let mut weeks: BTreeSet<i32> = BTreeSet::new();
         for school in &schools {
             weeks.extend(school.lines.iter().map(|l| l.week));
@@ -290,7 +308,7 @@ impl Rewriting {
         let (roots, schools) = (Arc::new(staged.roots.clone()), Arc::new(schools));
         let mut waiting = by_month.into_iter();
         let mut working = tokio::task::JoinSet::new();
-        let mut disagreed = Vec::new();
+        let mut doubts = Vec::new();
         loop {
             while working.len() < ingest.config.cores() {
                 let Some((name, weeks)) = waiting.next() else { break };
@@ -300,22 +318,23 @@ impl Rewriting {
                 };
                 let (roots, schools): (Arc<Roots>, _) = (Arc::clone(&roots), Arc::clone(&schools));
                 working.spawn_blocking(move || {
-                    let mut disagreed = Vec::new();
+                    let mut doubts = Vec::new();
                     for school in schools.iter() {
-                        let lines = school.stated(&weeks, &mut disagreed);
+                        let lines = school.stated(&weeks, &mut doubts);
                         if !lines.is_empty() {
-                            month.merge_school(school.urn, &lines, &roots, at)?;
+                            let withdrawn = month.merge_school(school.urn, &lines, &roots, at)?;
+                            doubts.extend(withdrawn.into_iter().map(Doubt::from));
                         }
                     }
-                    Ok::<_, lake::LakeError>((name, month, disagreed))
+                    Ok::<_, lake::LakeError>((name, month, doubts))
                 });
             }
             let Some(done) = working.join_next().await else { break };
             let (name, month, found) = done.context("a month could not be merged")??;
             self.months.insert(name, month);
-            disagreed.extend(found);
+            doubts.extend(found);
         }
-        Ok(disagreed)
+        Ok(doubts)
     }
 
     /// Writes the months begun; the next school may be any.

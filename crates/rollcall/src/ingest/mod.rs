@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, bail};
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use engine::{Engine, Library};
-use lake::landing::{self, Receipt};
+use lake::landing::{self, Receipt, ReceiptFile};
 use lake::register::Roots;
 use lake::{Lake, RunRecord, Table, TableState};
 use model::{AsOf, Problem};
@@ -64,8 +64,6 @@ pub struct Summary {
     pub returns: Vec<Taken>,
     /// Lines opened and closed.
     pub changed: lake::register::Changed,
-    /// Bytes landed.
-    pub bytes: u64,
 }
 
 /// Says how far a long piece of work has come.
@@ -97,8 +95,43 @@ struct Staged {
 impl Ingest<'_> {
     /// Takes in files and folders as one arrival.
     pub async fn arrival(&self, source: &str, paths: &[PathBuf], received_at: DateTime<Utc>) -> Result<Summary> {
-        let received_at = trimmed(received_at);
         let run = self.finish_what_was_cut_off().await?;
+        let landed = self.land_all(source, paths, trimmed(received_at)).await?;
+        self.received(run, source, landed, trimmed(received_at)).await
+    }
+
+    /// Takes in, as one arrival, those files of a folder that do not lie there as they were taken the last time; none
+    /// where nothing is new. A file that stays in its folder was sent once: taken again every night, it would undo
+    /// what was corrected since.
+    pub async fn new_files(
+        &self,
+        source: &str,
+        folder: PathBuf,
+        received_at: DateTime<Utc>,
+    ) -> Result<Option<Summary>> {
+        let run = self.finish_what_was_cut_off().await?;
+        let mut landed = self.land_all(source, &[folder], trimmed(received_at)).await?;
+        let mut unknown: BTreeMap<String, String> = landed.iter().map(|f| (f.name.clone(), f.sha256.clone())).collect();
+        for n in (1..=run.arrivals).rev() {
+            if unknown.is_empty() {
+                break;
+            }
+            let before = landing::receipt(self.lake, n).await?;
+            for file in before.files.iter().filter(|_| before.source == source) {
+                if unknown.remove(&file.name).is_some_and(|now| now == file.sha256) {
+                    landed.retain(|f| f.name != file.name);
+                }
+            }
+        }
+        match landed.is_empty() {
+            true => Ok(None),
+            false => Ok(Some(self.received(run, source, landed, trimmed(received_at)).await?)),
+        }
+    }
+
+    /// Copies files into landing, in order of name. They are received once a receipt names them.
+    async fn land_all(&self, source: &str, paths: &[PathBuf], received_at: DateTime<Utc>) -> Result<Vec<ReceiptFile>> {
+        self.refuse_the_lake_itself(paths)?;
         let files = offered(paths)?;
         if files.is_empty() {
             bail!(
@@ -106,7 +139,6 @@ impl Ingest<'_> {
                 paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
             );
         }
-        let mut summary = Summary::default();
         let mut landed = Vec::with_capacity(files.len());
         let total = files.len() as u64;
         let mut waiting = files.into_iter().enumerate();
@@ -125,8 +157,31 @@ impl Ingest<'_> {
             self.progress.step("landing", landed.len() as u64, total);
         }
         landed.sort_by_key(|(i, _)| *i);
-        let landed: Vec<_> = landed.into_iter().map(|(_, file)| file).collect();
-        summary.bytes = landed.iter().map(|f| f.bytes).sum();
+        Ok(landed.into_iter().map(|(_, file)| file).collect())
+    }
+
+    /// What a lake is made of is no return.
+    fn refuse_the_lake_itself(&self, paths: &[PathBuf]) -> Result<()> {
+        let Some(lake) = self.lake.on_disk(&Default::default()).and_then(|root| root.canonicalize().ok()) else {
+            return Ok(());
+        };
+        for path in paths {
+            if path.canonicalize().is_ok_and(|p| lake.starts_with(&p) || p.starts_with(&lake)) {
+                bail!("the lake itself lies in {}; name the files or the folder that schools sent", path.display());
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives landed files a receipt and takes them.
+    async fn received(
+        &self,
+        run: RunRecord,
+        source: &str,
+        landed: Vec<ReceiptFile>,
+        received_at: DateTime<Utc>,
+    ) -> Result<Summary> {
+        let mut summary = Summary::default();
         let receipt = landing::give_receipt(self.lake, source, received_at, landed).await?;
         tracing::debug!(arrival = receipt.n, "landed");
         if receipt.n != run.arrivals + 1 {

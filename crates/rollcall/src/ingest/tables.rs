@@ -1,6 +1,6 @@
 //! Everything but marks: schools first, then rolls, calendars, interventions and cases.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -134,7 +134,7 @@ pub(super) async fn merge(
         let rows = rows_of(&others, kind)?;
         state(ingest, run, kind.table(), rows, None, &[], at).await?;
     }
-    let rolls = merge_rolls(ingest, run, &roots, &others, at).await?;
+    let rolls = merge_rolls(ingest, run, &roots, &mut others, at).await?;
     taken.extend(others.into_iter().map(into_taken));
     Ok(Merged { taken, roots, joined, rolls })
 }
@@ -281,28 +281,90 @@ async fn join(
     Ok((engine::joined_keys::roots(&former), joined))
 }
 
-/// Merges rolls. A roll states the whole roll of its school on its day: a pupil who is missing from it has
-/// left without explanation, and a stint it states with another day of entry replaces the one it overlaps. Says
-/// what they state.
+/// Merges rolls, those of one day together and those of an earlier day of the school first. Says what they state.
 async fn merge_rolls(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
     roots: &Roots,
-    files: &[Decoded],
+    files: &mut [Decoded],
     at: i64,
 ) -> Result<Rolls> {
-    let stated = rows_of(files, Kind::Roll)?;
-    let mut snapshots: HashMap<i32, (NaiveDate, i64)> = HashMap::new();
-    for file in files.iter().filter(|f| f.kind == Some(Kind::Roll)) {
-        if let Content::Rows { snapshots: days, .. } = &file.content {
-            snapshots.extend(days.iter().map(|(urn, day)| (*urn, (*day, file.return_id))));
+    let mut days: BTreeMap<i32, BTreeSet<NaiveDate>> = BTreeMap::new();
+    for (urn, day) in files.iter().flat_map(snapshots_of) {
+        days.entry(urn).or_default().insert(day);
+    }
+    let mut rolls = Rolls::new();
+    for round in 0..days.values().map(BTreeSet::len).max().unwrap_or(0) {
+        let of_round: HashMap<i32, NaiveDate> =
+            days.iter().filter_map(|(urn, days)| Some((*urn, *days.iter().nth(round)?))).collect();
+        for (child, stints) in merge_rolls_of_a_day(ingest, run, roots, files, &of_round, at).await? {
+            rolls.insert(child, stints);
         }
     }
-    if snapshots.is_empty() {
-        return Ok(Rolls::new());
+    Ok(rolls)
+}
+
+/// The day of which a file's roll speaks, by school.
+fn snapshots_of(file: &Decoded) -> Vec<(i32, NaiveDate)> {
+    match &file.content {
+        Content::Rows { snapshots, .. } if file.kind == Some(Kind::Roll) => {
+            snapshots.iter().map(|(urn, day)| (*urn, *day)).collect()
+        }
+        _ => Vec::new(),
     }
-    let current = believed(ingest, run, Table::Enrolment).await?;
+}
+
+/// The rows of a roll file that speak of these days of their schools.
+fn rows_of_day(file: &Decoded, days: &HashMap<i32, NaiveDate>) -> Result<RecordBatch> {
+    let Content::Rows { rows, snapshots, .. } = &file.content else {
+        return Ok(RecordBatch::new_empty(Table::Enrolment.schema()));
+    };
+    let is_of_day = |urn: i32| days.get(&urn).is_some_and(|day| snapshots.get(&urn) == Some(day));
+    let mine: BooleanArray = Stints::of(rows)?.urn.values().iter().map(|urn| Some(is_of_day(*urn))).collect();
+    Ok(filter_record_batch(rows, &mine)?)
+}
+
+/// What an arrival says of a school's roll on its day.
+#[derive(Default)]
+struct OfRoll {
+    /// Files that state it, by their places.
+    files: Vec<usize>,
+    /// Children who were on roll before.
+    before: usize,
+    /// Of them, those who are not on this roll.
+    not_on_it: usize,
+    /// Whether a refused row may be of any child.
+    is_whole: bool,
+}
+
+/// Merges rolls of one day of each school. A roll states the whole roll of its school on its day: a pupil who is
+/// missing from it has left without explanation, and a stint it states with another day of entry replaces the one it
+/// overlaps. A row that was refused changes nothing of its child; where it does not say whose it is, nobody is taken
+/// to have left. A date of birth that is not stated stays as it was known.
+async fn merge_rolls_of_a_day(
+    ingest: &Ingest<'_>,
+    run: &mut RunRecord,
+    roots: &Roots,
+    files: &mut [Decoded],
+    days: &HashMap<i32, NaiveDate>,
+    at: i64,
+) -> Result<Rolls> {
     let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
+    let (mut batches, mut schools) = (Vec::new(), HashMap::<i32, OfRoll>::new());
+    let mut unread: HashSet<(i32, i64)> = HashSet::new();
+    for (i, file) in files.iter().enumerate().filter(|(_, f)| f.kind == Some(Kind::Roll)) {
+        batches.push(rows_of_day(file, days)?);
+        let Content::Rows { snapshots, unread: refused, .. } = &file.content else { continue };
+        unread.extend(refused.pupils.iter().map(|(urn, key)| (*urn, root(*key))));
+        for (urn, _) in snapshots.iter().filter(|(urn, day)| days.get(urn) == Some(day)) {
+            let school = schools.entry(*urn).or_insert_with(|| OfRoll { is_whole: true, ..OfRoll::default() });
+            school.files.push(i);
+            school.is_whole &= !refused.may_be_any_of(*urn);
+        }
+    }
+    let stated = concat_batches(&Table::Enrolment.schema(), &batches)?;
+    let current = believed(ingest, run, Table::Enrolment).await?;
+    let stated = with_known_births(stated, &current, root)?;
     let (now, said) = (Stints::of(&current)?, Stints::of(&stated)?);
     let mut rolls = Rolls::new();
     for i in 0..stated.num_rows() {
@@ -314,15 +376,23 @@ async fn merge_rolls(
     }
     let (mut withdrawn, mut missing) = (Vec::new(), Vec::new());
     for i in 0..current.num_rows() {
-        let Some((day, return_id)) = snapshots.get(&now.urn.value(i)) else { continue };
+        let urn = now.urn.value(i);
+        let (Some(day), Some(school)) = (days.get(&urn), schools.get_mut(&urn)) else { continue };
+        let day = days_from_epoch(*day);
+        let child = (urn, root(now.key.value(i)));
         let entry = now.entry.value(i);
         let left = now.leaving.is_valid(i).then(|| now.leaving.value(i));
-        match rolls.get(&(now.urn.value(i), root(now.key.value(i)))) {
+        let was_on_roll = left.is_none() && now.missing.is_null(i) && entry <= day;
+        school.before += usize::from(was_on_roll);
+        match rolls.get(&child) {
             Some(stints) if stints.iter().any(|s| s.entry == entry) => {}
             Some(stints) if stints.iter().any(|s| left.is_none_or(|left| s.entry <= left)) => withdrawn.push(i),
             Some(_) => {}
-            None if left.is_none() && now.missing.is_null(i) && entry <= days_from_epoch(*day) => {
-                missing.push((i as u32, *day, *return_id));
+            None if was_on_roll && !unread.contains(&child) => {
+                school.not_on_it += 1;
+                if let (true, Some(file)) = (school.is_whole, school.files.last()) {
+                    missing.push((i as u32, day, files[*file].return_id));
+                }
             }
             None => {}
         }
@@ -331,7 +401,7 @@ async fn merge_rolls(
     let gone = with_columns(
         &gone,
         vec![
-            ("missing_since", Arc::new(Date32Array::from_iter_values(missing.iter().map(|m| days_from_epoch(m.1))))),
+            ("missing_since", Arc::new(Date32Array::from_iter_values(missing.iter().map(|m| m.1)))),
             ("known_from", Arc::new(TimestampMicrosecondArray::from(vec![at; missing.len()]).with_timezone("UTC"))),
             ("return_id", Arc::new(Int64Array::from_iter_values(missing.iter().map(|m| m.2)))),
         ],
@@ -344,7 +414,57 @@ async fn merge_rolls(
     };
     let keys = (keys(&current)?, keys(&stated)?, current.clone());
     state(ingest, run, Table::Enrolment, stated, Some(keys), &withdrawn, at).await?;
+    report_rolls(ingest, files, schools);
     Ok(rolls)
+}
+
+/// What is odd about a school's roll as a whole, as a problem of its last file.
+fn report_rolls(ingest: &Ingest<'_>, files: &mut [Decoded], schools: HashMap<i32, OfRoll>) {
+    let lost_most = match ingest.library.params.get("roll_lost_one_in") {
+        Some(engine::definition::Param::Number(n)) => usize::try_from(*n).unwrap_or(usize::MAX),
+        _ => usize::MAX,
+    };
+    let schools: BTreeMap<i32, OfRoll> = schools.into_iter().collect();
+    for (urn, OfRoll { files: of_school, before, not_on_it, is_whole }) in schools {
+        let Some(last) = of_school.last().and_then(|i| files.get_mut(*i)) else { continue };
+        let mut report = |rule: &str, found: String, rows: usize| {
+            let problem = Problem::of(&ingest.library.fields, rule, found);
+            last.problems.push(Problem { urn: Some(urn), rows: rows as u64, ..problem });
+        };
+        let missing = format!("{not_on_it} of {before} pupils of the last roll are not on it");
+        if !is_whole && 0 < not_on_it {
+            report("roll_not_whole", format!("{missing}; a refused row may be of any of them"), not_on_it);
+        } else if 0 < not_on_it && before <= lost_most.saturating_mul(not_on_it) {
+            report("roll_lost_most", missing, not_on_it);
+        }
+        if 1 < of_school.len() {
+            report("several_rolls", format!("{} rolls of the school for one day", of_school.len()), of_school.len());
+        }
+    }
+}
+
+/// Stated rows, with the date of birth that was known of the child at the school where they state none: a date of
+/// birth does not become unknown.
+fn with_known_births(stated: RecordBatch, current: &RecordBatch, root: impl Fn(i64) -> i64) -> Result<RecordBatch> {
+    let births = |rows: &RecordBatch| -> Result<Date32Array> {
+        Ok(rows.column(rows.schema().index_of("dob")?).as_primitive::<Date32Type>().clone())
+    };
+    let said = births(&stated)?;
+    if said.null_count() == 0 {
+        return Ok(stated);
+    }
+    let (known, now, stints) = (births(current)?, Stints::of(current)?, Stints::of(&stated)?);
+    let of_child: HashMap<(i32, i64), i32> = (0..current.num_rows())
+        .filter(|i| known.is_valid(*i))
+        .map(|i| ((now.urn.value(i), root(now.key.value(i))), known.value(i)))
+        .collect();
+    let born: Date32Array = (0..stated.num_rows())
+        .map(|i| match said.is_valid(i) {
+            true => Some(said.value(i)),
+            false => of_child.get(&(stints.urn.value(i), root(stints.key.value(i)))).copied(),
+        })
+        .collect();
+    with_columns(&stated, vec![("dob", Arc::new(born))])
 }
 
 /// The columns of an enrolment that say which stint it is.

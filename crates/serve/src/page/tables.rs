@@ -131,7 +131,7 @@ pub(super) fn phases(overview: &Overview) -> Table {
             .map(|row| Row {
                 strong: row.phase == TOTAL,
                 ..Row::of([
-                    Cell::text(if row.phase == TOTAL { "All phases" } else { &row.phase }),
+                    Cell::text(if row.phase == TOTAL { "Primary, secondary and special" } else { &row.phase }),
                     Cell::text(format!("{} of {}", count(row.schools_received), count(row.schools_expected))),
                     Cell::count_if_known(row.enrolments),
                     Cell::percent(row.absence_percent),
