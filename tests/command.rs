@@ -314,3 +314,119 @@ fn no_child_stands_in_logs_messages_or_file_names() {
         assert!(!receipt || !String::from_utf8_lossy(&bytes).contains(A), "{}", path.display());
     }
 }
+
+#[test]
+fn what_a_roll_does_not_say_changes_nothing() {
+    let authority = started();
+    let marks = |monday: &str| week(140001, monday, &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+    authority.receive("2026-09-11T18:00:00Z", &[("marks.csv", &marks("2026-09-07"))]);
+    let figures = || authority.ask("SELECT upn, possible FROM metrics.pupil_year", &["--as-of", "2026-10-30"]);
+    let left = || authority.ask("SELECT rule FROM alerts.current", &["--as-of", "2026-10-30"]);
+    let rules = || {
+        let sql = "SELECT rule, line FROM quality.problem WHERE rule <> 'upn_check_letter' AND fixed_by IS NULL";
+        authority.ask(sql, &[])
+    };
+    let both = [format!("{B},10"), format!("{A},10")];
+    let whole = roll(140001, &[A, B]);
+    let row_of_a = whole.lines().nth(1).unwrap();
+    let cases = [
+        // The day of entry of a child who is named cannot be read.
+        (whole.replace(row_of_a, &row_of_a.replace("2026-09-01", "")), vec!["impossible_date,2"]),
+        // A row does not say whose it is: either may be meant.
+        (whole.replace(A, "Q85020012"), vec!["roll_not_whole,", "upn_shape,2"]),
+        // A date of birth cannot be read, is blank or to come.
+        (whole.replace(row_of_a, &row_of_a.replace("2016-01-01", "31/13/2016")), vec!["unreadable_date,2"]),
+        (whole.replace(row_of_a, &row_of_a.replace("2016-01-01", "")), vec!["no_date_of_birth,2"]),
+        (whole.replace(row_of_a, &row_of_a.replace("2016-01-01", "2031-01-01")), vec!["unreadable_date,2"]),
+    ];
+    for (day, (text, said)) in cases.iter().enumerate() {
+        authority.receive(&format!("2026-09-{}T05:00:00Z", 14 + day), &[("roll.csv", text)]);
+        assert_eq!(rules(), *said);
+        assert_eq!((figures(), left()), (both.to_vec(), Vec::new()));
+    }
+    authority.receive("2026-09-21T05:00:00Z", &[("roll.csv", &whole)]);
+    assert_eq!(rules(), [""; 0]);
+
+    // Of two rolls of an arrival the newer says who is missing; rolls of one day are taken together.
+    let of_day = |day: &str, pupils: &[&str]| {
+        let mut lines = roll(140001, pupils).lines().map(|l| format!("{l},{day}\n")).collect::<String>();
+        lines.replace_range(
+            ..lines.find('\n').unwrap(),
+            "URN,UPN,FormerUPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingDate,LeavingGround,SnapshotDate",
+        );
+        lines
+    };
+    let (older, newer) = (of_day("2026-09-22", &[A, B]), of_day("2026-09-23", &[A]));
+    authority.receive("2026-09-24T05:00:00Z", &[("roll_a.csv", &newer), ("roll_b.csv", &older)]);
+    assert_eq!(left(), ["off_roll_no_destination"]);
+    assert_eq!(rules(), ["roll_lost_most,"]);
+    authority
+        .receive("2026-09-25T05:00:00Z", &[("roll_a.csv", &roll(140001, &[A])), ("roll_b.csv", &roll(140001, &[B]))]);
+    assert_eq!((left(), rules()), (vec![], vec!["several_rolls,".to_owned()]));
+}
+
+#[test]
+fn a_register_of_the_mornings_says_what_it_takes_away() {
+    let authority = started();
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    // One mark is withdrawn in so many words, four for want of a row.
+    let mornings = week(140001, "2026-09-07", &[(A, "/-/./././.")]);
+    let out = authority.receive("2026-09-12T18:00:00Z", &[("m.csv", &mornings)]);
+    let told = "SELECT found, rows FROM quality.problem WHERE rule = 'marks_withdrawn' AND fixed_by IS NULL";
+    assert_eq!(authority.ask(told, &[]), ["\"4 sessions without a row, of which a mark was held\",4"]);
+    assert!(said(&out).contains("marks_withdrawn"), "{}", said(&out));
+    authority.receive("2026-09-13T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    assert_eq!(authority.ask(told, &[]), [""; 0]);
+}
+
+#[test]
+fn the_night_takes_a_file_once_and_undoes_no_correction() {
+    let authority = started();
+    let drop = authority.lake().join("drop");
+    std::fs::create_dir(&drop).unwrap();
+    let wrong = week(140001, "2026-09-07", &[(A, "OOOOOOOOOO")]);
+    std::fs::write(drop.join("m.csv"), &wrong).unwrap();
+    let code = "SELECT DISTINCT code FROM ledger.mark WHERE known_to IS NULL";
+    authority.run(&["run", "nightly"]);
+    assert_eq!(authority.ask(code, &[]), ["O"]);
+    let right = authority.files().join("right.csv");
+    std::fs::create_dir_all(authority.files()).unwrap();
+    std::fs::write(&right, wrong.replace(",O\n", ",I\n")).unwrap();
+    authority.ok(&["ingest", right.to_str().unwrap()]);
+    assert!(said(&authority.run(&["run", "nightly"])).contains("nothing new"));
+    assert_eq!(authority.ask(code, &[]), ["I"]);
+    // The same name with other bytes is new, and so are the old bytes after them.
+    for (text, is) in [(wrong.replace(",O\n", ",G\n"), "G"), (wrong.clone(), "O")] {
+        std::fs::write(drop.join("m.csv"), text).unwrap();
+        authority.run(&["run", "nightly"]);
+        assert_eq!(authority.ask(code, &[]), [is]);
+    }
+}
+
+#[test]
+fn what_is_doubtful_is_said_and_no_child_with_it() {
+    let authority = started();
+    let saturday = format!("URN,UPN,Date,Session,Mark\n140001,{A},2026-09-12,AM,/\n");
+    let twice = format!("URN,UPN,Date,Session,Mark,Mark\n140001,{A},2026-09-11,AM,/,I\n");
+    let (named, text) = (format!("Up {A}.csv"), week(140001, "2026-09-07", &[(B, "/\\/\\/\\/\\/\\")]));
+    let files = [("a.csv", saturday.as_str()), ("b.csv", twice.as_str()), (named.as_str(), text.as_str())];
+    let out = said(&authority.receive("2026-09-14T18:00:00Z", &files));
+    for words in ["weekend_session", "Mark twice in the header", "found "] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    assert!(!out.contains(A), "{out}");
+    let listed = "SELECT file, rule FROM quality.problem WHERE rule IN ('weekend_session', 'doubled_column')";
+    assert_eq!(authority.ask(listed, &[]), ["a.csv,weekend_session", "b.csv,doubled_column"]);
+    assert!(authority.ask("SELECT file FROM ledger.return", &[]).contains(&"Up A999999999999.csv".to_owned()));
+    let asked =
+        said(&authority.run(&["query", "SELECT CAST(upn AS BIGINT) FROM metrics.pupil_year", "--as-of", "2026-10-30"]));
+    assert!(asked.contains("A999999999999") && !asked.contains(A) && !asked.contains(B), "{asked}");
+    // What the lake is made of is no return, and a link may lead anywhere.
+    let own = authority.run(&["ingest", "."]);
+    assert!(!own.status.success() && said(&own).contains("the lake itself"), "{}", said(&own));
+    let linked = authority.files().join("linked");
+    std::fs::create_dir_all(&linked).unwrap();
+    std::os::unix::fs::symlink("/etc", linked.join("etc")).unwrap();
+    let out = authority.run(&["ingest", linked.to_str().unwrap()]);
+    assert!(!out.status.success() && said(&out).contains("a link to a folder"), "{}", said(&out));
+}
