@@ -11,13 +11,13 @@ rule = { doc = "The rule", visibility = "public" }
 standing = { doc = "Open now", visibility = "area" }
 new = { doc = "Raised in the last seven days", visibility = "area" }
 retracted = { doc = "Retracted in the last seven days", visibility = "area" }
-schools = { doc = "Schools concerned; null: the rule spans schools", visibility = "area" }
+schools = { doc = "Schools of those open now; null: none, or the rule spans schools", visibility = "area" }
 oldest = { doc = "Day on which the oldest open one was raised", visibility = "area" }
 */
 WITH standing AS (
   SELECT rule, count(*) FILTER (WHERE status = 'open') AS standing,
          count(*) FILTER (WHERE status = 'open' AND add_days($as_of, -$new_days) < raised_on) AS new,
-         nullif(count(DISTINCT urn), 0) AS schools, min(CASE WHEN status = 'open' THEN raised_on END) AS oldest
+         nullif(count(DISTINCT urn) FILTER (WHERE status = 'open'), 0) AS schools, min(CASE WHEN status = 'open' THEN raised_on END) AS oldest
   FROM alerts.standing GROUP BY rule
 ), retracted AS (
   SELECT rule, count(*) AS retracted FROM alerts.history

@@ -14,8 +14,16 @@ pub struct Column {
     /// What it means, with its unit.
     pub doc: String,
     /// `pupil` (a child can be known from it), `school` (a school's own figures), `area` (anybody in the
-    /// authority) or `public`.
+    /// authority) or `public`. Where nothing is said: `pupil`.
+    #[serde(default = "most_guarded")]
     pub visibility: String,
+}
+
+/// Who may see a column, the most guarded last.
+const VISIBILITIES: [&str; 4] = ["public", "area", "school", "pupil"];
+
+fn most_guarded() -> String {
+    "pupil".to_owned()
 }
 
 /// A policy number or day.
@@ -111,6 +119,29 @@ pub enum DefinitionError {
 }
 
 impl Definition {
+    /// Whether the header speaks of the columns that the statement gives: all of them, where it lists any, each for
+    /// somebody, and a grain among them.
+    pub fn check_header(&self, given: &[&str]) -> Result<(), String> {
+        let header = &self.header;
+        let declared = || header.columns.keys().map(String::as_str);
+        let among = |name: &&str| !given.contains(name);
+        if let Some(column) = declared().chain(header.grain.iter().map(String::as_str)).find(among) {
+            return Err(format!("{}: the header names `{column}`, which the statement does not give", self.name));
+        }
+        if let Some(column) = given.iter().find(|n| !header.columns.is_empty() && !header.columns.contains_key(**n)) {
+            return Err(format!("{}: [columns] does not say what `{column}` means", self.name));
+        }
+        match header.columns.values().find(|c| !VISIBILITIES.contains(&c.visibility.as_str())) {
+            Some(wrong) => Err(format!(
+                "{}: visibility is `{}`; expected one of {}",
+                self.name,
+                wrong.visibility,
+                VISIBILITIES.join(", ")
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Reads `folder/file.sql`.
     pub fn parse(path: &str, text: &str) -> Result<Self, DefinitionError> {
         let trimmed = text.trim_start();

@@ -474,7 +474,13 @@ impl Session {
         for name in names {
             self.plan([name.clone()]).await?;
             let frame = self.context.table(name.as_str()).await?;
-            frame.create_physical_plan().await.map_err(|e| EngineError::Definition { name, source: Box::new(e) })?;
+            let schema = Arc::clone(frame.schema().inner());
+            let unplanned = |e| EngineError::Definition { name: name.clone(), source: Box::new(e) };
+            frame.create_physical_plan().await.map_err(unplanned)?;
+            if let Some(definition) = self.engine.library.get(&name) {
+                let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+                definition.check_header(&names).map_err(EngineError::Question)?;
+            }
             planned += 1;
         }
         Ok(planned)

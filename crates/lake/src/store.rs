@@ -18,6 +18,20 @@ pub struct Lake {
     url: Url,
 }
 
+/// Whether a folder holds nothing that is not hidden, or something of a lake's.
+fn is_a_lake_or_empty(folder: &std::path::Path) -> std::io::Result<bool> {
+    let mut is_empty = true;
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if ["landing", "runs", "tables"].contains(&name.as_ref()) {
+            return Ok(true);
+        }
+        is_empty &= name.starts_with('.');
+    }
+    Ok(is_empty)
+}
+
 impl Lake {
     /// Opens a lake by its address; a local folder is made where it is missing.
     pub fn make(address: &str) -> Result<Self, LakeError> {
@@ -39,6 +53,9 @@ impl Lake {
             let folder = url.to_file_path().map_err(|()| refuse("not a local path".to_owned()))?;
             if !folder.is_dir() {
                 return Err(refuse("no such folder; correct `lake`, or make the folder if the lake is new".to_owned()));
+            }
+            if !is_a_lake_or_empty(&folder).map_err(|e| refuse(e.to_string()))? {
+                return Err(refuse("the folder holds other things and no lake; correct `lake`".to_owned()));
             }
             let store =
                 object_store::local::LocalFileSystem::new_with_prefix(&folder).map_err(|e| refuse(e.to_string()))?;

@@ -84,6 +84,8 @@ pub(crate) async fn explain(session: &Session, name: &str, json: bool) -> Result
         let nearest = library.in_order().min_by_key(|d| engine::session::distance(&d.name, name));
         bail!("there is no {name}; the nearest is {}", nearest.map_or("metrics.school_year", |d| &d.name));
     };
+    // A rule reads what has just come in: nothing has.
+    engine::Incoming::nothing().put(session)?;
     let columns = session.columns(name).await?;
     let bound = session.bound(definition)?;
     if json {
@@ -179,18 +181,25 @@ pub(crate) fn print_summary(summary: &Summary, json: bool) {
     }
     let files = summary.returns.len();
     println!("{files} files: {rows_in} rows in = {kept} kept + {refused} refused. Ledger version {}.", summary.version);
-    let mut rules: BTreeMap<(&str, Outcome), (u64, &str)> = BTreeMap::new();
-    let mut shown = 0;
+    let mut rules: BTreeMap<(&str, Outcome), (u64, String, &str)> = BTreeMap::new();
+    let (mut shown, mut not_shown) = (0, 0);
     for (taken, problem) in summary.returns.iter().flat_map(|r| r.problems.iter().map(move |p| (r, p))) {
-        let entry = rules.entry((&problem.rule, problem.outcome)).or_insert((0, &problem.expected));
-        entry.0 += problem.rows;
+        let line = problem.line.map(|l| format!(", line {l}")).unwrap_or_default();
+        let found = format!("{}{line}: found {:?}", taken.file, problem.found);
         if problem.outcome != Outcome::Warn && shown < 20 {
             shown += 1;
-            let line = problem.line.map(|l| format!(", line {l}")).unwrap_or_default();
-            println!("  {}{line}: found {:?}, expected {}", taken.file, problem.found, problem.expected);
+            println!("  {found}, expected {}", problem.expected);
+        } else {
+            not_shown += 1;
         }
+        rules.entry((&problem.rule, problem.outcome)).or_insert((0, found, &problem.expected)).0 += problem.rows;
     }
-    for ((rule, outcome), (rows, expected)) in rules {
-        println!("  {:<12} {rule}: {rows} rows; expected {expected}", outcome.as_str());
+    for ((rule, outcome), (rows, first, expected)) in rules {
+        println!("  {:<12} {rule}: {rows} rows, the first in {first}; expected {expected}", outcome.as_str());
+    }
+    if 0 < not_shown {
+        println!(
+            "  {not_shown} more are listed by `rollcall query \"SELECT * FROM quality.problem WHERE fixed_by IS NULL\"`"
+        );
     }
 }

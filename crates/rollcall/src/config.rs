@@ -117,6 +117,15 @@ impl Config {
             if let Some(urn) = source.schools.keys().find(|urn| !is_urn(urn)) {
                 bail!("{}: [sources.{name}.schools.{urn}]: expected a school's URN, six digits", path.display());
             }
+            // A column that is mapped to none of ours would be read by nobody.
+            let ours = || sources::Kind::ALL.into_iter().flat_map(|kind| kind.columns()).map(|column| column.name);
+            let is_ours = |to: &&String| ours().any(|name| folded(name) == folded(to));
+            let columns = source.schools.values().map(|s| &s.columns).chain([&source.columns]);
+            if let Some(to) = columns.flat_map(BTreeMap::values).find(|to| !is_ours(to)) {
+                let nearest = ours().min_by_key(|name| engine::session::distance(&folded(name), &folded(to)));
+                let nearest = nearest.unwrap_or("URN");
+                bail!("{}: [sources.{name}]: there is no column `{to}`; the nearest is `{nearest}`", path.display());
+            }
         }
         let full = std::path::absolute(path).with_context(|| format!("{} has no place", path.display()))?;
         config.folder = full.parent().unwrap_or(Path::new("/")).to_owned();
@@ -124,6 +133,19 @@ impl Config {
             *sql = config.folder.join(&*sql);
         }
         Ok(config)
+    }
+
+    /// Whether every code that is mapped is mapped to one of the register's.
+    pub fn check_codes(&self, codes: &model::CodeTable) -> Result<()> {
+        for (name, source) in &self.sources {
+            let mapped = source.schools.values().map(|s| &s.codes).chain([&source.codes]);
+            if let Some(to) = mapped.flat_map(BTreeMap::values).find(|to| !to.is_empty() && codes.code(to).is_none()) {
+                bail!(
+                    "[sources.{name}] of rollcall.toml maps a code to `{to}`, which is no register code (SELECT code, description FROM reference.attendance_code lists them); \"\" means no mark"
+                );
+            }
+        }
+        Ok(())
     }
 
     /// The lake's address, made absolute.
@@ -256,6 +278,12 @@ mod tests {
         // Column names go by the URN in the file's name, as a number of its own.
         assert_eq!(config.mapping("drop", "marks_140001.csv").columns.len(), 1);
         assert!(config.mapping("drop", "marks_20140001.csv").columns.is_empty());
+        let said = read("la_code = 850\n[sources.drop.columns]\n\"No\" = \"Markk\"\n").unwrap_err().to_string();
+        assert!(said.contains("`Markk`") && said.contains("`Mark`"), "{said}");
+        let codes = model::CodeTable::parse(include_str!("../../../sql/reference/attendance_code.csv")).unwrap();
+        assert!(config.check_codes(&codes).is_ok());
+        let wrong = read("la_code = 850\n[sources.drop.codes]\n\"@\" = \"QQ\"\n").unwrap();
+        assert!(wrong.check_codes(&codes).unwrap_err().to_string().contains("`QQ`"));
         let said = read("la_code = 850\n[sources.drop.schools.14.codes]\nx = \"/\"\n").unwrap_err().to_string();
         assert!(said.contains("[sources.drop.schools.14]") && said.contains("six digits"), "{said}");
     }

@@ -57,7 +57,7 @@ enum Command {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
         /// When the authority had them, e.g. 2026-09-04T18:00:00Z (default: now).
-        #[arg(long)]
+        #[arg(long, value_parser = instant)]
         received_at: Option<DateTime<Utc>>,
         /// Which configured source they came from.
         #[arg(long, default_value = "drop")]
@@ -169,6 +169,10 @@ pub(crate) fn day(text: &str) -> Result<NaiveDate, String> {
     text.parse().map_err(|_| "expected a day that exists, as YYYY-MM-DD, e.g. 2026-11-20".to_owned())
 }
 
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    text.parse().map_err(|_| "expected a time with its zone, e.g. 2026-09-04T18:00:00Z".to_owned())
+}
+
 fn known_at(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(time) = text.parse::<DateTime<Utc>>() {
         return Ok(time);
@@ -270,6 +274,7 @@ impl House {
     pub(crate) fn open(path: &std::path::Path) -> Result<Self> {
         let config = Config::read(path)?;
         let library = Arc::new(Library::load(config.sql.as_deref())?);
+        config.check_codes(&library.codes)?;
         let lake = Lake::open(&config.lake_address()?)?;
         let settings = Settings {
             memory_bytes: config.memory_mib * 1024 * 1024,
@@ -308,6 +313,11 @@ impl House {
                     let known = known.join(", ");
                     eprintln!(
                         "rollcall.toml has no [sources.{source}] (it has {known}); the published headers and codes are expected"
+                    );
+                }
+                if received_at.is_some_and(|at| now() < at) && !json {
+                    eprintln!(
+                        "--received-at lies in the future: whatever is received before then will stand behind this arrival"
                     );
                 }
                 let summary = self.ingest(&bar).arrival(&source, &paths, received_at.unwrap_or_else(now)).await?;

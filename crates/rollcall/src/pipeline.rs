@@ -112,7 +112,9 @@ pub(crate) async fn run(
             }
             Step::Submission(step) => {
                 let session = house.session(as_of, known_at).await?;
-                let built = submission::build(house, &session, &step.submission).await?;
+                let built = submission::build(house, &session, &step.submission)
+                    .await
+                    .with_context(|| format!("step submission = \"{}\"", step.submission))?;
                 let said = submission::write(&built, &folder.join(&step.to))?;
                 say(json, "submission", &said);
             }
