@@ -135,9 +135,11 @@ pub(crate) async fn build(session: &Session, keep: bool, progress: &dyn Progress
             let (Ok(mut begun), Ok(mut built)) = (begun.lock(), built.lock()) else { return };
             match work {
                 Work::Begun(name) => {
+                    tracing::debug!(name, "begun");
                     begun.insert(name.to_owned(), std::time::Instant::now());
                 }
                 Work::Done(name, rows) => {
+                    tracing::debug!(name, rows, "worked out");
                     let seconds = begun.get(name).map_or(0.0, |at| at.elapsed().as_secs_f64());
                     built.push(Built { name: name.to_owned(), rows, seconds });
                     let shown = built.iter().filter(|b: &&Built| names.contains(&b.name)).count();
