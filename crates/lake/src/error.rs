@@ -46,6 +46,15 @@ pub enum LakeError {
     /// Parquet refused.
     #[error("a Parquet file could not be read or written")]
     Parquet(#[from] parquet::errors::ParquetError),
+    /// The disk would not take a file.
+    #[error("{path} could not be written")]
+    Output {
+        /// Where.
+        path: String,
+        /// Its own words.
+        #[source]
+        source: std::io::Error,
+    },
     /// The disk refused while landing a file.
     #[error("{path} could not be read")]
     Input {

@@ -3,8 +3,10 @@
 //! Receipts are numbered from 1 and each holds the SHA-256 of the one before, so a receipt that was
 //! altered, added or taken out between two others shows. A file that no receipt names was not received.
 
-use std::io::{Read, Write};
-use std::path::Path as FilePath;
+mod copy;
+
+use std::io::Read;
+use std::path::{Path as FilePath, PathBuf};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -12,6 +14,7 @@ use object_store::WriteMultipart;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use self::copy::Copying;
 use crate::error::{LakeError, at};
 use crate::{Lake, path};
 
@@ -41,87 +44,115 @@ pub struct ReceiptFile {
     pub bytes: u64,
 }
 
-/// Copies one file into landing. Nothing is received until [`give_receipt`] names it.
+/// A file on its way into landing. Whoever reads it is given its bytes once they are hashed and copied, so that what
+/// is made of a file meanwhile is made of what landed. Nothing is received until [`give_receipt`] names it.
 ///
-/// The path is the content's hash. A disk takes the bytes under another name while they are hashed, so what is
-/// kept is what was hashed; elsewhere a file is read twice, once to name it. Neither way is it held as a whole.
-pub async fn land(
+/// The path is the content's hash. A disk takes the bytes under another name while they are hashed; elsewhere a file
+/// is read twice, once to name it. Neither way is it held as a whole.
+pub struct Landing {
+    from: PathBuf,
+    input: std::fs::File,
+    hash: Sha256,
+    bytes: u64,
+    /// The copy, and the folder in which it will stand, where the lake is on a disk.
+    copy: Option<(Copying, PathBuf)>,
+    fault: Option<LakeError>,
+}
+
+impl Landing {
+    /// Begins to land a file.
+    pub fn begin(lake: &Lake, source: &str, received_at: DateTime<Utc>, from: &FilePath) -> Result<Self, LakeError> {
+        let unreadable = |source| LakeError::Input { path: from.display().to_string(), source };
+        let input = std::fs::File::open(from).map_err(unreadable)?;
+        let bytes = input.metadata().map_err(unreadable)?.len();
+        let copy = match lake.on_disk(&path::landed_on(source, received_at.date_naive())) {
+            Some(folder) => {
+                let unwritable = |source| LakeError::Output { path: folder.display().to_string(), source };
+                std::fs::create_dir_all(&folder).map_err(unwritable)?;
+                Some((Copying::begin(&folder, bytes).map_err(unwritable)?, folder))
+            }
+            None => None,
+        };
+        Ok(Self { from: from.to_owned(), input, hash: Sha256::new(), bytes: 0, copy, fault: None })
+    }
+
+    /// Takes what has not been read yet. On a disk the copy is there afterwards; elsewhere [`upload`] follows.
+    pub fn finish(mut self, name: &str) -> Result<ReceiptFile, LakeError> {
+        let mut chunk = vec![0; 256 * 1024];
+        loop {
+            match self.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let file = ReceiptFile { name: name.to_owned(), sha256: hex(&self.hash.finalize()), bytes: self.bytes };
+        if let Some((copy, folder)) = self.copy {
+            let unwritable = |source| LakeError::Output { path: folder.display().to_string(), source };
+            copy.finish(&folder.join(&file.sha256)).map_err(unwritable)?;
+        }
+        Ok(file)
+    }
+}
+
+impl Read for Landing {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.fault.is_some() {
+            return Err(std::io::Error::other("it could not be landed"));
+        }
+        let n = match self.input.read(buffer) {
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => return Err(e),
+            Err(source) => {
+                self.fault = Some(LakeError::Input { path: self.from.display().to_string(), source });
+                return Err(std::io::Error::other("it could not be read"));
+            }
+            Ok(n) => n,
+        };
+        self.hash.update(&buffer[..n]);
+        self.bytes += n as u64;
+        if let Some((copy, folder)) = &mut self.copy
+            && let Err(source) = copy.write(&buffer[..n])
+        {
+            self.fault = Some(LakeError::Output { path: folder.display().to_string(), source });
+            return Err(std::io::Error::other("it could not be landed"));
+        }
+        Ok(n)
+    }
+}
+
+/// Puts a file that has been named into a landing that is not on a disk.
+pub async fn upload(
     lake: &Lake,
     source: &str,
     received_at: DateTime<Utc>,
-    name: &str,
+    file: &ReceiptFile,
     from: &FilePath,
-) -> Result<ReceiptFile, LakeError> {
-    let day = received_at.date_naive();
-    let mut input = Hashing::open(from)?;
-    if let Some(folder) = lake.on_disk(&path::landed_on(source, day)) {
-        let unwritable = |source| LakeError::Input { path: folder.display().to_string(), source };
-        std::fs::create_dir_all(&folder).map_err(unwritable)?;
-        let partial = Partial(folder.join(format!(".{}", uuid::Uuid::new_v4())));
-        let mut copy = std::fs::File::create_new(&partial.0).map_err(unwritable)?;
-        while let Some(chunk) = input.next()? {
-            copy.write_all(chunk).map_err(unwritable)?;
-        }
-        let file = input.named(name);
-        // The name appears once every byte is there.
-        std::fs::rename(&partial.0, folder.join(&file.sha256)).map_err(unwritable)?;
-        return Ok(file);
-    }
-    while input.next()?.is_some() {}
-    let file = input.named(name);
-    let place = path::landed(source, day, &file.sha256);
+) -> Result<(), LakeError> {
+    let unreadable = |source| LakeError::Input { path: from.display().to_string(), source };
+    let place = path::landed(source, received_at.date_naive(), &file.sha256);
     let upload = lake.store().put_multipart_opts(&place, Default::default()).await.map_err(at(&place))?;
     let mut upload = WriteMultipart::new(upload);
-    let mut input = Hashing::open(from)?;
-    while let Some(chunk) = input.next()? {
+    let mut input = std::fs::File::open(from).map_err(unreadable)?;
+    let (mut chunk, mut hash) = (vec![0; 256 * 1024], Sha256::new());
+    loop {
+        let n = input.read(&mut chunk).map_err(unreadable)?;
+        if n == 0 {
+            break;
+        }
+        hash.update(&chunk[..n]);
         upload.wait_for_capacity(2).await.map_err(at(&place))?;
-        upload.write(chunk);
+        upload.write(&chunk[..n]);
     }
-    if input.named(name) != file {
+    if hex(&hash.finalize()) != file.sha256 {
         upload.abort().await.map_err(at(&place))?;
-        let source = std::io::Error::other("it changed while it was being taken in; take it in again");
-        return Err(LakeError::Input { path: from.display().to_string(), source });
+        return Err(unreadable(std::io::Error::other("it changed while it was being taken in; take it in again")));
     }
     upload.finish().await.map_err(at(&place))?;
-    Ok(file)
-}
-
-/// A file read in chunks that are hashed as they pass.
-struct Hashing<'a> {
-    path: &'a FilePath,
-    input: std::fs::File,
-    chunk: Vec<u8>,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<'a> Hashing<'a> {
-    fn open(path: &'a FilePath) -> Result<Self, LakeError> {
-        let unreadable = |source| LakeError::Input { path: path.display().to_string(), source };
-        let input = std::fs::File::open(path).map_err(unreadable)?;
-        Ok(Self { path, input, chunk: vec![0; 256 * 1024], hash: Sha256::new(), bytes: 0 })
-    }
-
-    fn next(&mut self) -> Result<Option<&[u8]>, LakeError> {
-        let read = self.input.read(&mut self.chunk);
-        let n = read.map_err(|source| LakeError::Input { path: self.path.display().to_string(), source })?;
-        self.hash.update(&self.chunk[..n]);
-        self.bytes += n as u64;
-        Ok((0 < n).then_some(&self.chunk[..n]))
-    }
-
-    fn named(self, name: &str) -> ReceiptFile {
-        ReceiptFile { name: name.to_owned(), sha256: hex(&self.hash.finalize()), bytes: self.bytes }
-    }
-}
-
-/// A file that is not all there; it goes with its owner unless it has been given its name.
-struct Partial(std::path::PathBuf);
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
+    Ok(())
 }
 
 /// Puts the receipt of an arrival whose files have all landed. From here on it was received.

@@ -1,15 +1,21 @@
 //! A receipt's files: what each is, and decoding them on all cores.
 
 use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
+use chrono::{DateTime, NaiveDate, Utc};
+use engine::Library;
 use futures::StreamExt;
-use lake::landing::{Receipt, ReceiptFile};
+use lake::landing::{self, Landing, Receipt, ReceiptFile};
 use model::AcademicYear;
-use sources::{Decoded, Decoder, Kind, decode};
+use sources::arrival::Offered;
+use sources::decode::Mapping;
+use sources::{Content, Decoded, Decoder, Kind, SchoolGrid, decode};
 
-use super::Ingest;
+use super::{Ahead, Ingest};
 
 /// Enough of a file to read its header and its first row.
 const LOOK: u64 = 16 * 1024;
@@ -25,11 +31,65 @@ pub(super) struct LookedAt {
 }
 
 impl Ingest<'_> {
+    /// Lands one file. Plain marks are decoded as they pass, since they are nearly all there is and would be read
+    /// twice; but no more of them than a quarter of the memory holds, counted in `held`.
+    pub(super) async fn land(
+        &self,
+        source: &str,
+        received_at: DateTime<Utc>,
+        file: Offered,
+        held: Arc<AtomicUsize>,
+    ) -> Result<(ReceiptFile, Option<Decoded>)> {
+        let landing = Landing::begin(self.lake, source, received_at, &file.path)?;
+        let decoding = self.decoding(source, received_at, &file.name);
+        let room = self.config.memory_mib * 1024 * 1024 / 4;
+        let (of, name, path) = (source.to_owned(), file.name, file.path.clone());
+        let landed = tokio::task::spawn_blocking(move || {
+            let mut head = Vec::new();
+            let read = std::fs::File::open(&path).and_then(|f| f.take(LOOK).read_to_end(&mut head));
+            let is_marks = read.is_ok_and(|_| {
+                matches!(sources::decode::first_school(&decoding.mapping, &head), Some((Kind::Marks, _)))
+            });
+            if !is_marks || room <= held.load(Ordering::Relaxed) {
+                return Ok((landing.finish(&name)?, None));
+            }
+            let landing = Arc::new(Mutex::new(Some(landing)));
+            let decoded = decoding.decode(&of, &name, "", Box::new(Passing(Arc::clone(&landing))));
+            let landing = landing.lock().ok().and_then(|mut landing| landing.take());
+            let file = landing.context("a file was not landed")?.finish(&name)?;
+            let mut decoded = decoded.into_iter().filter(|d| matches!(d.content, Content::Marks(_)));
+            let mut ahead = decoded.next();
+            if let Some(decoded) = &mut ahead {
+                decoded.sha256.clone_from(&file.sha256);
+                decoded.return_id = sources::decode::return_id(&of, received_at, &name, &file.sha256);
+                if let Content::Marks(grids) = &decoded.content {
+                    held.fetch_add(grids.iter().map(SchoolGrid::size).sum(), Ordering::Relaxed);
+                }
+            }
+            anyhow::Ok((file, ahead))
+        })
+        .await
+        .context("a file could not be landed")??;
+        if self.lake.on_disk(&Default::default()).is_none() {
+            landing::upload(self.lake, source, received_at, &landed.0, &file.path).await?;
+        }
+        Ok(landed)
+    }
+
     /// Tells marks files from the rest by their header. An archive is opened with the rest.
-    pub(super) async fn look_at(&self, receipt: &Receipt) -> Result<LookedAt> {
+    pub(super) async fn look_at(&self, receipt: &Receipt, ahead: &Ahead) -> Result<LookedAt> {
         let mut found = LookedAt { small: Vec::new(), marks: Vec::new() };
         let day = receipt.received_at.date_naive();
-        let looks = futures::stream::iter(receipt.files.iter().map(|file| async move {
+        let mut unread = Vec::new();
+        for file in &receipt.files {
+            match ahead.get(&number(receipt, file)).map(|decoded| &decoded.content) {
+                Some(Content::Marks(grids)) => {
+                    found.marks.push((grids.first().map_or(0, |grid| grid.urn), file.clone()));
+                }
+                _ => unread.push(file),
+            }
+        }
+        let looks = futures::stream::iter(unread.into_iter().map(|file| async move {
             let place = lake::path::landed(&receipt.source, day, &file.sha256);
             let end = file.bytes.min(LOOK);
             let head = match end {
@@ -69,25 +129,62 @@ impl Ingest<'_> {
     /// Decodes one file; an archive may hold several.
     pub(super) async fn decode(&self, receipt: &Receipt, file: ReceiptFile) -> Result<Vec<Decoded>> {
         let input = self.landed(receipt, &file).await?;
-        let mapping = self.config.mapping(&receipt.source, &file.name);
-        let library = std::sync::Arc::clone(self.library);
-        let (source, received_at) = (receipt.source.clone(), receipt.received_at);
-        let unpacked_limit = self.config.unpacked_limit_mib * 1024 * 1024;
-        let earliest = AcademicYear(self.config.earliest_year).first_day();
-        tokio::task::spawn_blocking(move || {
-            let decoder = Decoder {
-                codes: &library.codes,
-                rules: &library.fields,
-                mapping: &mapping,
-                received_at,
-                received_on: received_at.date_naive(),
-                earliest,
-                unpacked_limit,
-            };
-            decode(&decoder, &source, &file.name, &file.sha256, input)
-        })
-        .await
-        .context("a file could not be decoded")
+        let decoding = self.decoding(&receipt.source, receipt.received_at, &file.name);
+        let source = receipt.source.clone();
+        tokio::task::spawn_blocking(move || decoding.decode(&source, &file.name, &file.sha256, input))
+            .await
+            .context("a file could not be decoded")
+    }
+
+    fn decoding(&self, source: &str, received_at: DateTime<Utc>, name: &str) -> Decoding {
+        Decoding {
+            library: Arc::clone(self.library),
+            mapping: self.config.mapping(source, name),
+            received_at,
+            earliest: AcademicYear(self.config.earliest_year).first_day(),
+            unpacked_limit: self.config.unpacked_limit_mib * 1024 * 1024,
+        }
+    }
+}
+
+/// The number of a file's return.
+pub(super) fn number(receipt: &Receipt, file: &ReceiptFile) -> i64 {
+    sources::decode::return_id(&receipt.source, receipt.received_at, &file.name, &file.sha256)
+}
+
+/// What decoding a file needs to know, wherever it is done.
+struct Decoding {
+    library: Arc<Library>,
+    mapping: Mapping,
+    received_at: DateTime<Utc>,
+    earliest: NaiveDate,
+    unpacked_limit: u64,
+}
+
+impl Decoding {
+    fn decode(&self, source: &str, name: &str, sha256: &str, input: Box<dyn Read + Send>) -> Vec<Decoded> {
+        let decoder = Decoder {
+            codes: &self.library.codes,
+            rules: &self.library.fields,
+            mapping: &self.mapping,
+            received_at: self.received_at,
+            received_on: self.received_at.date_naive(),
+            earliest: self.earliest,
+            unpacked_limit: self.unpacked_limit,
+        };
+        decode(&decoder, source, name, sha256, input)
+    }
+}
+
+/// The bytes of a file as they land, for a decoder that takes its input with it.
+struct Passing(Arc<Mutex<Option<Landing>>>);
+
+impl Read for Passing {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.lock() {
+            Ok(mut landing) => landing.as_mut().map_or(Ok(0), |landing| landing.read(buffer)),
+            Err(_) => Err(std::io::Error::other("its reader has stopped")),
+        }
     }
 }
 

@@ -25,8 +25,9 @@ use sources::marks::{Detail, overlay};
 use sources::{Content, Decoded, SchoolGrid};
 use tokio::sync::mpsc;
 
+use super::files::number;
 use super::tables;
-use super::{Ingest, Staged, Summary, Taken};
+use super::{Ahead, Ingest, Staged, Summary, Taken};
 
 /// Bytes of marks files decoded before they are merged.
 const WAVE: u64 = 96 * 1024 * 1024;
@@ -65,16 +66,25 @@ pub(super) struct Wave {
     next_urn: Option<i32>,
 }
 
-/// Decodes marks files on all cores, in order of school, and hands them on wave by wave. So that no core waits
+/// Decodes marks files that are not decoded already on all cores, in order of school, and hands all on wave by wave. So that no core waits
 /// for a turn, more files than cores are begun; no more than a wave lies ready, so that memory does not grow.
 pub(super) async fn decode(
     ingest: &Ingest<'_>,
     receipt: &Receipt,
     files: Vec<(i32, ReceiptFile)>,
+    mut ahead: Ahead,
     waves: mpsc::Sender<Wave>,
 ) -> Result<()> {
     let offered: Vec<(i32, u64)> = files.iter().map(|(urn, file)| (*urn, file.bytes)).collect();
-    let decoding = files.into_iter().map(|(_, file)| ingest.decode(receipt, file));
+    let decoding = files.into_iter().map(|(_, file)| {
+        let decoded = ahead.remove(&number(receipt, &file));
+        async move {
+            match decoded {
+                Some(decoded) => Ok(vec![decoded]),
+                None => ingest.decode(receipt, file).await,
+            }
+        }
+    });
     let mut decoding = futures::stream::iter(decoding).buffered(2 * ingest.config.cores()).enumerate();
     let (mut wave, mut bytes) = (Vec::new(), 0);
     while let Some((i, decoded)) = decoding.next().await {

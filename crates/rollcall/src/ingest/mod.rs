@@ -14,17 +14,19 @@ mod tables;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use engine::{Engine, Library};
+use futures::StreamExt;
 use lake::landing::{self, Receipt, ReceiptFile};
 use lake::register::Roots;
 use lake::{Lake, RunRecord, Table, TableState};
 use model::{AsOf, Problem};
 use sources::arrival::offered;
-use sources::{Kind, OfSchool};
+use sources::{Decoded, Kind, OfSchool};
 
 use crate::config::Config;
 
@@ -86,6 +88,16 @@ pub struct Ingest<'a> {
     pub progress: &'a dyn Progress,
 }
 
+/// Marks files that were decoded as they landed, by the numbers of their returns.
+type Ahead = BTreeMap<i64, Decoded>;
+
+/// Files that have landed, in order of name.
+#[derive(Default)]
+struct Landed {
+    files: Vec<ReceiptFile>,
+    ahead: Ahead,
+}
+
 /// A ledger between two runs: its files are written, no run names them yet.
 struct Staged {
     run: RunRecord,
@@ -111,7 +123,8 @@ impl Ingest<'_> {
     ) -> Result<Option<Summary>> {
         let run = self.finish_what_was_cut_off().await?;
         let mut landed = self.land_all(source, &[folder], trimmed(received_at)).await?;
-        let mut unknown: BTreeMap<String, String> = landed.iter().map(|f| (f.name.clone(), f.sha256.clone())).collect();
+        let mut unknown: BTreeMap<String, String> =
+            landed.files.iter().map(|f| (f.name.clone(), f.sha256.clone())).collect();
         for n in (1..=run.arrivals).rev() {
             if unknown.is_empty() {
                 break;
@@ -119,18 +132,19 @@ impl Ingest<'_> {
             let before = landing::receipt(self.lake, n).await?;
             for file in before.files.iter().filter(|_| before.source == source) {
                 if unknown.remove(&file.name).is_some_and(|now| now == file.sha256) {
-                    landed.retain(|f| f.name != file.name);
+                    landed.files.retain(|f| f.name != file.name);
                 }
             }
         }
-        match landed.is_empty() {
+        match landed.files.is_empty() {
             true => Ok(None),
             false => Ok(Some(self.received(run, source, landed, trimmed(received_at)).await?)),
         }
     }
 
-    /// Copies files into landing, in order of name. They are received once a receipt names them.
-    async fn land_all(&self, source: &str, paths: &[PathBuf], received_at: DateTime<Utc>) -> Result<Vec<ReceiptFile>> {
+    /// Copies files into landing, in order of name, and decodes marks on the way. They are received once a receipt
+    /// names them.
+    async fn land_all(&self, source: &str, paths: &[PathBuf], received_at: DateTime<Utc>) -> Result<Landed> {
         self.refuse_the_lake_itself(paths)?;
         let files = offered(paths)?;
         if files.is_empty() {
@@ -139,25 +153,19 @@ impl Ingest<'_> {
                 paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
             );
         }
-        let mut landed = Vec::with_capacity(files.len());
         let total = files.len() as u64;
-        let mut waiting = files.into_iter().enumerate();
-        let mut working = tokio::task::JoinSet::new();
-        loop {
-            while working.len() < self.config.cores() {
-                let Some((i, file)) = waiting.next() else { break };
-                let (lake, source) = (self.lake.clone(), source.to_owned());
-                working.spawn(
-                    async move { (i, landing::land(&lake, &source, received_at, &file.name, &file.path).await) },
-                );
-            }
-            let Some(done) = working.join_next().await else { break };
-            let (i, file) = done.context("a file could not be landed")?;
-            landed.push((i, file?));
-            self.progress.step("landing", landed.len() as u64, total);
+        let held = Arc::new(AtomicUsize::new(0));
+        let landing = files.into_iter().map(|file| self.land(source, received_at, file, Arc::clone(&held)));
+        // More than cores: some wait for the disk.
+        let mut landing = futures::stream::iter(landing).buffered(2 * self.config.cores());
+        let mut landed = Landed::default();
+        while let Some(file) = landing.next().await {
+            let (file, ahead) = file?;
+            landed.ahead.extend(ahead.map(|decoded| (decoded.return_id, decoded)));
+            landed.files.push(file);
+            self.progress.step("landing", landed.files.len() as u64, total);
         }
-        landed.sort_by_key(|(i, _)| *i);
-        Ok(landed.into_iter().map(|(_, file)| file).collect())
+        Ok(landed)
     }
 
     /// What a lake is made of is no return.
@@ -178,17 +186,17 @@ impl Ingest<'_> {
         &self,
         run: RunRecord,
         source: &str,
-        landed: Vec<ReceiptFile>,
+        Landed { files, ahead }: Landed,
         received_at: DateTime<Utc>,
     ) -> Result<Summary> {
         let mut summary = Summary::default();
-        let receipt = landing::give_receipt(self.lake, source, received_at, landed).await?;
+        let receipt = landing::give_receipt(self.lake, source, received_at, files).await?;
         tracing::debug!(arrival = receipt.n, "landed");
         if receipt.n != run.arrivals + 1 {
             bail!("another process is taking in arrivals; run the same command again");
         }
         let (staged, returns) = if run.known_at <= received_at {
-            self.take(&self.staged(run.clone()).await?, &receipt, true, &mut summary).await?
+            self.take(&self.staged(run.clone()).await?, &receipt, Some(ahead), &mut summary).await?
         } else {
             // It was received before others that are taken already: take those again, in order.
             self.rebuilt(receipt.n, |r| r.n == receipt.n, &mut summary).await?
@@ -257,7 +265,7 @@ impl Ingest<'_> {
         let mut returns = Vec::new();
         for (i, receipt) in receipts.iter().enumerate() {
             landing::verify_files(self.lake, receipt).await?;
-            let (next, taken) = self.take(&staged, receipt, false, summary).await?;
+            let (next, taken) = self.take(&staged, receipt, None, summary).await?;
             returns.extend(taken);
             staged = next;
             self.progress.step("arrivals", i as u64 + 1, receipts.len() as u64);
@@ -289,12 +297,13 @@ impl Ingest<'_> {
         Ok(Staged { run, roots: engine::joined_keys::roots(&former) })
     }
 
-    /// One arrival, merged into a ledger; with all figures kept where more is not to follow at once.
+    /// One arrival, merged into a ledger: one that has just landed with what was decoded on the way, and with all
+    /// figures kept, since more is not to follow at once.
     async fn take(
         &self,
         before: &Staged,
         receipt: &Receipt,
-        keeps_figures: bool,
+        landed_now: Option<Ahead>,
         summary: &mut Summary,
     ) -> Result<(Staged, Vec<(u64, Taken)>)> {
         let mut run = before.run.clone();
@@ -302,11 +311,13 @@ impl Ingest<'_> {
         run.known_at = run.known_at.max(receipt.received_at);
         let at = receipt.received_at.timestamp_micros();
         let taken_before = self.return_ids(&run).await?;
-        let looked_at = self.look_at(receipt).await?;
+        let keeps_figures = landed_now.is_some();
+        let ahead = landed_now.unwrap_or_default();
+        let looked_at = self.look_at(receipt, &ahead).await?;
 
         // What says who is where comes first: the rules on marks ask for it. Marks are decoded meanwhile.
         let (decoded, waves) = tokio::sync::mpsc::channel(1);
-        let decoding = marks::decode(self, receipt, looked_at.marks, decoded);
+        let decoding = marks::decode(self, receipt, looked_at.marks, ahead, decoded);
         let merging = async {
             let small = self.decode_all(receipt, looked_at.small).await?;
             let new = small.into_iter().filter(|d| !taken_before.contains(&d.return_id));
