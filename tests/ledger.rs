@@ -316,6 +316,21 @@ fn a_changed_upn_is_one_child() {
         &["--as-of", "2026-09-18"],
     );
     assert_eq!(year, [format!("{new},18,18")]);
+    // Each mark is as old as when it was told, whatever became of the UPN, and is found under the child's one key.
+    let key = authority.ask("SELECT DISTINCT pupil_key FROM metrics.pupil_year WHERE 0 < possible", &[]);
+    let marks = "SELECT known_from, known_to, count(*) FROM ledger.mark";
+    let told = ["2026-09-11T18:00:00Z,,10", "2026-09-16T18:00:00Z,,4", "2026-09-17T18:00:00Z,,4"];
+    assert_eq!(authority.ask(&format!("{marks} GROUP BY 1, 2"), &[]), told);
+    assert_eq!(authority.ask(&format!("{marks} WHERE pupil_key = {} GROUP BY 1, 2", key[0]), &[]), told);
+    let versions = "SELECT marks, known_from, known_to FROM ledger.register_week WHERE week_start = '2026-09-14'";
+    assert_eq!(
+        authority.ask(&format!("{versions} AND pupil_key = {}", key[0]), &[]),
+        [
+            "OOOO..........,2026-09-16T18:00:00Z,2026-09-17T18:00:00Z",
+            "OOOOOOOO......,2026-09-17T18:00:00Z,2026-09-18T18:00:00Z",
+            "OOOOOOOO......,2026-09-18T18:00:00Z,",
+        ]
+    );
     // Old weeks restated under the new UPN change nothing.
     let before = authority.ask(BELIEF, &[]);
     authority.receive("2026-09-19T18:00:00Z", &[("m4.csv", &week(140001, "2026-09-07", &[(new, "OOOOOOOOOO")]))]);

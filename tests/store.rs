@@ -117,7 +117,7 @@ async fn run(lake: &Lake, n: u64) -> Result<(), LakeError> {
         let withdrawn = month.merge_school(urn, &stated(n, urn), &Roots::new(), n as i64 * 1_000_000)?;
         assert_eq!(withdrawn, []);
     }
-    let (written, _) = month.finish(lake).await?;
+    let (written, _) = lake::register::finish(lake, &state, &month_name, vec![month]).await?;
     let others = state.files.iter().filter(|f| f.partition.get("month") != Some(&month_name)).cloned();
     let files = others.chain(written).collect();
     let table = Table::RegisterWeek;

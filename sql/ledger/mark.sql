@@ -39,7 +39,7 @@ SELECT s.urn, s.pupil_key, s.session_date, s.session, s.code,
        CASE WHEN s.code IN ('L', 'U') THEN d.minutes_late END AS minutes_late,
        s.known_from, s.known_to, s.return_id
 FROM (
-  SELECT d.urn, coalesce(k.pupil_key, d.pupil_key) AS pupil_key, d.session_date, d.session, max(d.minutes_late) AS minutes_late
+  SELECT d.urn, coalesce(k.first_key, d.pupil_key) AS pupil_key, d.session_date, d.session, max(d.minutes_late) AS minutes_late
   FROM believed.joined_key k RIGHT JOIN believed.mark_detail d ON k.line_key = d.pupil_key
   WHERE d.known_from <= $known_at AND (d.known_to IS NULL OR $known_at < d.known_to)
   GROUP BY 1, 2, 3, 4

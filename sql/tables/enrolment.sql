@@ -26,8 +26,8 @@ ethnicity = { doc = "Ethnicity code", visibility = "pupil" }
 destination = { doc = "Where a leaver went, where stated", visibility = "pupil" }
 */
 SELECT e.urn,
-       coalesce(k.pupil_key, e.pupil_key) AS pupil_key,
-       upn_of(coalesce(k.upn_key, e.pupil_key)) AS upn,
+       coalesce(k.first_key, e.pupil_key) AS pupil_key,
+       upn_of(coalesce(k.newest_key, e.pupil_key)) AS upn,
        e.pupil_key AS roll_key,
        e.entry_date, e.leaving_date,
        coalesce(e.leaving_date, add_days(e.missing_since, -1)) AS last_day,

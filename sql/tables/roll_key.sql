@@ -12,4 +12,4 @@ dob = { doc = "Date of birth", visibility = "pupil" }
 */
 SELECT e.urn, coalesce(k.line_key, e.roll_key) AS line_key, e.entry_date, e.last_day, e.dob
 -- The smaller side stands first: it is the one a hash join holds.
-FROM believed.joined_key k RIGHT JOIN tables.enrolment e ON k.pupil_key = e.pupil_key
+FROM believed.joined_key k RIGHT JOIN tables.enrolment e ON k.first_key = e.pupil_key

@@ -56,9 +56,12 @@ fn chains(former: &[(i64, i64)]) -> HashMap<i64, (i64, i64)> {
     found
 }
 
-/// The columns of `believed.joined_key`: a key, the first key of its chain, the newest.
+/// The columns of `believed.joined_key`: a key, the first key of its chain, the newest. They have no name in common
+/// with what they are joined with: a filter on `coalesce` of two columns of one name is pushed to the wrong side.
 pub fn schema() -> SchemaRef {
-    Arc::new(Schema::new(["line_key", "pupil_key", "upn_key"].map(|n| Field::new(n, DataType::Int64, false)).to_vec()))
+    Arc::new(Schema::new(
+        ["line_key", "first_key", "newest_key"].map(|n| Field::new(n, DataType::Int64, false)).to_vec(),
+    ))
 }
 
 pub(crate) async fn joined_keys(lake: &Lake, run: &RunRecord, known_at: i64) -> Result<RecordBatch, EngineError> {

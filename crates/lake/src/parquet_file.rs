@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::concat_batches;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, new_empty_array};
+use arrow::compute::{concat, concat_batches};
 use arrow::datatypes::{Int32Type, SchemaRef, TimestampMicrosecondType};
 use bytes::Bytes;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -135,6 +135,25 @@ pub fn join(root: &object_store::path::Path, relative: &str) -> object_store::pa
 /// All rows of one file, batch by batch, from its bytes.
 pub fn read(bytes: Bytes, batch_rows: usize) -> Result<ParquetRecordBatchReader, LakeError> {
     Ok(ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(batch_rows).build()?)
+}
+
+/// One column of some files of a table, and nothing else of them.
+pub async fn read_column<'a>(
+    lake: &Lake,
+    table: Table,
+    files: impl Iterator<Item = &'a DataFile>,
+    name: &str,
+) -> Result<ArrayRef, LakeError> {
+    let mut parts = vec![new_empty_array(table.schema().field_with_name(name)?.data_type())];
+    for file in files {
+        let bytes = lake.read_existing(&join(&path::table(table), &file.path)).await?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(64 * 1024);
+        let mask = ProjectionMask::columns(builder.parquet_schema(), [name]);
+        for batch in builder.with_projection(mask).build()? {
+            parts.push(Arc::clone(batch?.column(0)));
+        }
+    }
+    Ok(concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>())?)
 }
 
 /// All rows of some files of a small table, as one batch.

@@ -20,6 +20,7 @@ use crate::parquet_file::{FileWriter, join, read};
 use crate::run::{DataFile, TableState};
 use crate::table::{CURRENT, PAST};
 use crate::{Lake, LakeError, Table, append, path};
+use tokio::task::JoinSet;
 
 /// A box of a statement that says nothing about its session.
 pub const UNSTATED: u8 = 0;
@@ -152,10 +153,6 @@ struct Lines {
 }
 
 impl Lines {
-    fn urn(&self) -> Urn {
-        self.batch.column(0).as_primitive::<Int32Type>().value(self.row)
-    }
-
     fn held(&self) -> Held {
         let text = self.batch.column(3).as_string::<i32>().value(self.row).as_bytes();
         Held {
@@ -168,16 +165,15 @@ impl Lines {
     }
 }
 
-/// The rewriting of one month.
+/// The rewriting of one month, or of some of its schools.
 pub struct Month {
-    month: String,
+    name: String,
+    /// Its schools, from the least to the greatest URN.
+    schools: (Urn, Urn),
     /// Believed files not yet read, in order of URN.
     waiting: VecDeque<Bytes>,
     reader: Option<parquet::arrow::arrow_reader::ParquetRecordBatchReader>,
     lines: Option<Lines>,
-    /// Believed files that this run does not touch.
-    untouched: Vec<DataFile>,
-    past: Vec<DataFile>,
     open: Columns,
     writer: Option<FileWriter>,
     done: Vec<FileWriter>,
@@ -191,34 +187,72 @@ pub fn month_of(week: i32) -> String {
     day_of(week).format("%Y-%m").to_string()
 }
 
+fn partition(month: &str, belief: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("month".to_owned(), month.to_owned()), ("belief".to_owned(), belief.to_owned())])
+}
+
+/// Ends the rewriting of a month, whose parts hold all schools between them. Says which files it has now.
+pub async fn finish(
+    lake: &Lake,
+    state: &TableState,
+    month: &str,
+    parts: Vec<Month>,
+) -> Result<(Vec<DataFile>, Changed), LakeError> {
+    let mut working = JoinSet::new();
+    for (nth, part) in parts.into_iter().enumerate() {
+        let lake = lake.clone();
+        working.spawn(async move { part.written(&lake).await.map(|written| (nth, written)) });
+    }
+    let mut parts = Vec::new();
+    while let Some(done) = working.join_next().await {
+        let stopped = |e| LakeError::Damaged { path: month.to_owned(), reason: format!("its writer stopped: {e}") };
+        parts.push(done.map_err(stopped)??);
+    }
+    parts.sort_by_key(|(nth, _)| *nth);
+    let (mut files, mut closed, mut changed) = (Vec::new(), Vec::new(), Changed::default());
+    for (_, part) in parts {
+        files.extend(part.files);
+        closed.push(part.closed);
+        changed.opened += part.changed.opened;
+        changed.closed += part.changed.closed;
+    }
+    let closed = arrow::compute::concat_batches(&Table::RegisterWeek.schema(), &closed)?;
+    let past = state.of_belief(PAST).filter(|f| f.partition.get("month").is_some_and(|m| m == month)).cloned();
+    let past = past.collect();
+    files.extend(append::append(lake, Table::RegisterWeek, partition(month, PAST), past, &closed).await?);
+    Ok((files, changed))
+}
+
+/// What became of a part of a month.
+struct Written {
+    files: Vec<DataFile>,
+    closed: RecordBatch,
+    changed: Changed,
+}
+
 impl Month {
-    /// Begins to rewrite a month for the schools from `least` to `greatest`.
+    /// Begins to rewrite a month for the schools from `least` to `greatest`. Nobody else may rewrite them meanwhile.
     pub async fn begin(
         lake: &Lake,
         state: &TableState,
-        month: String,
+        name: String,
         (least, greatest): (Urn, Urn),
     ) -> Result<Self, LakeError> {
-        let mine = |f: &&DataFile| f.partition.get("month") == Some(&month);
-        let mut current: Vec<DataFile> = state.of_belief(CURRENT).filter(mine).cloned().collect();
+        let urns = |f: &DataFile| f.urns.unwrap_or((Urn::MIN, Urn::MAX));
+        let mine =
+            |f: &&DataFile| f.partition.get("month") == Some(&name) && least <= urns(f).1 && urns(f).0 <= greatest;
+        let mut current: Vec<&DataFile> = state.of_belief(CURRENT).filter(mine).collect();
         current.sort_by_key(|f| f.urns);
-        let past = state.of_belief(PAST).filter(mine).cloned().collect();
-        let (mut waiting, mut untouched) = (VecDeque::new(), Vec::new());
+        let mut waiting = VecDeque::new();
         for file in current {
-            let (first, last) = file.urns.unwrap_or((Urn::MIN, Urn::MAX));
-            if last < least || greatest < first {
-                untouched.push(file);
-            } else {
-                waiting.push_back(lake.read_existing(&join(&path::table(Table::RegisterWeek), &file.path)).await?);
-            }
+            waiting.push_back(lake.read_existing(&join(&path::table(Table::RegisterWeek), &file.path)).await?);
         }
         Ok(Self {
-            month,
+            name,
+            schools: (least, greatest),
             waiting,
             reader: None,
             lines: None,
-            untouched,
-            past,
             open: Columns::default(),
             writer: None,
             done: Vec::new(),
@@ -273,33 +307,36 @@ impl Month {
         Ok(of_return.into_values().collect())
     }
 
-    /// Copies what is left, writes the month's files and says what they are.
-    pub async fn finish(mut self, lake: &Lake) -> Result<(Vec<DataFile>, Changed), LakeError> {
+    /// Copies what is left and writes the files of what is believed.
+    async fn written(mut self, lake: &Lake) -> Result<Written, LakeError> {
         self.copy_until(None)?;
         self.flush(1)?;
         let root = path::table(Table::RegisterWeek);
-        let partition = |belief: &str| {
-            BTreeMap::from([("month".to_owned(), self.month.clone()), ("belief".to_owned(), belief.to_owned())])
-        };
-        let mut files = self.untouched;
+        let mut files = Vec::new();
         for writer in self.done.into_iter().chain(self.writer) {
-            files.extend(writer.put(lake, &root, partition(CURRENT)).await?);
+            files.extend(writer.put(lake, &root, partition(&self.name, CURRENT)).await?);
         }
         let mut batches = self.closed_batches;
         batches.push(self.closed.take()?);
         let closed = arrow::compute::concat_batches(&Table::RegisterWeek.schema(), &batches)?;
-        files.extend(append::append(lake, Table::RegisterWeek, partition(PAST), self.past, &closed).await?);
-        Ok((files, self.changed))
+        Ok(Written { files, closed, changed: self.changed })
     }
 
     /// The URN of the next believed line; none at the end.
     fn next_line(&mut self) -> Result<Option<Urn>, LakeError> {
+        let (least, greatest) = self.schools;
         loop {
-            if let Some(lines) = &self.lines {
-                if lines.row < lines.batch.num_rows() {
-                    return Ok(Some(lines.urn()));
+            if let Some(lines) = &mut self.lines {
+                let urns = lines.batch.column(0).as_primitive::<Int32Type>().values();
+                if urns.get(lines.row).is_some_and(|urn| *urn < least) {
+                    lines.row = urns.partition_point(|urn| *urn < least);
                 }
-                self.lines = None;
+                match urns.get(lines.row) {
+                    Some(urn) if *urn <= greatest => return Ok(Some(*urn)),
+                    // The next file may begin anew, with the schools of another part.
+                    Some(_) => (self.lines, self.reader) = (None, None),
+                    None => self.lines = None,
+                }
             }
             if let Some(reader) = &mut self.reader {
                 match reader.next() {
@@ -317,7 +354,7 @@ impl Month {
         }
     }
 
-    /// Copies believed lines of schools before `urn` (of all schools left, where none) as they are.
+    /// Copies believed lines of schools before `urn` (of all its schools left, where none) as they are.
     fn copy_until(&mut self, urn: Option<Urn>) -> Result<(), LakeError> {
         while let Some(next) = self.next_line()? {
             if urn.is_some_and(|urn| urn <= next) {
@@ -325,8 +362,8 @@ impl Month {
             }
             let Some(lines) = &mut self.lines else { break };
             let urns = lines.batch.column(0).as_primitive::<Int32Type>().values();
-            let rest = &urns[lines.row..];
-            let count = urn.map_or(rest.len(), |urn| rest.partition_point(|u| *u < urn));
+            let is_before = |u: &Urn| urn.map_or(*u <= self.schools.1, |urn| *u < urn);
+            let count = urns[lines.row..].partition_point(is_before);
             let slice = lines.batch.slice(lines.row, count);
             lines.row += count;
             self.flush(1)?;
@@ -342,7 +379,7 @@ impl Month {
         }
         self.writer
             .as_mut()
-            .ok_or_else(|| LakeError::Damaged { path: self.month.clone(), reason: "no writer".to_owned() })
+            .ok_or_else(|| LakeError::Damaged { path: self.name.clone(), reason: "no writer".to_owned() })
     }
 
     fn flush(&mut self, at_least: usize) -> Result<(), LakeError> {

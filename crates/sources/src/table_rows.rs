@@ -266,17 +266,16 @@ fn shown(column: &Column, text: &str) -> String {
     }
 }
 
-/// A national curriculum year as the DfE's code set writes it: `Year 4`, `Yr 4` and `04` are 4, Reception is R.
+/// A national curriculum year as the DfE's code set writes it: `Year 4` and `Yr 4` are 4, Reception is R.
 fn year_group(text: &str) -> String {
     let folded = text.to_ascii_uppercase();
     if matches!(folded.as_str(), "RECEPTION" | "R" | "YR" | "YEAR R") {
         return "R".to_owned();
     }
-    let rest = ["YEAR", "YR", "Y"].iter().find_map(|word| folded.strip_prefix(word)).unwrap_or(&folded).trim();
-    match rest.trim_start_matches('0') {
-        "" if rest.contains('0') => "R".to_owned(),
-        number if number.bytes().all(|b| b.is_ascii_digit()) && !number.is_empty() => number.to_owned(),
-        _ => text.chars().take(500).collect(),
+    let number = ["YEAR", "YR", "Y"].iter().find_map(|word| folded.strip_prefix(word)).map(str::trim_start);
+    match number.filter(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())) {
+        Some(number) => number.to_owned(),
+        None => text.chars().take(500).collect(),
     }
 }
 

@@ -291,13 +291,14 @@ impl School {
 
 /// The months being rewritten.
 struct Rewriting {
-    months: BTreeMap<String, Month>,
+    /// Each month's parts, by the greatest URN of each.
+    months: BTreeMap<String, BTreeMap<i32, Month>>,
     /// The school merged last; the next must come after it.
     last: i32,
 }
 
 impl Rewriting {
-    /// Merges schools in order of URN, each month on a core of its own. Says what they leave in doubt.
+    /// Merges schools in order of URN, each part of a month on a core of its own. Says what they leave in doubt.
     async fn merge_all(
         &mut self,
         ingest: &Ingest<'_>,
@@ -316,32 +317,51 @@ impl Rewriting {
         }
         let state = staged.run.table(Table::RegisterWeek);
         let (roots, schools) = (Arc::new(staged.roots.clone()), Arc::new(schools));
-        let mut waiting = by_month.into_iter();
+        // A day touches a month or two, and cores would wait for them: each is cut in parts of as many schools.
+        let parts = ingest.config.cores().div_ceil(by_month.len().max(1)).min(schools.len().max(1));
+        let last_urns: Vec<i32> = (1..parts).map(|nth| schools[nth * schools.len() / parts - 1].urn).collect();
+        let mut to_do = Vec::new();
+        for (name, weeks) in by_month {
+            let mut of_month = match self.months.remove(&name) {
+                Some(of_month) => of_month,
+                None => {
+                    let (mut of_month, mut least) = (BTreeMap::new(), i32::MIN);
+                    for greatest in last_urns.iter().copied().chain([i32::MAX]) {
+                        let part = Month::begin(ingest.lake, &state, name.clone(), (least, greatest)).await?;
+                        of_month.insert(greatest, part);
+                        least = greatest.saturating_add(1);
+                    }
+                    of_month
+                }
+            };
+            let (weeks, mut least) = (Arc::new(weeks), i32::MIN);
+            while let Some((greatest, part)) = of_month.pop_first() {
+                to_do.push((name.clone(), Arc::clone(&weeks), (least, greatest), part));
+                least = greatest.saturating_add(1);
+            }
+        }
+        let mut waiting = to_do.into_iter();
         let mut working = tokio::task::JoinSet::new();
         let mut doubts = Vec::new();
         loop {
             while working.len() < ingest.config.cores() {
-                let Some((name, weeks)) = waiting.next() else { break };
-                let mut month = match self.months.remove(&name) {
-                    Some(month) => month,
-                    None => Month::begin(ingest.lake, &state, name.clone(), (i32::MIN, i32::MAX)).await?,
-                };
+                let Some((name, weeks, (least, greatest), mut month)) = waiting.next() else { break };
                 let (roots, schools): (Arc<Roots>, _) = (Arc::clone(&roots), Arc::clone(&schools));
                 working.spawn_blocking(move || {
                     let mut doubts = Vec::new();
-                    for school in schools.iter() {
+                    for school in schools.iter().filter(|s| least <= s.urn && s.urn <= greatest) {
                         let lines = school.stated(&weeks, &mut doubts);
                         if !lines.is_empty() {
                             let withdrawn = month.merge_school(school.urn, &lines, &roots, at)?;
                             doubts.extend(withdrawn.into_iter().map(Doubt::from));
                         }
                     }
-                    Ok::<_, lake::LakeError>((name, month, doubts))
+                    Ok::<_, lake::LakeError>((name, greatest, month, doubts))
                 });
             }
             let Some(done) = working.join_next().await else { break };
-            let (name, month, found) = done.context("a month could not be merged")??;
-            self.months.insert(name, month);
+            let (name, greatest, month, found) = done.context("a month could not be merged")??;
+            self.months.entry(name).or_default().insert(greatest, month);
             doubts.extend(found);
         }
         Ok(doubts)
@@ -358,13 +378,14 @@ impl Rewriting {
             .filter(|f| f.partition.get("month").is_none_or(|m| !months.contains_key(m)))
             .cloned()
             .collect();
-        let mut waiting = months.into_values();
+        let mut waiting = months.into_iter();
         let mut working = tokio::task::JoinSet::new();
         loop {
             while working.len() < ingest.config.cores() {
-                let Some(month) = waiting.next() else { break };
-                let lake = ingest.lake.clone();
-                working.spawn(async move { month.finish(&lake).await });
+                let Some((name, parts)) = waiting.next() else { break };
+                let (lake, state) = (ingest.lake.clone(), state.clone());
+                let parts = parts.into_values().collect();
+                working.spawn(async move { lake::register::finish(&lake, &state, &name, parts).await });
             }
             let Some(done) = working.join_next().await else { break };
             let (written, Changed { opened, closed }) = done.context("a month could not be written")??;

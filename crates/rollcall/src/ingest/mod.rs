@@ -361,19 +361,26 @@ impl Ingest<'_> {
     async fn record(&self, mut run: RunRecord, before: &RunRecord) -> Result<u64> {
         run.n = before.n + 1;
         let millis = run.known_at.timestamp_millis();
-        for table in Table::ALL {
-            let state = run.table(table);
-            if state.files == before.table(table).files && (state.version.is_some() || state.files.is_empty()) {
-                continue;
-            }
+        let is_changed = |table: &Table| {
+            let state = run.table(*table);
+            state.files != before.table(*table).files || state.version.is_none() && !state.files.is_empty()
+        };
+        let commits = Table::ALL.into_iter().filter(is_changed).map(|table| {
+            let (lake, state, n) = (self.lake.clone(), run.table(table), run.n);
             let target = lake::delta::Target {
                 name: table.name(),
                 root: lake::path::table(table),
                 schema: table.schema(),
                 partitions: table.partitions().to_vec(),
             };
-            let state = lake::delta::commit(self.lake, &target, state.files, run.n, millis).await?;
-            crate::crash::point(table.name());
+            tokio::spawn(async move {
+                let state = lake::delta::commit(&lake, &target, state.files, n, millis).await?;
+                crate::crash::point(table.name());
+                Ok::<_, lake::LakeError>((table, state))
+            })
+        });
+        for committed in futures::future::join_all(commits.collect::<Vec<_>>()).await {
+            let (table, state) = committed??;
             run.tables.insert(table.name().to_owned(), state);
         }
         crate::crash::point("before the run record");
@@ -393,9 +400,8 @@ impl Ingest<'_> {
 
     async fn return_ids(&self, run: &RunRecord) -> Result<std::collections::HashSet<i64>> {
         use arrow::array::AsArray;
-        let rows =
-            lake::parquet_file::read_all(self.lake, Table::Return, run.table(Table::Return).files.iter()).await?;
-        let ids = rows.column(rows.schema().index_of("return_id")?);
+        let files = run.table(Table::Return).files;
+        let ids = lake::parquet_file::read_column(self.lake, Table::Return, files.iter(), "return_id").await?;
         Ok(ids.as_primitive::<arrow::datatypes::Int64Type>().values().iter().copied().collect())
     }
 

@@ -115,7 +115,6 @@ pub(super) async fn record(
     roots: &Roots,
 ) -> Result<()> {
     let Listed { open, known } = listed(ingest, run).await?;
-    let bytes = landed_before(ingest, run).await?;
     let mut raised: BTreeMap<String, (&Taken, &Problem)> = BTreeMap::new();
     for taken in taken {
         for problem in &taken.problems {
@@ -157,6 +156,8 @@ pub(super) async fn record(
         .collect();
     let at = receipt.received_at.timestamp_micros();
     // The same bytes again say nothing new: what was wrong with them and has been mended since stays mended.
+    let came_before = raised.keys().any(|id| known.contains(id) && !open.contains_key(id));
+    let bytes = if came_before { landed_before(ingest, run).await? } else { HashSet::new() };
     let again = |id: &String, taken: &Taken| known.contains(id) && bytes.contains(&taken.sha256);
     let new: Vec<_> = raised.iter().filter(|(id, (taken, _))| !open.contains_key(*id) && !again(id, taken)).collect();
     ingest.append(run, Table::ProblemFix, fix_rows(&fixes, at)?).await?;
@@ -213,9 +214,9 @@ struct Listed {
 
 /// SHA-256 of all bytes that returns before this arrival brought.
 async fn landed_before(ingest: &Ingest<'_>, run: &RunRecord) -> Result<HashSet<String>> {
-    let rows = lake::parquet_file::read_all(ingest.lake, Table::Return, run.table(Table::Return).files.iter()).await?;
-    let hashes = rows.column(rows.schema().index_of("sha256")?).as_string::<i32>();
-    Ok(hashes.iter().flatten().map(str::to_owned).collect())
+    let files = run.table(Table::Return).files;
+    let hashes = lake::parquet_file::read_column(ingest.lake, Table::Return, files.iter(), "sha256").await?;
+    Ok(hashes.as_string::<i32>().iter().flatten().map(str::to_owned).collect())
 }
 
 async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
