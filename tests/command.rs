@@ -430,3 +430,47 @@ fn what_is_doubtful_is_said_and_no_child_with_it() {
     let out = authority.run(&["ingest", linked.to_str().unwrap()]);
     assert!(!out.status.success() && said(&out).contains("a link to a folder"), "{}", said(&out));
 }
+
+#[test]
+fn an_older_roll_that_comes_late_changes_nothing_that_a_newer_one_says() {
+    let authority = started();
+    let header = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,SnapshotDate\n";
+    let of_day = |day: &str, pupils: &[(&str, &str)]| {
+        let row = |(upn, year): &(&str, &str)| format!("140001,{upn},Made,Up,2016-01-01,F,{year},2026-09-01,{day}\n");
+        header.to_owned() + &pupils.iter().map(row).collect::<String>()
+    };
+    let stranger = "A850200720001";
+    let both = [(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")];
+    authority.receive("2026-09-14T05:00:00Z", &[("roll.csv", &of_day("2026-09-14", &[(A, "5"), (B, "5")]))]);
+    authority.receive("2026-09-18T18:00:00Z", &[("marks.csv", &week(140001, "2026-09-14", &both))]);
+    authority.receive("2026-09-18T19:00:00Z", &[("roll.csv", &of_day("2026-09-11", &[(B, "4"), (stranger, "4")]))]);
+    let figures = "SELECT upn, nc_year, possible FROM metrics.pupil_year WHERE 0 < possible";
+    assert_eq!(authority.ask(figures, &["--as-of", "2026-09-18"]), [format!("{B},5,10"), format!("{A},5,10")]);
+    // Who was on the older roll alone has left since.
+    let left = "SELECT upn, event_from FROM alerts.current WHERE rule = 'off_roll_no_destination'";
+    assert_eq!(authority.ask(left, &["--as-of", "2026-09-18"]), [format!("{stranger},2026-09-13")]);
+    let doubts = "SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND rule <> 'upn_check_letter'";
+    assert_eq!(authority.ask(doubts, &[]), ["older_roll"]);
+}
+
+#[test]
+fn a_year_that_is_over_keeps_the_children_it_had() {
+    let authority = Authority::new();
+    authority.receive("2026-06-01T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+    let of = |year: u32, fsm: &str| {
+        format!(
+            "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,FSM\n140001,{A},Made,Up,2016-01-01,F,{year},2025-09-01,{fsm}\n"
+        )
+    };
+    authority.receive("2026-07-03T05:00:00Z", &[("roll.csv", &of(5, "Y"))]);
+    authority.receive("2026-07-10T18:00:00Z", &[("m.csv", &week(140001, "2026-07-06", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    authority.receive("2026-09-04T05:00:00Z", &[("roll.csv", &of(6, "N"))]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    let years = "SELECT academic_year, nc_year, possible FROM metrics.pupil_year";
+    let told = ["202526,5,10", "202627,6,10"];
+    assert_eq!(authority.ask(years, &["--as-of", "2026-09-11"]), told);
+    let meals = "SELECT academic_year, value FROM metrics.cohort_year WHERE cohort = 'FSM' AND phase = 'Total'";
+    assert_eq!(authority.ask(meals, &["--as-of", "2026-09-11"]), ["202526,Eligible", "202627,Not eligible"]);
+    // As known then, nothing else was known; and asked up to a day of last year, September's roll says nothing of it.
+    assert_eq!(authority.ask(years, &["--as-of", "2026-07-31"]), ["202526,5,10"]);
+}

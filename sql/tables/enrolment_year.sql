@@ -1,5 +1,5 @@
 /*
-about = "Stints cut to school years and to the day asked for. first_day to last_day is what counts."
+about = "Stints cut to school years and to the day asked for. first_day to last_day is what counts. Of a school year that has ended a child is what the last roll received in it said: in September nobody of the year before moves up a year."
 grain = ["urn", "pupil_key", "entry_date", "academic_year"]
 source = "domain.md 2.1"
 
@@ -32,14 +32,37 @@ WITH year AS (
 ), born AS (
   SELECT *, date_part('year', dob) + CASE WHEN date_part('month', dob) < 9 THEN 0 ELSE 1 END AS school_birth_year
   FROM tables.enrolment WHERE entry_date <= $as_of
+), told AS (
+  -- What was told last by the end of a school year that was over by then; where nothing was, what was told first after it.
+  SELECT h.urn, coalesce(k.first_key, h.pupil_key) AS child_key, h.entry_date, y.academic_year,
+         first_value(struct(h.nc_year, h.fsm, h.sen, h.looked_after, h.child_in_need, h.eal, h.ethnicity)
+                     ORDER BY CASE WHEN CAST(h.known_from AS DATE) <= y.last_day THEN h.known_from END DESC NULLS LAST, h.known_from) AS said
+  FROM year y
+  JOIN history.enrolment h ON y.last_day < CAST($known_at AS DATE) AND h.entry_date <= y.last_day
+  LEFT JOIN believed.joined_key k ON k.line_key = h.pupil_key
+  WHERE h.known_from <= $known_at
+  GROUP BY h.urn, coalesce(k.first_key, h.pupil_key), h.entry_date, y.academic_year
 )
-SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, y.academic_year,
-       greatest(e.entry_date, y.first_day) AS first_day,
-       least(coalesce(e.last_day, y.last_day), y.last_day, $as_of) AS last_day,
-       e.school_birth_year + $cohort_from_age <= y.starts_in AND y.starts_in <= e.school_birth_year + $cohort_to_age AS in_cohort,
-       e.nc_year, e.sex, e.fsm, e.sen, e.looked_after, e.child_in_need, e.eal, e.ethnicity,
-       c.starts_on AS csa_from, c.ends_on AS csa_to
-FROM born e
-JOIN year y ON e.entry_date <= y.last_day AND y.first_day <= coalesce(e.last_day, $as_of)
-LEFT JOIN reference.compulsory_school_age c
-  ON c.born_year = date_part('year', e.dob) AND c.born_month = date_part('month', e.dob)
+SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, e.academic_year, e.first_day, e.last_day, e.in_cohort,
+       CASE WHEN t.urn IS NULL THEN e.nc_year ELSE t.said['c0'] END AS nc_year, e.sex,
+       CASE WHEN t.urn IS NULL THEN e.fsm ELSE t.said['c1'] END AS fsm,
+       CASE WHEN t.urn IS NULL THEN e.sen ELSE t.said['c2'] END AS sen,
+       CASE WHEN t.urn IS NULL THEN e.looked_after ELSE t.said['c3'] END AS looked_after,
+       CASE WHEN t.urn IS NULL THEN e.child_in_need ELSE t.said['c4'] END AS child_in_need,
+       CASE WHEN t.urn IS NULL THEN e.eal ELSE t.said['c5'] END AS eal,
+       CASE WHEN t.urn IS NULL THEN e.ethnicity ELSE t.said['c6'] END AS ethnicity,
+       e.csa_from, e.csa_to
+-- The smaller side stands first: it is the one a hash join holds.
+FROM told t
+RIGHT JOIN (
+  SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, y.academic_year,
+         greatest(e.entry_date, y.first_day) AS first_day,
+         least(coalesce(e.last_day, y.last_day), y.last_day, $as_of) AS last_day,
+         e.school_birth_year + $cohort_from_age <= y.starts_in AND y.starts_in <= e.school_birth_year + $cohort_to_age AS in_cohort,
+         e.nc_year, e.sex, e.fsm, e.sen, e.looked_after, e.child_in_need, e.eal, e.ethnicity,
+         c.starts_on AS csa_from, c.ends_on AS csa_to
+  FROM born e
+  JOIN year y ON e.entry_date <= y.last_day AND y.first_day <= coalesce(e.last_day, $as_of)
+  LEFT JOIN reference.compulsory_school_age c
+    ON c.born_year = date_part('year', e.dob) AND c.born_month = date_part('month', e.dob)
+) e ON t.urn = e.urn AND t.child_key = e.pupil_key AND t.entry_date = e.entry_date AND t.academic_year = e.academic_year

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, new_empty_array};
-use arrow::compute::{concat, concat_batches};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Int32Type, SchemaRef, TimestampMicrosecondType};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -137,23 +137,27 @@ pub fn read(bytes: Bytes, batch_rows: usize) -> Result<ParquetRecordBatchReader,
     Ok(ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(batch_rows).build()?)
 }
 
-/// One column of some files of a table, and nothing else of them.
-pub async fn read_column<'a>(
+/// Some columns of all rows of some files, in the order of the table, and nothing else of them.
+pub async fn read_columns<'a>(
     lake: &Lake,
     table: Table,
     files: impl Iterator<Item = &'a DataFile>,
-    name: &str,
-) -> Result<ArrayRef, LakeError> {
-    let mut parts = vec![new_empty_array(table.schema().field_with_name(name)?.data_type())];
+    names: &[&str],
+) -> Result<RecordBatch, LakeError> {
+    let schema = table.schema();
+    let wanted: Vec<usize> =
+        (0..schema.fields().len()).filter(|i| names.contains(&schema.field(*i).name().as_str())).collect();
+    let schema = Arc::new(schema.project(&wanted)?);
+    let mut batches = Vec::new();
     for file in files {
         let bytes = lake.read_existing(&join(&path::table(table), &file.path)).await?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(64 * 1024);
-        let mask = ProjectionMask::columns(builder.parquet_schema(), [name]);
+        let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
         for batch in builder.with_projection(mask).build()? {
-            parts.push(Arc::clone(batch?.column(0)));
+            batches.push(RecordBatch::try_new(Arc::clone(&schema), batch?.columns().to_vec())?);
         }
     }
-    Ok(concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>())?)
+    Ok(concat_batches(&schema, &batches)?)
 }
 
 /// All rows of some files of a small table, as one batch.

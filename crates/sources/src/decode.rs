@@ -153,7 +153,7 @@ pub struct OfSchool {
     pub urn: Option<Urn>,
     /// Rows kept.
     pub rows: u64,
-    /// First and last day of its marks.
+    /// First and last day of its marks, or the day of its roll.
     pub days: Option<(NaiveDate, NaiveDate)>,
 }
 
@@ -170,14 +170,15 @@ impl Decoded {
                     days: g.days.map(|(first, last)| (day_of(first), day_of(last))),
                 })
                 .collect(),
-            Content::Rows { rows, .. } => {
+            Content::Rows { rows, snapshots, .. } => {
                 let mut counts: BTreeMap<Option<Urn>, u64> = BTreeMap::new();
                 if let Some(urns) = rows.column_by_name("urn") {
                     for urn in urns.as_primitive::<Int32Type>() {
                         *counts.entry(urn).or_default() += 1;
                     }
                 }
-                counts.into_iter().map(|(urn, rows)| OfSchool { urn, rows, days: None }).collect()
+                let day = |urn: Option<Urn>| snapshots.get(&urn?).map(|day| (*day, *day));
+                counts.into_iter().map(|(urn, rows)| OfSchool { urn, rows, days: day(urn) }).collect()
             }
         }
     }

@@ -401,8 +401,8 @@ impl Ingest<'_> {
     async fn return_ids(&self, run: &RunRecord) -> Result<std::collections::HashSet<i64>> {
         use arrow::array::AsArray;
         let files = run.table(Table::Return).files;
-        let ids = lake::parquet_file::read_column(self.lake, Table::Return, files.iter(), "return_id").await?;
-        Ok(ids.as_primitive::<arrow::datatypes::Int64Type>().values().iter().copied().collect())
+        let ids = lake::parquet_file::read_columns(self.lake, Table::Return, files.iter(), &["return_id"]).await?;
+        Ok(ids.column(0).as_primitive::<arrow::datatypes::Int64Type>().values().iter().copied().collect())
     }
 
     /// A session over a ledger that no run names yet.

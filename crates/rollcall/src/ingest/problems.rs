@@ -35,7 +35,8 @@ pub(super) fn return_rows(receipt: &Receipt, taken: &[Taken]) -> Result<RecordBa
     let at = receipt.received_at.timestamp_micros();
     let count =
         |f: fn(&Taken) -> u64| Arc::new(Int64Array::from_iter_values(taken.iter().map(|t| f(t) as i64))) as ArrayRef;
-    let [first_day, last_day] = day_columns(taken.iter().map(|t| t.days));
+    let of_its_school = |t: &Taken| t.schools.iter().find(|s| s.urn.is_some() && s.urn == t.urn)?.days;
+    let [first_day, last_day] = day_columns(taken.iter().map(|t| t.days.or_else(|| of_its_school(t))));
     Ok(RecordBatch::try_new(
         Arc::clone(&schema),
         vec![
@@ -215,8 +216,8 @@ struct Listed {
 /// SHA-256 of all bytes that returns before this arrival brought.
 async fn landed_before(ingest: &Ingest<'_>, run: &RunRecord) -> Result<HashSet<String>> {
     let files = run.table(Table::Return).files;
-    let hashes = lake::parquet_file::read_column(ingest.lake, Table::Return, files.iter(), "sha256").await?;
-    Ok(hashes.as_string::<i32>().iter().flatten().map(str::to_owned).collect())
+    let hashes = lake::parquet_file::read_columns(ingest.lake, Table::Return, files.iter(), &["sha256"]).await?;
+    Ok(hashes.column(0).as_string::<i32>().iter().flatten().map(str::to_owned).collect())
 }
 
 async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {

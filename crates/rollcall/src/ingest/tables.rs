@@ -293,15 +293,44 @@ async fn merge_rolls(
     for (urn, day) in files.iter().flat_map(snapshots_of) {
         days.entry(urn).or_default().insert(day);
     }
+    if days.is_empty() {
+        return Ok(Rolls::new());
+    }
+    let newest = newest_rolls(ingest, run).await?;
     let mut rolls = Rolls::new();
     for round in 0..days.values().map(BTreeSet::len).max().unwrap_or(0) {
         let of_round: HashMap<i32, NaiveDate> =
             days.iter().filter_map(|(urn, days)| Some((*urn, *days.iter().nth(round)?))).collect();
-        for (child, stints) in merge_rolls_of_a_day(ingest, run, roots, files, &of_round, at).await? {
+        for (child, stints) in merge_rolls_of_a_day(ingest, run, roots, files, (&of_round, &newest), at).await? {
             rolls.insert(child, stints);
         }
     }
     Ok(rolls)
+}
+
+/// The day of the newest roll that the ledger holds of each school.
+async fn newest_rolls(ingest: &Ingest<'_>, run: &RunRecord) -> Result<HashMap<i32, i32>> {
+    let mut newest: HashMap<i32, i32> = HashMap::new();
+    for table in [Table::Return, Table::ReturnSchool] {
+        let files = run.table(table).files;
+        let names = ["kind", "urn", "status", "last_day"];
+        let rows = lake::parquet_file::read_columns(ingest.lake, table, files.iter(), &names).await?;
+        let column = |name: &str| rows.column_by_name(name);
+        let (Some(kinds), Some(urns), Some(days)) = (column("kind"), column("urn"), column("last_day")) else {
+            continue;
+        };
+        let statuses = column("status").map(|c| c.as_string::<i32>());
+        let (kinds, urns, days) =
+            (kinds.as_string::<i32>(), urns.as_primitive::<Int32Type>(), days.as_primitive::<Date32Type>());
+        for i in 0..rows.num_rows() {
+            let is_taken = statuses.is_none_or(|s| s.value(i) == "taken");
+            if kinds.value(i) == Kind::Roll.name() && is_taken && urns.is_valid(i) && days.is_valid(i) {
+                let newest = newest.entry(urns.value(i)).or_insert(i32::MIN);
+                *newest = days.value(i).max(*newest);
+            }
+        }
+    }
+    Ok(newest)
 }
 
 /// The day of which a file's roll speaks, by school.
@@ -333,20 +362,23 @@ struct OfRoll {
     before: usize,
     /// Of them, those who are not on this roll.
     not_on_it: usize,
-    /// Whether a refused row may be of any child.
+    /// Whether no refused row may be of any child.
     is_whole: bool,
+    /// Whether a roll of a later day is held already.
+    is_older: bool,
 }
 
 /// Merges rolls of one day of each school. A roll states the whole roll of its school on its day: a pupil who is
 /// missing from it has left without explanation, and a stint it states with another day of entry replaces the one it
 /// overlaps. A row that was refused changes nothing of its child; where it does not say whose it is, nobody is taken
-/// to have left. A date of birth that is not stated stays as it was known.
+/// to have left. A date of birth that is not stated stays as it was known. Where a roll of a later day came before,
+/// what that one says stands: of the older roll only stints that nothing else speaks of are taken.
 async fn merge_rolls_of_a_day(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
     roots: &Roots,
     files: &mut [Decoded],
-    days: &HashMap<i32, NaiveDate>,
+    (days, newest): (&HashMap<i32, NaiveDate>, &HashMap<i32, i32>),
     at: i64,
 ) -> Result<Rolls> {
     let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
@@ -360,11 +392,18 @@ async fn merge_rolls_of_a_day(
             let school = schools.entry(*urn).or_insert_with(|| OfRoll { is_whole: true, ..OfRoll::default() });
             school.files.push(i);
             school.is_whole &= !refused.may_be_any_of(*urn);
+            school.is_older = newest.get(urn).is_some_and(|newest| days_from_epoch(days[urn]) < *newest);
         }
     }
     let stated = concat_batches(&Table::Enrolment.schema(), &batches)?;
     let current = believed(ingest, run, Table::Enrolment).await?;
     let stated = with_known_births(stated, &current, root)?;
+    let is_older = |urn: i32| schools.get(&urn).is_some_and(|s| s.is_older);
+    let stated = if schools.values().any(|s| s.is_older) {
+        unspoken_of(&stated, &current, is_older, newest, root)?
+    } else {
+        stated
+    };
     let (now, said) = (Stints::of(&current)?, Stints::of(&stated)?);
     let mut rolls = Rolls::new();
     for i in 0..stated.num_rows() {
@@ -377,7 +416,8 @@ async fn merge_rolls_of_a_day(
     let (mut withdrawn, mut missing) = (Vec::new(), Vec::new());
     for i in 0..current.num_rows() {
         let urn = now.urn.value(i);
-        let (Some(day), Some(school)) = (days.get(&urn), schools.get_mut(&urn)) else { continue };
+        let Some(school) = schools.get_mut(&urn).filter(|s| !s.is_older) else { continue };
+        let Some(day) = days.get(&urn) else { continue };
         let day = days_from_epoch(*day);
         let child = (urn, root(now.key.value(i)));
         let entry = now.entry.value(i);
@@ -425,14 +465,16 @@ fn report_rolls(ingest: &Ingest<'_>, files: &mut [Decoded], schools: HashMap<i32
         _ => usize::MAX,
     };
     let schools: BTreeMap<i32, OfRoll> = schools.into_iter().collect();
-    for (urn, OfRoll { files: of_school, before, not_on_it, is_whole }) in schools {
+    for (urn, OfRoll { files: of_school, before, not_on_it, is_whole, is_older }) in schools {
         let Some(last) = of_school.last().and_then(|i| files.get_mut(*i)) else { continue };
         let mut report = |rule: &str, found: String, rows: usize| {
             let problem = Problem::of(&ingest.library.fields, rule, found);
             last.problems.push(Problem { urn: Some(urn), rows: rows as u64, ..problem });
         };
         let missing = format!("{not_on_it} of {before} pupils of the last roll are not on it");
-        if !is_whole && 0 < not_on_it {
+        if is_older {
+            report("older_roll", "a roll of a later day is held of the school".to_owned(), 1);
+        } else if !is_whole && 0 < not_on_it {
             report("roll_not_whole", format!("{missing}; a refused row may be of any of them"), not_on_it);
         } else if 0 < not_on_it && before <= lost_most.saturating_mul(not_on_it) {
             report("roll_lost_most", missing, not_on_it);
@@ -441,6 +483,45 @@ fn report_rolls(ingest: &Ingest<'_>, files: &mut [Decoded], schools: HashMap<i32
             report("several_rolls", format!("{} rolls of the school for one day", of_school.len()), of_school.len());
         }
     }
+}
+
+/// Stated rows without those of older rolls that overlap a stint of the child at the school. What is left of an older
+/// roll has no day of leaving beyond the newest roll: the child is missing from that one.
+fn unspoken_of(
+    stated: &RecordBatch,
+    current: &RecordBatch,
+    is_older: impl Fn(i32) -> bool,
+    newest: &HashMap<i32, i32>,
+    root: impl Fn(i64) -> i64,
+) -> Result<RecordBatch> {
+    let (now, said) = (Stints::of(current)?, Stints::of(stated)?);
+    let end = |s: &Stints<'_>, i: usize| match (s.leaving.is_valid(i), s.missing.is_valid(i)) {
+        (true, _) => s.leaving.value(i),
+        (false, true) => s.missing.value(i) - 1,
+        (false, false) => i32::MAX,
+    };
+    let mut known: HashMap<(i32, i64), Vec<(i32, i32)>> = HashMap::new();
+    for i in (0..current.num_rows()).filter(|i| is_older(now.urn.value(*i))) {
+        let stint = (now.entry.value(i), end(&now, i));
+        known.entry((now.urn.value(i), root(now.key.value(i)))).or_default().push(stint);
+    }
+    let overlaps = |i: usize| {
+        let (entry, last) = (said.entry.value(i), end(&said, i));
+        let stints = known.get(&(said.urn.value(i), root(said.key.value(i))));
+        stints.is_some_and(|stints| stints.iter().any(|(from, to)| entry <= *to && *from <= last || entry == *from))
+    };
+    let taken: BooleanArray =
+        (0..stated.num_rows()).map(|i| Some(!is_older(said.urn.value(i)) || !overlaps(i))).collect();
+    let taken = filter_record_batch(stated, &taken)?;
+    let stints = Stints::of(&taken)?;
+    let missing: Date32Array = (0..taken.num_rows())
+        .map(|i| match (is_older(stints.urn.value(i)) && stints.leaving.is_null(i), stints.missing.is_valid(i)) {
+            (true, _) => newest.get(&stints.urn.value(i)).copied(),
+            (false, true) => Some(stints.missing.value(i)),
+            (false, false) => None,
+        })
+        .collect();
+    with_columns(&taken, vec![("missing_since", Arc::new(missing))])
 }
 
 /// Stated rows, with the date of birth that was known of the child at the school where they state none: a date of
