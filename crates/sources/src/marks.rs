@@ -4,7 +4,7 @@
 //! A plain row (`URN,UPN,Date,Session,Mark` in that order, nothing quoted) is read at fixed places; any
 //! other row is split with care. Both end in [`Grids::put`], so both judge alike.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use lake::register::{Stated, UNSENT, UNSTATED};
@@ -50,6 +50,8 @@ pub struct SchoolGrid {
     weeks: Vec<(i32, Vec<Line>)>,
     /// The week of the last row.
     week: usize,
+    /// Children with a row of which the day cannot be read: it may have been any.
+    undated: HashSet<usize>,
     /// First and last day with a row kept, days from the epoch.
     pub days: Option<(i32, i32)>,
     /// Rows kept.
@@ -70,6 +72,7 @@ impl SchoolGrid {
         let empty = [UNSTATED; SESSIONS_A_WEEK];
         let mut stated = Vec::with_capacity(self.upns.len() * weeks.len());
         for (pupil_key, pupil) in self.in_order() {
+            let unsent = if self.undated.contains(&pupil) { UNSTATED } else { UNSENT };
             for (week, lines) in &weeks {
                 let mut boxes = *lines.and_then(|w| w.get(pupil)).unwrap_or(&empty);
                 let whole = !self.changes_only && first <= *week && week + 6 <= last;
@@ -77,7 +80,7 @@ impl SchoolGrid {
                     let day = week + i as i32 / 2;
                     *mark = match *mark {
                         REFUSED => UNSTATED,
-                        UNSTATED if whole || !self.changes_only && first <= day && day <= last => UNSENT,
+                        UNSTATED if whole || !self.changes_only && first <= day && day <= last => unsent,
                         mark => mark,
                     };
                 }
@@ -133,6 +136,11 @@ impl SchoolGrid {
     /// Bytes it holds, nearly.
     pub fn size(&self) -> usize {
         self.weeks.iter().map(|w| w.1.len() * SESSIONS_A_WEEK).sum::<usize>() + self.upns.len() * 40
+    }
+
+    /// Whether a child is one of the school's or may become one.
+    fn has_room_for(&self, upn: Upn) -> bool {
+        self.upns.len() < PUPILS_A_SCHOOL || self.index.contains_key(&upn)
     }
 
     fn pupil(&mut self, upn: Upn, likely: usize) -> usize {
@@ -380,6 +388,12 @@ impl<'a> Grids<'a> {
         };
         let Some(day) = day else {
             findings.list("impossible_date", line, Some(urn), &text(row.date), Some(upn.key()), None);
+            // No session of the child is withdrawn for want of a row.
+            let school = &mut self.schools[self.school];
+            if school.has_room_for(upn) {
+                let pupil = school.pupil(upn, self.pupil);
+                school.undated.insert(pupil);
+            }
             return None;
         };
         if self.decoder.received_on < day.date || day.date < self.decoder.earliest {
@@ -404,7 +418,7 @@ impl<'a> Grids<'a> {
         let judged = self.judge(urn, row.mark, day.date, session);
         let school = &mut self.schools[self.school];
         let known = school.upns.len();
-        if PUPILS_A_SCHOOL <= known && !school.index.contains_key(&upn) {
+        if !school.has_room_for(upn) {
             findings.list("too_many_pupils", line, Some(urn), "one pupil more", None, None);
             return None;
         }
@@ -461,6 +475,9 @@ impl<'a> Grids<'a> {
     /// Makes sure that sessions of a refused row are not taken as withdrawn.
     fn leave_alone(&mut self, upn: Upn, day: Day, sessions: &[Session]) {
         let school = &mut self.schools[self.school];
+        if !school.has_room_for(upn) {
+            return;
+        }
         let pupil = school.pupil(upn, self.pupil);
         for session in sessions {
             let now = &mut school.line(day.monday, pupil)[box_of(day.date, *session)];

@@ -211,6 +211,17 @@ fn a_source_of_changes_states_only_what_it_names() {
 }
 
 #[test]
+fn a_row_without_its_day_withdraws_nothing_of_its_child() {
+    let text = "URN,UPN,Date,Session,Mark\n140001,Q850200120003,2026-09-07,AM,I\n140001,Q850200120003,2026-09-31,PM,I\n\
+                140001,H850200723000,2026-09-07,AM,I\n";
+    let files = read(bytes(text), &Mapping::default(), 1 << 20);
+    let Content::Marks(schools) = &files[0].content else { panic!("not marks") };
+    let stated: Vec<String> =
+        schools[0].stated(0, |_| true).iter().map(|s| s.boxes[..2].iter().map(|b| *b as char).collect()).collect();
+    assert_eq!(stated, ["I\u{2}", "I\0"]);
+}
+
+#[test]
 fn a_schools_own_codes_are_mapped_and_never_guessed() {
     let text = "School URN,UPN,Date,Session,Mark\n140001,Q850200120003,2026-09-07,AM,PA\n140001,Q850200120003,2026-09-07,PM,@\n140001,Q850200120003,2026-09-08,AM,?\n";
     let mapping = Mapping {
