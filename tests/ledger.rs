@@ -306,6 +306,9 @@ fn a_changed_upn_is_one_child() {
     let authority = started();
     let (old, new) = (PUPILS[2], "X00180001701A");
     authority.receive("2026-09-11T18:00:00Z", &[("m1.csv", &week(140001, "2026-09-07", &[(old, "OOOOOOOOOO")]))]);
+    // A code of two characters is one box.
+    let two = week(140001, "2026-08-31", &[(old, "######Y./\\")]).replace(",Y\n", ",Y1\n");
+    authority.receive("2026-09-11T19:00:00Z", &[("m0.csv", &two)]);
     let changed = roll(140001, &[PUPILS[0], PUPILS[1], new]).replace(&format!("{new},,"), &format!("{new},{old},"));
     // The new UPN comes in the middle of a week, after marks under it.
     authority.receive("2026-09-16T18:00:00Z", &[("m2.csv", &week(140001, "2026-09-14", &[(old, "OOOO......")]))]);
@@ -315,13 +318,16 @@ fn a_changed_upn_is_one_child() {
         "SELECT upn, possible, unauthorised FROM metrics.pupil_year WHERE 0 < possible",
         &["--as-of", "2026-09-18"],
     );
-    assert_eq!(year, [format!("{new},18,18")]);
+    assert_eq!(year, [format!("{new},20,18")]);
     // Each mark is as old as when it was told, whatever became of the UPN, and is found under the child's one key.
     let key = authority.ask("SELECT DISTINCT pupil_key FROM metrics.pupil_year WHERE 0 < possible", &[]);
     let marks = "SELECT known_from, known_to, count(*) FROM ledger.mark";
-    let told = ["2026-09-11T18:00:00Z,,10", "2026-09-16T18:00:00Z,,4", "2026-09-17T18:00:00Z,,4"];
+    let told =
+        ["2026-09-11T18:00:00Z,,10", "2026-09-11T19:00:00Z,,9", "2026-09-16T18:00:00Z,,4", "2026-09-17T18:00:00Z,,4"];
     assert_eq!(authority.ask(&format!("{marks} GROUP BY 1, 2"), &[]), told);
     assert_eq!(authority.ask(&format!("{marks} WHERE pupil_key = {} GROUP BY 1, 2", key[0]), &[]), told);
+    let code = "SELECT code FROM ledger.mark WHERE session_date = '2026-09-03'";
+    assert_eq!(authority.ask(code, &[]), ["Y1"]);
     let versions = "SELECT marks, known_from, known_to FROM ledger.register_week WHERE week_start = '2026-09-14'";
     assert_eq!(
         authority.ask(&format!("{versions} AND pupil_key = {}", key[0]), &[]),

@@ -29,8 +29,8 @@ WITH joined AS (
 ), box AS (
   -- What was learnt last stands, as in the merge itself.
   SELECT s.urn, s.first_key, s.week_start, s.changed_at, s.until, b.place,
-         last_value(mark_at(j.marks, CAST(b.place AS INT)) ORDER BY j.known_from, j.line_key)
-           FILTER (WHERE mark_at(j.marks, CAST(b.place AS INT)) IS NOT NULL) AS code,
+         last_value(substr(j.marks, b.place + 1, 1) ORDER BY j.known_from, j.line_key)
+           FILTER (WHERE substr(j.marks, b.place + 1, 1) <> '.') AS letter,
          last_value(j.return_id ORDER BY j.known_from, j.line_key) AS return_id
   FROM span s
   JOIN joined j ON j.urn = s.urn AND j.first_key = s.first_key AND j.week_start = s.week_start
@@ -38,7 +38,7 @@ WITH joined AS (
   CROSS JOIN reference.box b
   GROUP BY s.urn, s.first_key, s.week_start, s.changed_at, s.until, b.place
 )
-SELECT urn, first_key AS pupil_key, week_start, string_agg(coalesce(code, '.'), '' ORDER BY place) AS marks,
+SELECT urn, first_key AS pupil_key, week_start, string_agg(coalesce(letter, '.'), '' ORDER BY place) AS marks,
        changed_at AS known_from, until AS known_to, max(return_id) AS return_id
 FROM box GROUP BY urn, first_key, week_start, changed_at, until
 UNION ALL
