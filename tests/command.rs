@@ -474,3 +474,28 @@ fn a_year_that_is_over_keeps_the_children_it_had() {
     // As known then, nothing else was known; and asked up to a day of last year, September's roll says nothing of it.
     assert_eq!(authority.ask(years, &["--as-of", "2026-07-31"]), ["202526,5,10"]);
 }
+
+#[test]
+fn an_arrival_that_should_not_have_been_is_set_aside() {
+    let authority = started();
+    let said_of = |marks: &str| week(140001, "2026-09-07", &[(A, marks)]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &said_of("/\\/\\/\\/\\/\\"))]);
+    let belief = "SELECT marks, known_from, known_to FROM ledger.register_week";
+    let before = authority.ask(belief, &[]);
+    let out = authority.receive("2036-09-12T18:00:00Z", &[("m.csv", &said_of("OOOOOOOOOO"))]);
+    assert!(said(&out).contains("in the future"), "{}", said(&out));
+    assert_ne!(authority.ask(belief, &[]), before);
+    assert!(!authority.run(&["set-aside", "3"]).status.success());
+    assert!(said(&authority.run(&["set-aside", "9", "--reason", "x"])).contains("there are 3"));
+    authority.ok(&["set-aside", "3", "--reason", "received in 2026, not in 2036"]);
+    assert_eq!(authority.ask(belief, &[]), before);
+    assert!(authority.ok(&["set-aside"]).contains("1 files  set aside"));
+    // It stays out, whatever is taken or rebuilt afterwards.
+    authority.receive("2026-09-18T18:00:00Z", &[("m.csv", &said_of("/\\/\\/\\/\\/I"))]);
+    let after = authority.ask(belief, &[]);
+    for replay in [&["replay"][..], &["replay", "--from", "2026-09-18"]] {
+        authority.ok(replay);
+        assert_eq!(authority.ask(belief, &[]), after);
+    }
+    assert_eq!(after.len(), 2);
+}

@@ -5,6 +5,7 @@
 
 mod copy;
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path as FilePath, PathBuf};
 
@@ -182,6 +183,29 @@ pub async fn receipt(lake: &Lake, n: u64) -> Result<Receipt, LakeError> {
     let place = path::receipt(n);
     let bytes = lake.read_existing(&place).await?;
     serde_json::from_slice(&bytes).map_err(|e| LakeError::Damaged { path: place.to_string(), reason: e.to_string() })
+}
+
+/// Why an arrival is passed over. Its receipt and its bytes stay where they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// Number of the arrival.
+    pub n: u64,
+    /// Why, in the words of whoever set it aside.
+    pub reason: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Says of an arrival that it is to be passed over. What was said first stands.
+pub async fn set_aside(lake: &Lake, aside: &SetAside) -> Result<(), LakeError> {
+    let bytes = Bytes::from(serde_json::to_vec_pretty(aside).unwrap_or_default());
+    lake.put_new(&path::set_aside_of(aside.n), bytes).await?;
+    Ok(())
+}
+
+/// The arrivals that are to be passed over.
+pub async fn all_set_aside(lake: &Lake) -> Result<BTreeSet<u64>, LakeError> {
+    Ok(lake.list(&path::set_aside()).await?.iter().filter_map(|entry| path::number(&entry.location)).collect())
 }
 
 /// How many arrivals have a receipt.

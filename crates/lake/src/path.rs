@@ -25,6 +25,16 @@ pub fn receipt(n: u64) -> Path {
     receipts().join(format!("{n:010}.json"))
 }
 
+/// Where it is said which arrivals are set aside.
+pub fn set_aside() -> Path {
+    Path::from_iter(["landing", "set-aside"])
+}
+
+/// Why the n-th arrival is set aside.
+pub fn set_aside_of(n: u64) -> Path {
+    set_aside().join(format!("{n:010}.json"))
+}
+
 /// Where run records are.
 pub fn runs() -> Path {
     Path::from("runs")

@@ -58,6 +58,9 @@ pub struct RunRecord {
     pub rows_kept: u64,
     /// See `rows_in`.
     pub rows_refused: u64,
+    /// The arrivals up to that number which were passed over, since they are set aside.
+    #[serde(default)]
+    pub without: Vec<u64>,
     /// The tables by name.
     pub tables: BTreeMap<String, TableState>,
 }

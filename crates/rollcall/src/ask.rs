@@ -11,6 +11,8 @@ use clap::ValueEnum;
 use engine::Work;
 use engine::session::{SendableRecordBatchStream, Session};
 use futures::StreamExt;
+use lake::Lake;
+use lake::landing::{self, Receipt};
 use model::Outcome;
 
 use crate::ingest::{Progress, Summary};
@@ -149,6 +151,31 @@ pub(crate) async fn build(session: &Session, keep: bool, progress: &dyn Progress
         })
         .await?;
     Ok(built.into_inner().unwrap_or_default())
+}
+
+/// So many arrivals are listed.
+const ARRIVALS: u64 = 20;
+
+/// The newest arrivals, and which of them are set aside.
+pub(crate) async fn print_arrivals(lake: &Lake, json: bool) -> Result<()> {
+    let (last, aside) = (landing::arrivals(lake).await?, landing::all_set_aside(lake).await?);
+    for n in last.saturating_sub(ARRIVALS) + 1..=last {
+        let Receipt { n, source, received_at, files, .. } = landing::receipt(lake, n).await?;
+        let is_aside = aside.contains(&n);
+        if json {
+            let files = files.len();
+            println!(
+                "{}",
+                serde_json::json!({ "arrival": n, "source": source, "received_at": received_at, "files": files,
+                    "set_aside": is_aside })
+            );
+        } else {
+            let at = received_at.format("%Y-%m-%dT%H:%M:%SZ");
+            let mark = if is_aside { "  set aside" } else { "" };
+            println!("{n:>6}  {at}  {source:<12} {:>5} files{mark}", files.len());
+        }
+    }
+    Ok(())
 }
 
 /// Says what was built.

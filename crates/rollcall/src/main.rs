@@ -101,6 +101,14 @@ enum Command {
         #[arg(long, value_parser = day)]
         from: Option<NaiveDate>,
     },
+    /// Pass over an arrival that cannot be taken or should not have been; it stays in landing.
+    SetAside {
+        /// Its number; none: the newest arrivals are listed.
+        arrival: Option<u64>,
+        /// Why, for whoever asks later.
+        #[arg(long, requires = "arrival")]
+        reason: Option<String>,
+    },
     /// Compute every metric and alert.
     Build {
         /// Up to which school day (default: today).
@@ -362,6 +370,18 @@ impl House {
                 let summary = self.ingest(&bar).replay(source.as_deref(), from).await?;
                 bar.finish();
                 ask::print_summary(&summary, json);
+                Ok(())
+            }
+            Command::SetAside { arrival, reason } => {
+                let Some(n) = arrival else { return ask::print_arrivals(&self.lake, json).await };
+                let Some(reason) = reason else {
+                    bail!("say why with --reason \"…\": it is kept with the arrival");
+                };
+                let bar = progress::Bar::new(json);
+                let summary = self.ingest(&bar).set_aside(n, reason, now()).await?;
+                bar.finish();
+                let said = format!("Arrival {n} is set aside. Ledger version {}.", summary.version);
+                println!("{}", if json { serde_json::json!({ "version": summary.version }).to_string() } else { said });
                 Ok(())
             }
             Command::Build { as_of, known_at, no_keep } => {

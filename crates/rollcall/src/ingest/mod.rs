@@ -11,17 +11,17 @@ mod marks;
 mod problems;
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use engine::{Engine, Library};
 use futures::StreamExt;
-use lake::landing::{self, Receipt, ReceiptFile};
+use lake::landing::{self, Receipt, ReceiptFile, SetAside};
 use lake::register::Roots;
 use lake::{Lake, RunRecord, Table, TableState};
 use model::{AsOf, Problem};
@@ -231,14 +231,30 @@ impl Ingest<'_> {
             source.is_none_or(|source| receipt.source == source) && from.is_none_or(|from| from <= receipt.received_at)
         };
         let (staged, returns) = self.rebuilt(arrivals, asked_for, &mut summary).await?;
-        summary.arrivals = returns.iter().map(|(n, _)| n).collect::<std::collections::BTreeSet<_>>().len() as u64;
+        summary.arrivals = returns.iter().map(|(n, _)| n).collect::<BTreeSet<_>>().len() as u64;
         summary.returns = returns.into_iter().map(|(_, r)| r).collect();
+        summary.version = self.record(staged.run, &run).await?;
+        Ok(summary)
+    }
+
+    /// Passes an arrival over, whether or not it was taken, and records the ledger without it.
+    pub async fn set_aside(&self, n: u64, reason: String, at: DateTime<Utc>) -> Result<Summary> {
+        let run = RunRecord::newest(self.lake).await?;
+        let arrivals = landing::arrivals(self.lake).await?;
+        run.check_receipts(arrivals)?;
+        if !(1..=arrivals).contains(&n) {
+            bail!("there is no arrival {n}; there are {arrivals}, and `rollcall set-aside` lists the newest");
+        }
+        landing::set_aside(self.lake, &SetAside { n, reason, at }).await?;
+        let mut summary = Summary::default();
+        let (staged, _) = self.rebuilt(arrivals, |r| r.n == n || run.arrivals < r.n, &mut summary).await?;
         summary.version = self.record(staged.run, &run).await?;
         Ok(summary)
     }
 
     /// The ledger that the first `arrivals` make, in the order in which they were received. Those that are to be
     /// taken `again` are, and all that were received after the first of them; what stood before is what a run left.
+    /// Those that are set aside are passed over.
     async fn rebuilt(
         &self,
         arrivals: u64,
@@ -252,38 +268,47 @@ impl Ingest<'_> {
         receipts.sort_by_key(|r| (r.received_at, r.n));
         let Some(first) = receipts.iter().position(again) else {
             // Only somebody who names a source or a time can ask for what is not there.
-            let sources: std::collections::BTreeSet<&str> = receipts.iter().map(|r| r.source.as_str()).collect();
+            let sources: BTreeSet<&str> = receipts.iter().map(|r| r.source.as_str()).collect();
             let sources: Vec<&str> = sources.into_iter().collect();
             bail!(
                 "none of {arrivals} arrivals is of that source and time; there are arrivals of {}",
                 if sources.is_empty() { "no source yet".to_owned() } else { sources.join(", ") }
             );
         };
-        let base = self.standing_before(&receipts, first).await?;
-        receipts.retain(|r| base.arrivals < r.n);
+        let aside = landing::all_set_aside(self.lake).await?;
+        let base = self.standing_before(&receipts, first, &aside).await?;
+        receipts.retain(|r| base.arrivals < r.n && !aside.contains(&r.n));
         let mut staged = self.staged(base).await?;
         let mut returns = Vec::new();
         for (i, receipt) in receipts.iter().enumerate() {
             landing::verify_files(self.lake, receipt).await?;
-            let (next, taken) = self.take(&staged, receipt, None, summary).await?;
+            let (next, taken) = self.take(&staged, receipt, None, summary).await.with_context(|| {
+                let Receipt { n, source, received_at, .. } = receipt;
+                format!(
+                    "arrival {n} ({source}, received {received_at}) cannot be taken; if what stops it cannot be \
+                     mended, `rollcall set-aside {n} --reason …` passes it over"
+                )
+            })?;
             returns.extend(taken);
             staged = next;
             self.progress.step("arrivals", i as u64 + 1, receipts.len() as u64);
         }
         staged.run.arrivals = arrivals;
+        staged.run.without = aside.range(..=arrivals).copied().collect();
         Ok((staged, returns))
     }
 
     /// The newest run that took nothing of `receipts` (in order of receipt) from place `first` on, and whatever
     /// was received before what it did not take. The empty ledger where there is none, or its files are gone.
-    async fn standing_before(&self, receipts: &[Receipt], first: usize) -> Result<RunRecord> {
+    async fn standing_before(&self, receipts: &[Receipt], first: usize, aside: &BTreeSet<u64>) -> Result<RunRecord> {
         let least = receipts[first..].iter().map(|r| r.n).min().unwrap_or(u64::MAX);
         let there = self.lake.data_files().await?;
         for n in (1..=self.lake.highest(&lake::path::runs()).await?).rev() {
             let run = RunRecord::read(self.lake, n).await?;
             let is_before = |r: &Receipt| r.n <= run.arrivals || run.known_at <= r.received_at;
             let is_whole = || run.places().all(|place| there.contains(&place));
-            if run.arrivals < least && receipts.iter().all(is_before) && is_whole() {
+            let is_without = || aside.range(..=run.arrivals).all(|n| run.without.contains(n));
+            if run.arrivals < least && is_without() && receipts.iter().all(is_before) && is_whole() {
                 return Ok(run);
             }
         }
