@@ -18,20 +18,8 @@ event_to = { doc = "Last day so far", visibility = "pupil" }
 sessions = { doc = "Sessions that count", visibility = "pupil" }
 status = { doc = "open, or ended: the child has been marked otherwise since", visibility = "area" }
 */
-WITH long AS (
-  -- A run may cross the turn of the year: the child's whole register at the school is gathered, of those
-  -- who have so many such sessions at all.
-  SELECT pupil_key, urn
-  FROM tables.register_year WHERE csa_from IS NOT NULL
-  GROUP BY pupil_key, urn
-  HAVING $days <= sum(unauthorised)
-), gathered AS (
-  SELECT r.pupil_key, r.urn, max(r.upn) AS upn, register_union(register_between(r.register, r.csa_from, r.csa_to)) AS register
-  FROM long l JOIN tables.register_year r ON l.pupil_key = r.pupil_key AND l.urn = r.urn
-  WHERE r.csa_from IS NOT NULL
-  GROUP BY r.pupil_key, r.urn
-), run AS (
-  SELECT pupil_key, urn, upn, unnest(runs(register, 'codes:G N O', CAST($days AS INT))) AS run FROM gathered
+WITH run AS (
+  SELECT pupil_key, urn, upn, unnest(runs(register, 'codes:G N O', CAST($days AS INT))) AS run FROM tables.unauthorised_register
 )
 SELECT stable_id('unauthorised_20_days' || ' ' || CAST(r.pupil_key AS VARCHAR) || ' ' || CAST(r.urn AS VARCHAR) || ' ' || CAST(r.run['first_day'] AS VARCHAR)) AS alert_id,
        'unauthorised_20_days' AS rule, r.upn, r.pupil_key, r.urn, r.run['reached_on'] AS raised_on,

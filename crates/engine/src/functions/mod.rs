@@ -89,6 +89,18 @@ fn scalar(
     ScalarUDF::from(Scalar { name, takes, gives, signature, body: Box::new(body) })
 }
 
+/// The same for a function that is dear: a filter on what it gives is not pushed below the column that gives it,
+/// where it would be worked out a second time. Only a function that is said to change is left where it stands.
+fn dear_scalar(
+    name: &'static str,
+    takes: Vec<DataType>,
+    gives: DataType,
+    body: impl Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync + 'static,
+) -> ScalarUDF {
+    let signature = Signature::user_defined(Volatility::Volatile);
+    ScalarUDF::from(Scalar { name, takes, gives, signature, body: Box::new(body) })
+}
+
 impl std::fmt::Debug for Scalar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)

@@ -20,7 +20,7 @@ use super::boxes::{WHOLE_WEEK, between, kept, named_set};
 use super::spells::{Reached, Run, days_inside, in_weeks, runs};
 use super::stints::Stints;
 use super::tally::Tally;
-use super::{day_or, scalar};
+use super::{day_or, dear_scalar, scalar};
 use crate::line_book::{BLANK_LINE, LETTERS, Line, LineBook, NumberedLines, write_register};
 
 /// A register, read: the numbers of its lines, a week each.
@@ -308,7 +308,7 @@ fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
         Ok(Arc::new(a[0].as_binary_view().iter().map(last).collect::<Date32Array>()))
     });
     let with_book = Arc::clone(book);
-    let in_weeks_udf = scalar(
+    let in_weeks_udf = dear_scalar(
         "in_weeks",
         vec![BinaryView, BinaryView, Int32, Int32, Date32],
         DataType::Struct(reached_fields()),

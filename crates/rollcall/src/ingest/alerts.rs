@@ -3,7 +3,7 @@
 //! An alert is derived: whether it stands is a question to the marks. What is kept is only that its answer
 //! changed, and when, so that a rebuild from landing gives the same events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -23,21 +23,23 @@ use super::Ingest;
 const ENDED_BY_A_ROLL: [&str; 1] = ["off_roll_no_destination"];
 
 /// An alert as it stands, or as it last stood.
-#[derive(Clone, Debug, PartialEq)]
-struct Alert {
-    rule: String,
+#[derive(Clone, Copy)]
+struct Alert<'a> {
+    rule: &'a str,
     pupil_key: i64,
     urn: Option<i32>,
     from: Option<i32>,
     to: Option<i32>,
     sessions: Option<i64>,
-    status: String,
+    status: &'a str,
+    /// When it was told; of several rows of one alert the last stands.
+    at: i64,
 }
 
 /// One change of status.
 struct Event<'a> {
     id: &'a str,
-    alert: &'a Alert,
+    alert: Alert<'a>,
     before: Option<&'a str>,
     after: &'a str,
     reason: &'static str,
@@ -59,45 +61,36 @@ pub(super) async fn record(
         session.build(&names, true, &|_| {}).await?;
     }
     tracing::debug!(arrival = receipt.n, "figures worked out");
-    let mut standing = BTreeMap::new();
     let sql = format!("SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM {stands}");
-    for batch in session.rows(&sql).await? {
-        read(
-            &batch,
-            ["alert_id", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions", "status"],
-            &mut standing,
-        )?;
-    }
-    let known =
-        lake::parquet_file::read_all(ingest.lake, Table::AlertEvent, run.table(Table::AlertEvent).files.iter()).await?;
-    let known = in_order(&known)?;
-    let mut before = BTreeMap::new();
-    read(
-        &known,
-        ["alert_id", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions", "to_status"],
-        &mut before,
-    )?;
+    let now: Vec<Rows> =
+        session.rows(&sql).await?.into_iter().map(|batch| Rows::of(batch, "status")).collect::<Result<_>>()?;
+    let files = run.table(Table::AlertEvent).files;
+    let told = lake::parquet_file::read_all(ingest.lake, Table::AlertEvent, files.iter()).await?;
+    let told = Rows::of(told, "to_status")?;
+    let (mut standing, mut before) = (HashMap::new(), HashMap::new());
+    now.iter().for_each(|rows| rows.read(&mut standing));
+    told.read(&mut before);
 
     let year = AcademicYear::of(receipt.received_at.date_naive());
-    let ids: BTreeSet<&String> = standing.keys().chain(before.keys()).collect();
+    let ids: BTreeSet<&str> = standing.keys().chain(before.keys()).copied().collect();
     let mut events = Vec::new();
     for id in ids {
-        let (was, is) = (before.get(id), standing.get(id));
-        let old = was.map(|a| a.status.as_str());
+        let (was, is) = (before.get(id).copied(), standing.get(id).copied());
+        let old = was.map(|a: Alert<'_>| a.status);
         match (was, is) {
-            (_, Some(alert)) if old == Some(alert.status.as_str()) => {}
+            (_, Some(alert)) if old == Some(alert.status) => {}
             (_, Some(alert)) => {
-                let reason = match (old, alert.status.as_str()) {
+                let reason = match (old, alert.status) {
                     (None, _) => "the rule is met",
                     (Some("retracted"), _) => "the rule is met again by the marks known now",
                     (_, "ended") => "the child has been marked otherwise since",
                     _ => "the run goes on",
                 };
-                events.push(Event { id, alert, before: old, after: &alert.status, reason });
+                events.push(Event { id, alert, before: old, after: alert.status, reason });
             }
             (Some(alert), None) => {
                 let this_year = alert.to.is_none_or(|day| AcademicYear::of(day_of(day)) == year);
-                let by_roll = ENDED_BY_A_ROLL.contains(&alert.rule.as_str());
+                let by_roll = ENDED_BY_A_ROLL.contains(&alert.rule);
                 let (after, reason) = match by_roll {
                     true => ("ended", "a roll says where the child is"),
                     false => ("retracted", "the marks known now no longer meet the rule"),
@@ -112,39 +105,51 @@ pub(super) async fn record(
     ingest.append(run, Table::AlertEvent, rows(&events, receipt)?).await
 }
 
-fn in_order(rows: &RecordBatch) -> Result<RecordBatch> {
-    let at = rows.column(rows.schema().index_of("changed_at")?).as_primitive::<TimestampMicrosecondType>();
-    let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
-    order.sort_by_key(|i| at.value(*i as usize));
-    Ok(arrow::compute::take_record_batch(rows, &arrow::array::UInt32Array::from(order))?)
+/// Rows that speak of alerts, with their texts as one kind of array.
+struct Rows {
+    batch: RecordBatch,
+    ids: StringArray,
+    rules: StringArray,
+    statuses: StringArray,
 }
 
-/// Reads alerts by id; of several rows of one, the last stands.
-fn read(batch: &RecordBatch, names: [&str; 8], into: &mut BTreeMap<String, Alert>) -> Result<()> {
-    let texts = |i: usize| -> Result<StringArray> {
-        let column = batch.column(batch.schema().index_of(names[i])?);
-        Ok(arrow::compute::cast(column, &DataType::Utf8)?.as_string::<i32>().clone())
-    };
-    let column = |i: usize| batch.column_by_name(names[i]);
-    let whole = |i: usize| column(i).and_then(|c| c.as_primitive_opt::<Int64Type>());
-    let days = |i: usize| column(i).and_then(|c| c.as_primitive_opt::<Date32Type>());
-    let (ids, rules, statuses) = (texts(0)?, texts(1)?, texts(7)?);
-    let (keys, sessions) = (whole(2), whole(6));
-    let urns = column(3).and_then(|c| c.as_primitive_opt::<Int32Type>());
-    let (from, to) = (days(4), days(5));
-    for row in 0..batch.num_rows() {
-        let alert = Alert {
-            rule: rules.value(row).to_owned(),
-            pupil_key: keys.map_or(0, |c| c.value(row)),
-            urn: urns.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
-            from: from.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
-            to: to.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
-            sessions: sessions.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
-            status: statuses.value(row).to_owned(),
+impl Rows {
+    fn of(batch: RecordBatch, status: &str) -> Result<Self> {
+        let texts = |name: &str| -> Result<StringArray> {
+            let column = batch.column(batch.schema().index_of(name)?);
+            Ok(arrow::compute::cast(column, &DataType::Utf8)?.as_string::<i32>().clone())
         };
-        into.insert(ids.value(row).to_owned(), alert);
+        let (ids, rules, statuses) = (texts("alert_id")?, texts("rule")?, texts(status)?);
+        Ok(Self { batch, ids, rules, statuses })
     }
-    Ok(())
+
+    /// Reads alerts by id.
+    fn read<'a>(&'a self, into: &mut HashMap<&'a str, Alert<'a>>) {
+        let column = |name: &str| self.batch.column_by_name(name);
+        let whole = |name: &str| column(name).and_then(|c| c.as_primitive_opt::<Int64Type>());
+        let days = |name: &str| column(name).and_then(|c| c.as_primitive_opt::<Date32Type>());
+        let (keys, sessions) = (whole("pupil_key"), whole("sessions"));
+        let urns = column("urn").and_then(|c| c.as_primitive_opt::<Int32Type>());
+        let (from, to) = (days("event_from"), days("event_to"));
+        let at = column("changed_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        into.reserve(self.batch.num_rows());
+        for row in 0..self.batch.num_rows() {
+            let alert = Alert {
+                rule: self.rules.value(row),
+                pupil_key: keys.map_or(0, |c| c.value(row)),
+                urn: urns.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
+                from: from.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
+                to: to.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
+                sessions: sessions.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
+                status: self.statuses.value(row),
+                at: at.map_or(0, |c| c.value(row)),
+            };
+            let known = into.entry(self.ids.value(row)).or_insert(alert);
+            if known.at <= alert.at {
+                *known = alert;
+            }
+        }
+    }
 }
 
 fn rows(events: &[Event<'_>], receipt: &Receipt) -> Result<RecordBatch> {
@@ -162,7 +167,7 @@ fn rows(events: &[Event<'_>], receipt: &Receipt) -> Result<RecordBatch> {
             text(&|e| e.after.to_owned()),
             text(&|_| "rollcall".to_owned()),
             text(&|e| e.reason.to_owned()),
-            text(&|e| e.alert.rule.clone()),
+            text(&|e| e.alert.rule.to_owned()),
             Arc::new(Int64Array::from_iter_values(events.iter().map(|e| e.alert.pupil_key))),
             Arc::new(events.iter().map(|e| e.alert.urn).collect::<Int32Array>()),
             Arc::new(events.iter().map(|e| e.alert.from).collect::<Date32Array>()),
