@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::row::{RowConverter, SortField};
 
 use crate::parquet_file::{FileWriter, read_all};
 use crate::run::DataFile;
@@ -50,6 +51,14 @@ pub async fn append(
 pub fn sorted(table: Table, rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
     let mut columns = crate::versioned::key_columns(rows, table.identity_columns())?;
     columns.push(Arc::clone(rows.column(rows.schema().index_of("known_from")?)));
-    let columns: Vec<SortColumn> = columns.into_iter().map(|values| SortColumn { values, options: None }).collect();
-    Ok(take_record_batch(rows, &lexsort_to_indices(&columns, None)?)?)
+    let fields = columns.iter().map(|c| SortField::new(c.data_type().clone())).collect();
+    let keys = RowConverter::new(fields)?.convert_columns(&columns)?;
+    let is_before = |a: usize, b: usize| keys.row(a) <= keys.row(b);
+    if (1..rows.num_rows()).all(|i| is_before(i - 1, i)) {
+        return Ok(rows.clone());
+    }
+    // A stable sort finds what is in order already: rows come as the files they were read from, one after another.
+    let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
+    order.sort_by(|a, b| keys.row(*a as usize).cmp(&keys.row(*b as usize)));
+    Ok(take_record_batch(rows, &UInt32Array::from(order))?)
 }

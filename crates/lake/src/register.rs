@@ -13,6 +13,7 @@ use arrow::array::{
 use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
+use futures::future::join_all;
 use model::line::day_of;
 use model::{BLANK, Line, PupilKey, SESSIONS_A_WEEK, Urn};
 
@@ -198,36 +199,34 @@ pub async fn finish(
     month: &str,
     parts: Vec<Month>,
 ) -> Result<(Vec<DataFile>, Changed), LakeError> {
-    let mut working = JoinSet::new();
-    for (nth, part) in parts.into_iter().enumerate() {
-        let lake = lake.clone();
-        working.spawn(async move { part.written(&lake).await.map(|written| (nth, written)) });
-    }
-    let mut parts = Vec::new();
-    while let Some(done) = working.join_next().await {
-        let stopped = |e| LakeError::Damaged { path: month.to_owned(), reason: format!("its writer stopped: {e}") };
-        parts.push(done.map_err(stopped)??);
-    }
-    parts.sort_by_key(|(nth, _)| *nth);
-    let (mut files, mut closed, mut changed) = (Vec::new(), Vec::new(), Changed::default());
-    for (_, part) in parts {
-        files.extend(part.files);
-        closed.push(part.closed);
+    let copying = parts.into_iter().map(|part| tokio::task::spawn_blocking(|| part.copied()));
+    let (mut writers, mut closed, mut changed) = (Vec::new(), Vec::new(), Changed::default());
+    for part in join_all(copying.collect::<Vec<_>>()).await {
+        let mut part = part.map_err(|e| stopped(month, &e))??;
+        writers.append(&mut part.done);
+        closed.append(&mut part.closed_batches);
         changed.opened += part.changed.opened;
         changed.closed += part.changed.closed;
     }
+    // What is believed and what was are written at once.
+    let root = path::table(Table::RegisterWeek);
+    let mut writing = JoinSet::new();
+    for writer in writers {
+        let (lake, root, partition) = (lake.clone(), root.clone(), partition(month, CURRENT));
+        writing.spawn(async move { writer.put(&lake, &root, partition).await });
+    }
     let closed = arrow::compute::concat_batches(&Table::RegisterWeek.schema(), &closed)?;
     let past = state.of_belief(PAST).filter(|f| f.partition.get("month").is_some_and(|m| m == month)).cloned();
-    let past = past.collect();
-    files.extend(append::append(lake, Table::RegisterWeek, partition(month, PAST), past, &closed).await?);
+    let mut files = append::append(lake, Table::RegisterWeek, partition(month, PAST), past.collect(), &closed).await?;
+    while let Some(written) = writing.join_next().await {
+        files.extend(written.map_err(|e| stopped(month, &e))??);
+    }
+    files.sort();
     Ok((files, changed))
 }
 
-/// What became of a part of a month.
-struct Written {
-    files: Vec<DataFile>,
-    closed: RecordBatch,
-    changed: Changed,
+fn stopped(month: &str, why: &tokio::task::JoinError) -> LakeError {
+    LakeError::Damaged { path: month.to_owned(), reason: format!("its writer stopped: {why}") }
 }
 
 impl Month {
@@ -307,19 +306,13 @@ impl Month {
         Ok(of_return.into_values().collect())
     }
 
-    /// Copies what is left and writes the files of what is believed.
-    async fn written(mut self, lake: &Lake) -> Result<Written, LakeError> {
+    /// The part with what is left copied: all its files are ready to be put.
+    fn copied(mut self) -> Result<Self, LakeError> {
         self.copy_until(None)?;
         self.flush(1)?;
-        let root = path::table(Table::RegisterWeek);
-        let mut files = Vec::new();
-        for writer in self.done.into_iter().chain(self.writer) {
-            files.extend(writer.put(lake, &root, partition(&self.name, CURRENT)).await?);
-        }
-        let mut batches = self.closed_batches;
-        batches.push(self.closed.take()?);
-        let closed = arrow::compute::concat_batches(&Table::RegisterWeek.schema(), &batches)?;
-        Ok(Written { files, closed, changed: self.changed })
+        self.done.extend(self.writer.take());
+        self.closed_batches.push(self.closed.take()?);
+        Ok(self)
     }
 
     /// The URN of the next believed line; none at the end.

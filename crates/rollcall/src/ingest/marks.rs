@@ -135,6 +135,7 @@ pub(super) async fn merge(
         while let Some(mut wave) = waves.recv().await {
             wave.files.retain(|d| !taken_before.contains(&d.return_id));
             judge(ingest, &session, receipt, &mut wave.files).await?;
+            tracing::debug!(arrival = receipt.n, files = wave.done.0, "judged");
             if judged.send(wave).await.is_err() {
                 break;
             }
@@ -147,6 +148,7 @@ pub(super) async fn merge(
             // Schools that no later file begins with have all they will get, unless a file holds many schools.
             let next = wave.next_urn.unwrap_or(i32::MAX);
             merge_pending(ingest, staged, &mut pending, next, &mut rewriting, &mut registers, at, summary).await?;
+            tracing::debug!(arrival = receipt.n, files = wave.done.0, "merged");
             ingest.progress.step("merging", wave.done.0, wave.done.1);
         }
         anyhow::Ok(())
