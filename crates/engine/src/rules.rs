@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use chrono::NaiveDate;
+use datafusion::error::DataFusionError;
 use model::line::day_of;
 use model::{Outcome, Session as HalfDay, Urn};
 
@@ -93,15 +94,22 @@ pub async fn judge(
 ) -> Result<Vec<Found>, EngineError> {
     session.forget("rules")?;
     incoming.put(session)?;
-    let mut found = Vec::new();
     let rules: Vec<_> = session
         .library()
         .of_folder("rules")
         .filter(|r| wanted(r))
         .map(|r| (r.name.clone(), r.header.outcome.unwrap_or(Outcome::Warn), r.header.expected.clone()))
         .collect();
+    // Each runs while the next is planned, on whatever core is free.
+    let mut running = Vec::with_capacity(rules.len());
     for (rule, outcome, expected) in rules {
-        for batch in session.rows(&format!("SELECT * FROM {rule}")).await? {
+        let rows = session.ask(&format!("SELECT * FROM {rule}")).await?;
+        running.push((rule, outcome, expected, tokio::spawn(rows.collect())));
+    }
+    let mut found = Vec::new();
+    for (rule, outcome, expected, rows) in running {
+        let rows = rows.await.map_err(|e| DataFusionError::External(Box::new(e)))?;
+        for batch in rows? {
             for row in 0..batch.num_rows() {
                 found.push(Found {
                     rule: rule.trim_start_matches("rules.").to_owned(),

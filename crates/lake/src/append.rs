@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::Int32Type;
 use arrow::row::{RowConverter, SortField};
+use futures::future::join_all;
 
 use crate::parquet_file::{FileWriter, read_all};
 use crate::run::DataFile;
@@ -15,6 +17,9 @@ use crate::{Lake, LakeError, Table, path};
 /// So many files of like size in one partition are folded into one. A row is then rewritten once for
 /// every eightfold growth: seven times in two million runs.
 const FOLD: usize = 8;
+
+/// A file is written in parts of at least so many rows.
+const PART: usize = 512 * 1024;
 
 /// Adds rows to a partition, folding files where enough of like size have gathered.
 pub async fn append(
@@ -35,16 +40,54 @@ pub async fn append(
         if alike.len() + 1 < FOLD {
             break;
         }
-        gathered.push(read_all(lake, table, alike.iter()).await?);
+        let reading = alike.iter().cloned().map(|file| {
+            let lake = lake.clone();
+            tokio::spawn(async move { read_all(&lake, table, std::iter::once(&file)).await })
+        });
+        for read in join_all(reading.collect::<Vec<_>>()).await {
+            gathered.push(read.map_err(|e| stopped(table, &e))??);
+        }
         size += alike.iter().map(|f| f.rows).sum::<u64>();
         kept = others;
     }
     let all = sorted(table, &concat_batches(&table.schema(), &gathered)?)?;
-    let mut writer = FileWriter::new(table.schema())?;
-    writer.write(&all)?;
-    kept.extend(writer.put(lake, &path::table(table), partition).await?);
+    let writing = parts_of(table, &all).into_iter().map(|part| {
+        let (lake, partition) = (lake.clone(), partition.clone());
+        tokio::spawn(async move {
+            let mut writer = FileWriter::new(table.schema())?;
+            writer.write(&part)?;
+            writer.put(&lake, &path::table(table), partition).await
+        })
+    });
+    for written in join_all(writing.collect::<Vec<_>>()).await {
+        kept.extend(written.map_err(|e| stopped(table, &e))??);
+    }
     kept.sort();
     Ok(kept)
+}
+
+/// Rows in order as they are written: many are written by several cores, each some schools.
+fn parts_of(table: Table, rows: &RecordBatch) -> Vec<RecordBatch> {
+    let mut parts = Vec::new();
+    let mut begun = 0;
+    let urns = rows.column_by_name("urn").filter(|_| table.identity_columns().first() == Some(&"urn"));
+    if let Some(urns) = urns.and_then(|c| c.as_primitive_opt::<Int32Type>()) {
+        while urns.null_count() == 0 && begun + 2 * PART <= rows.num_rows() {
+            let urn = urns.value(begun + PART);
+            let end = begun + urns.values()[begun..].partition_point(|u| *u < urn);
+            if end == begun {
+                break;
+            }
+            parts.push(rows.slice(begun, end - begun));
+            begun = end;
+        }
+    }
+    parts.push(rows.slice(begun, rows.num_rows() - begun));
+    parts
+}
+
+fn stopped(table: Table, why: &tokio::task::JoinError) -> LakeError {
+    LakeError::Damaged { path: table.name().to_owned(), reason: format!("its writer stopped: {why}") }
 }
 
 /// Rows in the table's own order, so that neighbours in the file are neighbours in the register.
