@@ -51,7 +51,7 @@ pub async fn append(
         kept = others;
     }
     let all = sorted(table, &concat_batches(&table.schema(), &gathered)?)?;
-    let writing = parts_of(table, &all).into_iter().map(|part| {
+    let writing = parts_of(table, &all, PART).into_iter().map(|part| {
         let (lake, partition) = (lake.clone(), partition.clone());
         tokio::spawn(async move {
             let mut writer = FileWriter::new(table.schema())?;
@@ -66,14 +66,14 @@ pub async fn append(
     Ok(kept)
 }
 
-/// Rows in order as they are written: many are written by several cores, each some schools.
-fn parts_of(table: Table, rows: &RecordBatch) -> Vec<RecordBatch> {
+/// Rows in order as they are written: many are written by several cores, each some schools, at least so many rows.
+fn parts_of(table: Table, rows: &RecordBatch, least: usize) -> Vec<RecordBatch> {
     let mut parts = Vec::new();
     let mut begun = 0;
     let urns = rows.column_by_name("urn").filter(|_| table.identity_columns().first() == Some(&"urn"));
     if let Some(urns) = urns.and_then(|c| c.as_primitive_opt::<Int32Type>()) {
-        while urns.null_count() == 0 && begun + 2 * PART <= rows.num_rows() {
-            let urn = urns.value(begun + PART);
+        while urns.null_count() == 0 && begun + 2 * least <= rows.num_rows() {
+            let urn = urns.value(begun + least);
             let end = begun + urns.values()[begun..].partition_point(|u| *u < urn);
             if end == begun {
                 break;
@@ -104,4 +104,28 @@ pub fn sorted(table: Table, rows: &RecordBatch) -> Result<RecordBatch, LakeError
     let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
     order.sort_by(|a, b| keys.row(*a as usize).cmp(&keys.row(*b as usize)));
     Ok(take_record_batch(rows, &UInt32Array::from(order))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Int32Array};
+
+    use super::*;
+
+    #[test]
+    fn parts_are_of_whole_schools_and_lose_nothing() {
+        let of = |urns: Vec<i32>| {
+            RecordBatch::try_from_iter([("urn", Arc::new(Int32Array::from(urns)) as ArrayRef)]).unwrap()
+        };
+        let lengths = |table, rows: &RecordBatch| {
+            let parts = parts_of(table, rows, 3);
+            assert_eq!(concat_batches(&rows.schema(), &parts).unwrap(), *rows);
+            parts.iter().map(RecordBatch::num_rows).collect::<Vec<_>>()
+        };
+        assert_eq!(lengths(Table::RegisterWeek, &of(vec![1, 1, 1, 2, 2, 3, 3, 4])), [3, 5]);
+        assert_eq!(lengths(Table::RegisterWeek, &of(vec![1, 1, 2, 2, 2, 3, 3, 4, 4])), [2, 3, 4]);
+        assert_eq!(lengths(Table::RegisterWeek, &of(vec![1; 9])), [9]);
+        // Rows that do not lie in order of school stay together.
+        assert_eq!(lengths(Table::AlertEvent, &of(vec![1, 1, 1, 2, 2, 3, 3, 4])), [8]);
+    }
 }

@@ -85,20 +85,20 @@ fn scalar(
     gives: DataType,
     body: impl Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync + 'static,
 ) -> ScalarUDF {
-    let signature = Signature::user_defined(Volatility::Immutable);
-    ScalarUDF::from(Scalar { name, takes, gives, signature, body: Box::new(body) })
+    ScalarUDF::from(Scalar::new(name, takes, gives, Box::new(body)))
 }
 
-/// The same for a function that is dear: a filter on what it gives is not pushed below the column that gives it,
-/// where it would be worked out a second time. Only a function that is said to change is left where it stands.
-fn dear_scalar(
-    name: &'static str,
-    takes: Vec<DataType>,
-    gives: DataType,
-    body: impl Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync + 'static,
-) -> ScalarUDF {
-    let signature = Signature::user_defined(Volatility::Volatile);
-    ScalarUDF::from(Scalar { name, takes, gives, signature, body: Box::new(body) })
+impl Scalar {
+    fn new(name: &'static str, takes: Vec<DataType>, gives: DataType, body: Body) -> Self {
+        Self { name, takes, gives, signature: Signature::user_defined(Volatility::Immutable), body }
+    }
+
+    /// The function as one that is dear: a filter on what it gives is not pushed below the column that gives it,
+    /// where it would be worked out a second time. Only a function that is said to change is left where it stands.
+    fn once(mut self) -> Self {
+        self.signature = Signature::user_defined(Volatility::Volatile);
+        self
+    }
 }
 
 impl std::fmt::Debug for Scalar {

@@ -20,7 +20,7 @@ use super::boxes::{WHOLE_WEEK, between, kept, named_set};
 use super::spells::{Reached, Run, days_inside, in_weeks, runs};
 use super::stints::Stints;
 use super::tally::Tally;
-use super::{day_or, dear_scalar, scalar};
+use super::{Scalar, day_or, scalar};
 use crate::line_book::{BLANK_LINE, LETTERS, Line, LineBook, NumberedLines, write_register};
 
 /// A register, read: the numbers of its lines, a week each.
@@ -308,11 +308,11 @@ fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
         Ok(Arc::new(a[0].as_binary_view().iter().map(last).collect::<Date32Array>()))
     });
     let with_book = Arc::clone(book);
-    let in_weeks_udf = dear_scalar(
+    let in_weeks_udf = Scalar::new(
         "in_weeks",
         vec![BinaryView, BinaryView, Int32, Int32, Date32],
         DataType::Struct(reached_fields()),
-        move |a: &[ArrayRef], rows| {
+        Box::new(move |a: &[ArrayRef], rows| {
             let known = with_book.read();
             let (mut room, mut open_room) = (Vec::new(), Vec::new());
             let (marks, open) = (a[0].as_binary_view(), a[1].as_binary_view());
@@ -333,9 +333,9 @@ fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
             let sessions = Arc::new(found.iter().map(|r| r.map(|r| r.sessions)).collect::<Int32Array>()) as ArrayRef;
             let columns = vec![day(|r| r.reached_on), day(|r| r.first_day), day(|r| r.last_day), sessions];
             Ok(Arc::new(StructArray::new(reached_fields(), columns, None)))
-        },
+        }),
     );
-    vec![runs_udf, nth_day, last_day, in_weeks_udf]
+    vec![runs_udf, nth_day, last_day, ScalarUDF::from(in_weeks_udf.once())]
 }
 
 /// How many sessions or days, and of which weeks.
