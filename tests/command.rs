@@ -1,5 +1,7 @@
 //! The command as a new user meets it: what works, and what each wrong word, file or configuration says.
 
+use std::os::unix::fs::MetadataExt;
+
 use crate::authority::{Authority, SCHOOLS, all_files, roll, rollcall, said, week};
 
 const A: &str = "Q850200120003";
@@ -393,7 +395,15 @@ fn the_night_takes_a_file_once_and_undoes_no_correction() {
     std::fs::create_dir_all(authority.files()).unwrap();
     std::fs::write(&right, wrong.replace(",O\n", ",I\n")).unwrap();
     authority.ok(&["ingest", right.to_str().unwrap()]);
+    // Each file that landed, and whether it is still the one that was written.
+    let landed = || -> Vec<(std::path::PathBuf, u64)> {
+        let landing = authority.lake().join("lake/landing");
+        let inode = |path: &std::path::Path| std::fs::metadata(landing.join(path)).unwrap().ino();
+        all_files(&landing).into_iter().map(|(path, _)| (path.clone(), inode(&path))).collect()
+    };
+    let before = landed();
     assert!(said(&authority.run(&["run", "nightly"])).contains("nothing new"));
+    assert_eq!(landed(), before, "what is not taken was copied");
     assert_eq!(authority.ask(code, &[]), ["I"]);
     // The same name with other bytes is new, and so are the old bytes after them.
     for (text, is) in [(wrong.replace(",O\n", ",G\n"), "G"), (wrong.clone(), "O")] {

@@ -35,7 +35,7 @@ WITH year AS (
 ), told AS (
   -- What was told last by the end of a school year that was over by then; where nothing was, what was told first after it.
   SELECT h.urn, coalesce(k.first_key, h.pupil_key) AS child_key, h.entry_date, y.academic_year,
-         first_value(struct(h.nc_year, h.fsm, h.sen, h.looked_after, h.child_in_need, h.eal, h.ethnicity)
+         first_value(named_struct('nc_year', h.nc_year, 'fsm', h.fsm, 'sen', h.sen, 'looked_after', h.looked_after, 'child_in_need', h.child_in_need, 'eal', h.eal, 'ethnicity', h.ethnicity)
                      ORDER BY CASE WHEN CAST(h.known_from AS DATE) <= y.last_day THEN h.known_from END DESC NULLS LAST, h.known_from) AS said
   FROM year y
   JOIN history.enrolment h ON y.last_day < CAST($known_at AS DATE) AND h.entry_date <= y.last_day
@@ -44,13 +44,13 @@ WITH year AS (
   GROUP BY h.urn, coalesce(k.first_key, h.pupil_key), h.entry_date, y.academic_year
 )
 SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, e.academic_year, e.first_day, e.last_day, e.in_cohort,
-       CASE WHEN t.urn IS NULL THEN e.nc_year ELSE t.said['c0'] END AS nc_year, e.sex,
-       CASE WHEN t.urn IS NULL THEN e.fsm ELSE t.said['c1'] END AS fsm,
-       CASE WHEN t.urn IS NULL THEN e.sen ELSE t.said['c2'] END AS sen,
-       CASE WHEN t.urn IS NULL THEN e.looked_after ELSE t.said['c3'] END AS looked_after,
-       CASE WHEN t.urn IS NULL THEN e.child_in_need ELSE t.said['c4'] END AS child_in_need,
-       CASE WHEN t.urn IS NULL THEN e.eal ELSE t.said['c5'] END AS eal,
-       CASE WHEN t.urn IS NULL THEN e.ethnicity ELSE t.said['c6'] END AS ethnicity,
+       CASE WHEN t.urn IS NULL THEN e.nc_year ELSE t.said['nc_year'] END AS nc_year, e.sex,
+       CASE WHEN t.urn IS NULL THEN e.fsm ELSE t.said['fsm'] END AS fsm,
+       CASE WHEN t.urn IS NULL THEN e.sen ELSE t.said['sen'] END AS sen,
+       CASE WHEN t.urn IS NULL THEN e.looked_after ELSE t.said['looked_after'] END AS looked_after,
+       CASE WHEN t.urn IS NULL THEN e.child_in_need ELSE t.said['child_in_need'] END AS child_in_need,
+       CASE WHEN t.urn IS NULL THEN e.eal ELSE t.said['eal'] END AS eal,
+       CASE WHEN t.urn IS NULL THEN e.ethnicity ELSE t.said['ethnicity'] END AS ethnicity,
        e.csa_from, e.csa_to
 -- The smaller side stands first: it is the one a hash join holds.
 FROM told t

@@ -45,7 +45,7 @@ pub async fn append(
             tokio::spawn(async move { read_all(&lake, table, std::iter::once(&file)).await })
         });
         for read in join_all(reading.collect::<Vec<_>>()).await {
-            gathered.push(read.map_err(|e| stopped(table, &e))??);
+            gathered.push(read.map_err(|e| LakeError::stopped(table.name(), &e))??);
         }
         size += alike.iter().map(|f| f.rows).sum::<u64>();
         kept = others;
@@ -60,7 +60,7 @@ pub async fn append(
         })
     });
     for written in join_all(writing.collect::<Vec<_>>()).await {
-        kept.extend(written.map_err(|e| stopped(table, &e))??);
+        kept.extend(written.map_err(|e| LakeError::stopped(table.name(), &e))??);
     }
     kept.sort();
     Ok(kept)
@@ -84,10 +84,6 @@ fn parts_of(table: Table, rows: &RecordBatch, least: usize) -> Vec<RecordBatch> 
     }
     parts.push(rows.slice(begun, rows.num_rows() - begun));
     parts
-}
-
-fn stopped(table: Table, why: &tokio::task::JoinError) -> LakeError {
-    LakeError::Damaged { path: table.name().to_owned(), reason: format!("its writer stopped: {why}") }
 }
 
 /// Rows in the table's own order, so that neighbours in the file are neighbours in the register.

@@ -70,3 +70,10 @@ pub enum LakeError {
 pub(crate) fn at(path: &object_store::path::Path) -> impl FnOnce(object_store::Error) -> LakeError + '_ {
     move |source| LakeError::Store { path: path.to_string(), source }
 }
+
+impl LakeError {
+    /// A part of the work on something of the lake that ended without an answer.
+    pub(crate) fn stopped(what: &str, why: &tokio::task::JoinError) -> Self {
+        Self::Damaged { path: what.to_owned(), reason: format!("its writer stopped: {why}") }
+    }
+}

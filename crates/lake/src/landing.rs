@@ -45,6 +45,20 @@ pub struct ReceiptFile {
     pub bytes: u64,
 }
 
+impl ReceiptFile {
+    /// Whether a file on disk has the bytes that landed.
+    pub fn is_the_file(&self, path: &FilePath) -> Result<bool, LakeError> {
+        let unreadable = |source| LakeError::Input { path: path.display().to_string(), source };
+        let mut file = std::fs::File::open(path).map_err(unreadable)?;
+        if file.metadata().map_err(unreadable)?.len() != self.bytes {
+            return Ok(false);
+        }
+        let mut hash = Sha256::new();
+        std::io::copy(&mut file, &mut hash).map_err(unreadable)?;
+        Ok(hex(&hash.finalize()) == self.sha256)
+    }
+}
+
 /// A file on its way into landing. Whoever reads it is given its bytes once they are hashed and copied, so that what
 /// is made of a file meanwhile is made of what landed. Nothing is received until [`give_receipt`] names it.
 ///

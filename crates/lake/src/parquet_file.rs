@@ -167,13 +167,6 @@ pub async fn read_all<'a>(
     files: impl Iterator<Item = &'a DataFile>,
 ) -> Result<RecordBatch, LakeError> {
     let schema = table.schema();
-    let mut batches = Vec::new();
-    for file in files {
-        let bytes = lake.read_existing(&join(&path::table(table), &file.path)).await?;
-        for batch in read(bytes, 64 * 1024)? {
-            let batch = batch?;
-            batches.push(RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?);
-        }
-    }
-    Ok(concat_batches(&schema, &batches)?)
+    let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+    read_columns(lake, table, files, &names).await
 }

@@ -197,12 +197,13 @@ pub async fn finish(
     lake: &Lake,
     state: &TableState,
     month: &str,
-    parts: Vec<Month>,
+    mut parts: Vec<Month>,
 ) -> Result<(Vec<DataFile>, Changed), LakeError> {
+    parts.sort_by_key(|part| part.schools);
     let copying = parts.into_iter().map(|part| tokio::task::spawn_blocking(|| part.copied()));
     let (mut writers, mut closed, mut changed) = (Vec::new(), Vec::new(), Changed::default());
     for part in join_all(copying.collect::<Vec<_>>()).await {
-        let mut part = part.map_err(|e| stopped(month, &e))??;
+        let mut part = part.map_err(|e| LakeError::stopped(month, &e))??;
         writers.append(&mut part.done);
         closed.append(&mut part.closed_batches);
         changed.opened += part.changed.opened;
@@ -219,14 +220,10 @@ pub async fn finish(
     let past = state.of_belief(PAST).filter(|f| f.partition.get("month").is_some_and(|m| m == month)).cloned();
     let mut files = append::append(lake, Table::RegisterWeek, partition(month, PAST), past.collect(), &closed).await?;
     while let Some(written) = writing.join_next().await {
-        files.extend(written.map_err(|e| stopped(month, &e))??);
+        files.extend(written.map_err(|e| LakeError::stopped(month, &e))??);
     }
     files.sort();
     Ok((files, changed))
-}
-
-fn stopped(month: &str, why: &tokio::task::JoinError) -> LakeError {
-    LakeError::Damaged { path: month.to_owned(), reason: format!("its writer stopped: {why}") }
 }
 
 impl Month {
@@ -259,6 +256,11 @@ impl Month {
             closed_batches: Vec::new(),
             changed: Changed::default(),
         })
+    }
+
+    /// Whether a school is one of those it is begun for.
+    pub fn holds(&self, urn: Urn) -> bool {
+        self.schools.0 <= urn && urn <= self.schools.1
     }
 
     /// Merges one school's statements of this month. Schools come in order of URN; statements in order of

@@ -111,18 +111,18 @@ impl fmt::Debug for Upn {
     }
 }
 
+fn shape(c: char) -> char {
+    match c {
+        c if c.is_ascii_digit() => '9',
+        c if c.is_alphabetic() => 'A',
+        c => c,
+    }
+}
+
 /// A value with every letter as `A`, every digit as `9`, cut at 24 characters.
 pub fn shape_of(text: &[u8]) -> String {
-    let shown: String = String::from_utf8_lossy(text)
-        .chars()
-        .take(24)
-        .map(|c| match c {
-            c if c.is_ascii_digit() => '9',
-            c if c.is_alphabetic() => 'A',
-            c if c.is_control() => '?',
-            c => c,
-        })
-        .collect();
+    let shown: String =
+        String::from_utf8_lossy(text).chars().take(24).map(|c| if c.is_control() { '?' } else { shape(c) }).collect();
     let length = String::from_utf8_lossy(text).chars().count();
     format!("{shown} ({length} characters)")
 }
@@ -134,11 +134,7 @@ pub fn without_upns(text: &str) -> String {
         let bytes = word.as_bytes();
         let is_upn = |w: &[u8]| w[0].is_ascii_alphabetic() && w[1..].iter().all(u8::is_ascii_digit);
         match bytes.windows(12).any(is_upn) {
-            true => shown.extend(word.chars().map(|c| match c {
-                c if c.is_ascii_digit() => '9',
-                c if c.is_ascii_alphabetic() => 'A',
-                c => c,
-            })),
+            true => shown.extend(word.chars().map(|c| if c.is_ascii() { shape(c) } else { c })),
             false => shown.push_str(word),
         }
     }

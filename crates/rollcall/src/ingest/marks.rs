@@ -293,8 +293,8 @@ impl School {
 
 /// The months being rewritten.
 struct Rewriting {
-    /// Each month's parts, by the greatest URN of each.
-    months: BTreeMap<String, BTreeMap<i32, Month>>,
+    /// Each month's parts, which hold all schools between them.
+    months: BTreeMap<String, Vec<Month>>,
     /// The school merged last; the next must come after it.
     last: i32,
 }
@@ -324,46 +324,42 @@ impl Rewriting {
         let last_urns: Vec<i32> = (1..parts).map(|nth| schools[nth * schools.len() / parts - 1].urn).collect();
         let mut to_do = Vec::new();
         for (name, weeks) in by_month {
-            let mut of_month = match self.months.remove(&name) {
-                Some(of_month) => of_month,
-                None => {
-                    let (mut of_month, mut least) = (BTreeMap::new(), i32::MIN);
-                    for greatest in last_urns.iter().copied().chain([i32::MAX]) {
-                        let part = Month::begin(ingest.lake, &state, name.clone(), (least, greatest)).await?;
-                        of_month.insert(greatest, part);
-                        least = greatest.saturating_add(1);
-                    }
-                    of_month
+            let mut of_month = self.months.remove(&name).unwrap_or_default();
+            if of_month.is_empty() {
+                let mut least = i32::MIN;
+                for greatest in last_urns.iter().copied().chain([i32::MAX]) {
+                    of_month.push(Month::begin(ingest.lake, &state, name.clone(), (least, greatest)).await?);
+                    least = greatest.saturating_add(1);
                 }
-            };
-            let (weeks, mut least) = (Arc::new(weeks), i32::MIN);
-            while let Some((greatest, part)) = of_month.pop_first() {
-                to_do.push((name.clone(), Arc::clone(&weeks), (least, greatest), part));
-                least = greatest.saturating_add(1);
             }
+            let weeks = Arc::new(weeks);
+            to_do.extend(of_month.into_iter().map(|part| (name.clone(), Arc::clone(&weeks), part)));
         }
         let mut waiting = to_do.into_iter();
         let mut working = tokio::task::JoinSet::new();
         let mut doubts = Vec::new();
         loop {
             while working.len() < ingest.config.cores() {
-                let Some((name, weeks, (least, greatest), mut month)) = waiting.next() else { break };
+                let Some((name, weeks, mut part)) = waiting.next() else { break };
                 let (roots, schools): (Arc<Roots>, _) = (Arc::clone(&roots), Arc::clone(&schools));
                 working.spawn_blocking(move || {
                     let mut doubts = Vec::new();
-                    for school in schools.iter().filter(|s| least <= s.urn && s.urn <= greatest) {
+                    for school in schools.iter() {
+                        if !part.holds(school.urn) {
+                            continue;
+                        }
                         let lines = school.stated(&weeks, &mut doubts);
                         if !lines.is_empty() {
-                            let withdrawn = month.merge_school(school.urn, &lines, &roots, at)?;
+                            let withdrawn = part.merge_school(school.urn, &lines, &roots, at)?;
                             doubts.extend(withdrawn.into_iter().map(Doubt::from));
                         }
                     }
-                    Ok::<_, lake::LakeError>((name, greatest, month, doubts))
+                    Ok::<_, lake::LakeError>((name, part, doubts))
                 });
             }
             let Some(done) = working.join_next().await else { break };
-            let (name, greatest, month, found) = done.context("a month could not be merged")??;
-            self.months.entry(name).or_default().insert(greatest, month);
+            let (name, part, found) = done.context("a month could not be merged")??;
+            self.months.entry(name).or_default().push(part);
             doubts.extend(found);
         }
         Ok(doubts)
@@ -386,7 +382,6 @@ impl Rewriting {
             while working.len() < ingest.config.cores() {
                 let Some((name, parts)) = waiting.next() else { break };
                 let (lake, state) = (ingest.lake.clone(), state.clone());
-                let parts = parts.into_values().collect();
                 working.spawn(async move { lake::register::finish(&lake, &state, &name, parts).await });
             }
             let Some(done) = working.join_next().await else { break };

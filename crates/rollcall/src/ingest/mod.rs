@@ -25,7 +25,7 @@ use lake::landing::{self, Receipt, ReceiptFile, SetAside};
 use lake::register::Roots;
 use lake::{Lake, RunRecord, Table, TableState};
 use model::{AsOf, Problem};
-use sources::arrival::offered;
+use sources::arrival::{Offered, offered};
 use sources::{Decoded, Kind, OfSchool};
 
 use crate::config::Config;
@@ -108,7 +108,7 @@ impl Ingest<'_> {
     /// Takes in files and folders as one arrival.
     pub async fn arrival(&self, source: &str, paths: &[PathBuf], received_at: DateTime<Utc>) -> Result<Summary> {
         let run = self.finish_what_was_cut_off().await?;
-        let landed = self.land_all(source, paths, trimmed(received_at)).await?;
+        let landed = self.land_all(source, self.offered(paths)?, trimmed(received_at)).await?;
         self.received(run, source, landed, trimmed(received_at)).await
     }
 
@@ -122,29 +122,36 @@ impl Ingest<'_> {
         received_at: DateTime<Utc>,
     ) -> Result<Option<Summary>> {
         let run = self.finish_what_was_cut_off().await?;
-        let mut landed = self.land_all(source, &[folder], trimmed(received_at)).await?;
-        let mut unknown: BTreeMap<String, String> =
-            landed.files.iter().map(|f| (f.name.clone(), f.sha256.clone())).collect();
+        let mut files = self.offered(&[folder])?;
+        let mut names: BTreeSet<String> = files.iter().map(|f| f.name.clone()).collect();
+        let mut before: BTreeMap<String, ReceiptFile> = BTreeMap::new();
         for n in (1..=run.arrivals).rev() {
-            if unknown.is_empty() {
+            if names.is_empty() {
                 break;
             }
-            let before = landing::receipt(self.lake, n).await?;
-            for file in before.files.iter().filter(|_| before.source == source) {
-                if unknown.remove(&file.name).is_some_and(|now| now == file.sha256) {
-                    landed.files.retain(|f| f.name != file.name);
-                }
-            }
+            let receipt = landing::receipt(self.lake, n).await?;
+            let newest = receipt.files.into_iter().filter(|f| receipt.source == source && names.remove(&f.name));
+            before.extend(newest.map(|f| (f.name.clone(), f)));
         }
-        match landed.files.is_empty() {
-            true => Ok(None),
-            false => Ok(Some(self.received(run, source, landed, trimmed(received_at)).await?)),
+        // Nothing is copied of what is not taken: no receipt would name it, and it would lie in landing for ever.
+        let mut is_new = Vec::with_capacity(files.len());
+        for file in &files {
+            is_new.push(match before.get(&file.name) {
+                Some(before) => !before.is_the_file(&file.path)?,
+                None => true,
+            });
         }
+        let mut is_new = is_new.into_iter();
+        files.retain(|_| is_new.next().unwrap_or(true));
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let landed = self.land_all(source, files, trimmed(received_at)).await?;
+        Ok(Some(self.received(run, source, landed, trimmed(received_at)).await?))
     }
 
-    /// Copies files into landing, in order of name, and decodes marks on the way. They are received once a receipt
-    /// names them.
-    async fn land_all(&self, source: &str, paths: &[PathBuf], received_at: DateTime<Utc>) -> Result<Landed> {
+    /// The files below some paths, of which there are some.
+    fn offered(&self, paths: &[PathBuf]) -> Result<Vec<Offered>> {
         self.refuse_the_lake_itself(paths)?;
         let files = offered(paths)?;
         if files.is_empty() {
@@ -153,6 +160,12 @@ impl Ingest<'_> {
                 paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
             );
         }
+        Ok(files)
+    }
+
+    /// Copies files into landing, in order of name, and decodes marks on the way. They are received once a receipt
+    /// names them.
+    async fn land_all(&self, source: &str, files: Vec<Offered>, received_at: DateTime<Utc>) -> Result<Landed> {
         let total = files.len() as u64;
         let held = Arc::new(AtomicUsize::new(0));
         let landing = files.into_iter().map(|file| self.land(source, received_at, file, Arc::clone(&held)));

@@ -301,9 +301,7 @@ async fn merge_rolls(
     for round in 0..days.values().map(BTreeSet::len).max().unwrap_or(0) {
         let of_round: HashMap<i32, NaiveDate> =
             days.iter().filter_map(|(urn, days)| Some((*urn, *days.iter().nth(round)?))).collect();
-        for (child, stints) in merge_rolls_of_a_day(ingest, run, roots, files, (&of_round, &newest), at).await? {
-            rolls.insert(child, stints);
-        }
+        rolls.extend(merge_rolls_of_a_day(ingest, run, roots, files, (&of_round, &newest), at).await?);
     }
     Ok(rolls)
 }
@@ -514,11 +512,11 @@ fn unspoken_of(
         (0..stated.num_rows()).map(|i| Some(!is_older(said.urn.value(i)) || !overlaps(i))).collect();
     let taken = filter_record_batch(stated, &taken)?;
     let stints = Stints::of(&taken)?;
+    // No roll says of a pupil of its own that it is without them.
     let missing: Date32Array = (0..taken.num_rows())
-        .map(|i| match (is_older(stints.urn.value(i)) && stints.leaving.is_null(i), stints.missing.is_valid(i)) {
-            (true, _) => newest.get(&stints.urn.value(i)).copied(),
-            (false, true) => Some(stints.missing.value(i)),
-            (false, false) => None,
+        .map(|i| {
+            let newest = newest.get(&stints.urn.value(i)).filter(|_| stints.leaving.is_null(i));
+            newest.filter(|_| is_older(stints.urn.value(i))).copied()
         })
         .collect();
     with_columns(&taken, vec![("missing_since", Arc::new(missing))])
