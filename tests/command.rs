@@ -256,6 +256,14 @@ fn a_marks_history_is_told_as_known_then_and_by_the_child() {
     let now = "SELECT p.upn, m.code, m.known_from FROM ledger.mark m JOIN metrics.pupil_year p \
                ON p.pupil_key = m.pupil_key AND p.urn = m.urn WHERE m.known_to IS NULL";
     assert_eq!(authority.ask(now, &["--as-of", "2026-09-09"]), ["A850200720001,/,2026-09-08T18:00:00Z"]);
+    // Minutes are those said last of that mark; another number is no other mark.
+    for (day, rest) in [(10, "L,5"), (11, "L,7")] {
+        authority.receive(&format!("2026-09-{day}T18:00:00Z"), &[("m.csv", &monday("A850200720001", rest))]);
+    }
+    let minutes = "SELECT known_from, minutes_late FROM ledger.mark WHERE code = 'L'";
+    let first = "2026-09-07T18:00:00Z,12";
+    assert_eq!(authority.ask(minutes, &["--known-at", "2026-09-10"]), [first, "2026-09-10T18:00:00Z,5"]);
+    assert_eq!(authority.ask(minutes, &[]), [first, "2026-09-10T18:00:00Z,7"]);
 }
 
 #[test]
@@ -368,6 +376,29 @@ fn what_a_roll_does_not_say_changes_nothing() {
 }
 
 #[test]
+fn a_row_that_does_not_say_whose_it_is_withdraws_nothing() {
+    let authority = started();
+    let whole = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+    let held =
+        || authority.ask("SELECT upn_of(pupil_key), marks FROM ledger.register_week WHERE known_to IS NULL", &[]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &whole)]);
+    let before = held();
+    // Without its row of Monday morning, and with one of that session that may have been its.
+    let row = format!("140001,{A},2026-09-07,AM,/\n");
+    for (hour, damaged) in
+        ["140001,8.502E+12,2026-09-07,AM,/", "140001,Q85,2026-09-07,XX,/", "140001,Q85,7.9.26,AM,/"].iter().enumerate()
+    {
+        authority.receive(
+            &format!("2026-09-12T{hour:02}:00:00Z"),
+            &[("m.csv", &whole.replace(&row, &format!("{damaged}\n")))],
+        );
+        assert_eq!(held(), before, "{damaged}");
+    }
+    authority.receive("2026-09-12T03:00:00Z", &[("m.csv", &whole.replace(&row, "140001,Q85,2026-09-08,AM,/\n"))]);
+    assert_eq!(held()[1], before[1].replacen('/', ".", 1));
+}
+
+#[test]
 fn a_register_of_the_mornings_says_what_it_takes_away() {
     let authority = started();
     authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
@@ -461,6 +492,46 @@ fn an_older_roll_that_comes_late_changes_nothing_that_a_newer_one_says() {
     assert_eq!(authority.ask(left, &["--as-of", "2026-09-18"]), [format!("{stranger},2026-09-13")]);
     let doubts = "SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND rule <> 'upn_check_letter'";
     assert_eq!(authority.ask(doubts, &[]), ["older_roll"]);
+}
+
+#[test]
+fn since_when_a_child_is_missing_does_not_depend_on_the_order_of_rolls() {
+    let rolls = [
+        ("2026-09-14", vec![A, B]),
+        ("2026-09-17", vec![A]),
+        ("2026-09-18", vec![A, B]),
+        ("2026-09-21", vec![A]),
+        ("2026-09-22", vec![A]),
+    ];
+    let orders = [vec![0, 1, 2, 3, 4], vec![0, 4, 3, 2, 1], vec![0, 3, 1, 4], vec![0, 4, 1, 2, 3], vec![4, 2, 0, 1, 3]];
+    for order in orders {
+        let authority = Authority::new();
+        authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+        for (nth, roll) in order.iter().enumerate() {
+            let (day, pupils) = &rolls[*roll];
+            let header = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,SnapshotDate\n".to_owned();
+            let row = |upn: &&str| format!("140001,{upn},Made,Up,2016-01-01,F,5,2026-09-01,{day}\n");
+            let text = header + &pupils.iter().map(row).collect::<String>();
+            authority.receive(&format!("2026-10-01T{nth:02}:00:00Z"), &[("roll.csv", &text)]);
+        }
+        let left = authority.ask("SELECT upn, event_from FROM alerts.current", &["--as-of", "2026-10-02"]);
+        let last_day = if order.contains(&2) { "2026-09-20" } else { "2026-09-16" };
+        assert_eq!(left, [format!("{B},{last_day}")], "{order:?}");
+    }
+}
+
+#[test]
+fn a_child_who_was_missing_and_enters_again_keeps_the_marks_of_before() {
+    let authority = started();
+    let of_week = |monday| week(140001, monday, &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &of_week("2026-09-07"))]);
+    authority.receive("2026-09-14T05:00:00Z", &[("roll.csv", &roll(140001, &[B]))]);
+    let again = roll(140001, &[A, B]).replacen("2026-09-01", "2026-09-21", 1);
+    authority.receive("2026-09-21T05:00:00Z", &[("roll.csv", &again)]);
+    authority.receive("2026-09-25T18:00:00Z", &[("m.csv", &of_week("2026-09-21"))]);
+    let years = authority.ask("SELECT upn, possible FROM metrics.pupil_year", &["--as-of", "2026-09-25"]);
+    assert_eq!(years, [format!("{B},20"), format!("{A},20")]);
+    assert_eq!(authority.ask("SELECT rule FROM alerts.current", &["--as-of", "2026-09-25"]), [""; 0]);
 }
 
 #[test]

@@ -33,17 +33,24 @@ WITH box AS (
          CASE WHEN count(known_to) = count(*) THEN max(known_to) END AS known_to,
          first_value(return_id ORDER BY known_from) AS return_id
   FROM begun GROUP BY urn, pupil_key, session_date, session, nth
+), detail AS (
+  -- What is said of a session stands until something else is.
+  SELECT *, lead(known_from) OVER (PARTITION BY urn, pupil_key, session_date, session ORDER BY known_from) AS until
+  FROM (
+    SELECT d.urn, coalesce(k.first_key, d.pupil_key) AS pupil_key, d.session_date, d.session, d.known_from, max(d.minutes_late) AS minutes_late
+    -- The smaller side stands first: it is the one a hash join holds.
+    FROM believed.joined_key k RIGHT JOIN history.mark_detail d ON k.line_key = d.pupil_key
+    WHERE d.known_from <= $known_at
+    GROUP BY 1, 2, 3, 4, 5
+  )
 )
 SELECT s.urn, s.pupil_key, s.session_date, s.session, s.code,
-       -- What an earlier mark of the session carried is not said of the one that took its place.
+       -- What was said last of this mark, not of one before it or after.
        CASE WHEN s.code IN ('L', 'U') THEN d.minutes_late END AS minutes_late,
        s.known_from, s.known_to, s.return_id
-FROM (
-  SELECT d.urn, coalesce(k.first_key, d.pupil_key) AS pupil_key, d.session_date, d.session, max(d.minutes_late) AS minutes_late
-  FROM believed.joined_key k RIGHT JOIN believed.mark_detail d ON k.line_key = d.pupil_key
-  WHERE d.known_from <= $known_at AND (d.known_to IS NULL OR $known_at < d.known_to)
-  GROUP BY 1, 2, 3, 4
-) d
+FROM detail d
 RIGHT JOIN spell s
   ON d.urn = s.urn AND d.pupil_key = s.pupil_key AND d.session_date = s.session_date AND d.session = s.session
+ AND s.known_from <= d.known_from AND (s.known_to IS NULL OR d.known_from < s.known_to)
+ AND (d.until IS NULL OR s.known_to <= d.until)
 WHERE s.code IS NOT NULL

@@ -32,6 +32,18 @@ fn is_a_lake_or_empty(folder: &std::path::Path) -> std::io::Result<bool> {
     Ok(is_empty)
 }
 
+/// Writes out all that a folder's file system still holds in memory.
+#[cfg(target_os = "linux")]
+fn flush(folder: &std::fs::File) -> std::io::Result<()> {
+    Ok(rustix::fs::syncfs(folder)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn flush(_: &std::fs::File) -> std::io::Result<()> {
+    rustix::fs::sync();
+    Ok(())
+}
+
 impl Lake {
     /// Opens a lake by its address; a local folder is made where it is missing.
     pub fn make(address: &str) -> Result<Self, LakeError> {
@@ -85,6 +97,18 @@ impl Lake {
     pub fn on_disk(&self, path: &Path) -> Option<std::path::PathBuf> {
         let root = (self.url.scheme() == "file").then(|| self.url.to_file_path().ok())??;
         Some(path.parts().fold(root, |at, part| at.join(part.as_ref())))
+    }
+
+    /// Waits until a power cut can take away nothing that has been written so far. A store that is not a disk of this
+    /// machine promises as much of every write.
+    pub async fn settle(&self) -> Result<(), LakeError> {
+        let Some(root) = self.on_disk(&Path::default()) else { return Ok(()) };
+        let fault = |source| LakeError::Output { path: root.display().to_string(), source };
+        let folder = std::fs::File::open(&root).map_err(fault)?;
+        match tokio::task::spawn_blocking(move || flush(&folder)).await {
+            Ok(settled) => settled.map_err(fault),
+            Err(e) => Err(LakeError::stopped("the lake", &e)),
+        }
     }
 
     /// All bytes at a path; none where nothing is there.

@@ -305,6 +305,10 @@ impl House {
         known_at: Option<DateTime<Utc>>,
     ) -> Result<engine::session::Session> {
         let run = RunRecord::newest(&self.lake).await?;
+        let arrivals = if run.n == 0 { lake::landing::arrivals(&self.lake).await? } else { 0 };
+        if 0 < arrivals {
+            bail!("{arrivals} arrivals have landed and no run has taken them; `rollcall replay` does");
+        }
         // Everything: also what bears a later time than this machine's clock.
         let known_at = known_at.unwrap_or_else(|| now().max(run.known_at));
         let as_of = AsOf { as_of: as_of.unwrap_or_else(today), known_at };

@@ -52,6 +52,10 @@ pub struct SchoolGrid {
     week: usize,
     /// Children with a row of which the day cannot be read: it may have been any.
     undated: HashSet<usize>,
+    /// By Monday, the boxes with a row that does not say whose it is: it may be any child's.
+    unclaimed: BTreeMap<i32, u16>,
+    /// A row says neither whose it is nor of which day.
+    unknown_row: bool,
     /// First and last day with a row kept, days from the epoch.
     pub days: Option<(i32, i32)>,
     /// Rows kept.
@@ -67,19 +71,23 @@ impl SchoolGrid {
     /// to the last day is stated for every pupil, with no mark where the file has none.
     pub fn stated(&self, return_id: i64, wanted: impl Fn(i32) -> bool) -> Vec<Stated> {
         let Some((first, last)) = self.days else { return Vec::new() };
-        let weeks: Vec<(i32, Option<&Vec<Line>>)> =
-            weeks_between(first, last).filter(|week| wanted(*week)).map(|week| (week, self.lines(week))).collect();
+        let unclaimed = |week: i32| self.unclaimed.get(&week).copied().unwrap_or_default();
+        let weeks: Vec<(i32, Option<&Vec<Line>>, u16)> = weeks_between(first, last)
+            .filter(|week| wanted(*week))
+            .map(|week| (week, self.lines(week), unclaimed(week)))
+            .collect();
         let empty = [UNSTATED; SESSIONS_A_WEEK];
         let mut stated = Vec::with_capacity(self.upns.len() * weeks.len());
         for (pupil_key, pupil) in self.in_order() {
-            let unsent = if self.undated.contains(&pupil) { UNSTATED } else { UNSENT };
-            for (week, lines) in &weeks {
+            let unsent = if self.unknown_row || self.undated.contains(&pupil) { UNSTATED } else { UNSENT };
+            for (week, lines, unclaimed) in &weeks {
                 let mut boxes = *lines.and_then(|w| w.get(pupil)).unwrap_or(&empty);
                 let whole = !self.changes_only && first <= *week && week + 6 <= last;
                 for (i, mark) in boxes.iter_mut().enumerate() {
                     let day = week + i as i32 / 2;
                     *mark = match *mark {
                         REFUSED => UNSTATED,
+                        UNSTATED if unclaimed >> i & 1 == 1 => UNSTATED,
                         UNSTATED if whole || !self.changes_only && first <= day && day <= last => unsent,
                         mark => mark,
                     };
@@ -366,19 +374,17 @@ impl<'a> Grids<'a> {
                 Err(fault) => {
                     let rule = if damaged(row.upn) { "damaged_by_spreadsheet" } else { "upn_shape" };
                     findings.refuse(rule, line, Some(urn), &fault.shape);
+                    self.leave_all_alone(urn, row.date, row.session);
                     return None;
                 }
             },
         };
         if self.schools.get(self.school).is_none_or(|s| s.urn != urn) {
-            if SCHOOLS_A_FILE <= self.schools.len() && !self.places.contains_key(&urn) {
+            let Some(place) = self.place(urn) else {
                 findings.list("too_many_schools", line, Some(urn), "one school more", None, None);
                 return None;
-            }
-            self.school = *self.places.entry(urn).or_insert_with(|| {
-                self.schools.push(SchoolGrid { urn, changes_only: self.changes_only, ..SchoolGrid::default() });
-                self.schools.len() - 1
-            });
+            };
+            self.school = place;
         }
         let day = if row.date == self.day_text.as_slice() { self.day } else { self.read_day(row.date) };
         let session = match row.session {
@@ -472,6 +478,20 @@ impl<'a> Grids<'a> {
         Some((upn.key(), day.date, session))
     }
 
+    /// The place of a school, which may be met for the first time; none where there are too many.
+    fn place(&mut self, urn: Urn) -> Option<usize> {
+        if let Some(place) = self.places.get(&urn) {
+            return Some(*place);
+        }
+        let place = self.schools.len();
+        if SCHOOLS_A_FILE <= place {
+            return None;
+        }
+        self.schools.push(SchoolGrid { urn, changes_only: self.changes_only, ..SchoolGrid::default() });
+        self.places.insert(urn, place);
+        Some(place)
+    }
+
     /// Makes sure that sessions of a refused row are not taken as withdrawn.
     fn leave_alone(&mut self, upn: Upn, day: Day, sessions: &[Session]) {
         let school = &mut self.schools[self.school];
@@ -485,6 +505,23 @@ impl<'a> Grids<'a> {
                 *now = REFUSED;
             }
         }
+    }
+
+    /// Makes sure that no mark of a session is taken as withdrawn for want of a row: a refused row may have been its.
+    fn leave_all_alone(&mut self, urn: Urn, date: &[u8], session: &[u8]) {
+        let day = self.read_day(date);
+        let Some(place) = self.place(urn) else { return };
+        let school = &mut self.schools[place];
+        let Some(day) = day else {
+            school.unknown_row = true;
+            return;
+        };
+        let sessions = match std::str::from_utf8(session).ok().and_then(Session::parse) {
+            Some(session) => vec![session],
+            None => vec![Session::Am, Session::Pm],
+        };
+        let boxes = sessions.into_iter().fold(0, |boxes, session| boxes | 1 << box_of(day.date, session));
+        *school.unclaimed.entry(day.monday).or_default() |= boxes;
     }
 
     /// A row with too few or too many fields: refused, and its session left alone as far as it can be read.

@@ -129,7 +129,7 @@ impl Copying {
 #[cfg(target_os = "linux")]
 fn past_the_cache(path: &Path) -> Option<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    File::options().write(true).create_new(true).custom_flags(libc::O_DIRECT).open(path).ok()
+    File::options().write(true).create_new(true).custom_flags(rustix::fs::OFlags::DIRECT.bits() as i32).open(path).ok()
 }
 
 #[cfg(not(target_os = "linux"))]

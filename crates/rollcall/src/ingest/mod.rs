@@ -425,6 +425,8 @@ impl Ingest<'_> {
         run.put(self.lake).await?;
         tracing::debug!(version = run.n, "committed");
         crate::crash::point("after the run record");
+        self.lake.settle().await?;
+        tracing::debug!(version = run.n, "settled");
         Ok(run.n)
     }
 

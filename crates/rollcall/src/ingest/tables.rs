@@ -1,6 +1,6 @@
 //! Everything but marks: schools first, then rolls, calendars, interventions and cases.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -281,7 +281,8 @@ async fn join(
     Ok((engine::joined_keys::roots(&former), joined))
 }
 
-/// Merges rolls, those of one day together and those of an earlier day of the school first. Says what they state.
+/// Merges rolls, those of one day of the school together: first those that are older than one held, from the newest
+/// back, then the others in order of day. Says what they state.
 async fn merge_rolls(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
@@ -296,19 +297,38 @@ async fn merge_rolls(
     if days.is_empty() {
         return Ok(Rolls::new());
     }
-    let newest = newest_rolls(ingest, run).await?;
+    let mut held = rolls_held(ingest, run).await?;
+    let mut turns: HashMap<i32, VecDeque<NaiveDate>> = HashMap::new();
+    for (urn, days) in days {
+        let (older, newer): (Vec<_>, Vec<_>) =
+            days.into_iter().partition(|day| roll_after(&held, urn, days_from_epoch(*day)).is_some());
+        turns.insert(urn, older.into_iter().rev().chain(newer).collect());
+    }
     let mut rolls = Rolls::new();
-    for round in 0..days.values().map(BTreeSet::len).max().unwrap_or(0) {
+    loop {
         let of_round: HashMap<i32, NaiveDate> =
-            days.iter().filter_map(|(urn, days)| Some((*urn, *days.iter().nth(round)?))).collect();
-        rolls.extend(merge_rolls_of_a_day(ingest, run, roots, files, (&of_round, &newest), at).await?);
+            turns.iter_mut().filter_map(|(urn, days)| Some((*urn, days.pop_front()?))).collect();
+        if of_round.is_empty() {
+            break;
+        }
+        rolls.extend(merge_rolls_of_a_day(ingest, run, roots, files, (&of_round, &held), at).await?);
+        for (urn, day) in of_round {
+            held.entry(urn).or_default().insert(days_from_epoch(day));
+        }
     }
     Ok(rolls)
 }
 
-/// The day of the newest roll that the ledger holds of each school.
-async fn newest_rolls(ingest: &Ingest<'_>, run: &RunRecord) -> Result<HashMap<i32, i32>> {
-    let mut newest: HashMap<i32, i32> = HashMap::new();
+/// The days of the rolls that the ledger holds, by school.
+type RollDays = HashMap<i32, BTreeSet<i32>>;
+
+/// The first roll held of a school after a day.
+fn roll_after(held: &RollDays, urn: i32, day: i32) -> Option<i32> {
+    held.get(&urn)?.range(day.saturating_add(1)..).next().copied()
+}
+
+async fn rolls_held(ingest: &Ingest<'_>, run: &RunRecord) -> Result<RollDays> {
+    let mut held = RollDays::new();
     for table in [Table::Return, Table::ReturnSchool] {
         let files = run.table(table).files;
         let names = ["kind", "urn", "status", "last_day"];
@@ -323,12 +343,11 @@ async fn newest_rolls(ingest: &Ingest<'_>, run: &RunRecord) -> Result<HashMap<i3
         for i in 0..rows.num_rows() {
             let is_taken = statuses.is_none_or(|s| s.value(i) == "taken");
             if kinds.value(i) == Kind::Roll.name() && is_taken && urns.is_valid(i) && days.is_valid(i) {
-                let newest = newest.entry(urns.value(i)).or_insert(i32::MIN);
-                *newest = days.value(i).max(*newest);
+                held.entry(urns.value(i)).or_default().insert(days.value(i));
             }
         }
     }
-    Ok(newest)
+    Ok(held)
 }
 
 /// The day of which a file's roll speaks, by school.
@@ -370,13 +389,14 @@ struct OfRoll {
 /// missing from it has left without explanation, and a stint it states with another day of entry replaces the one it
 /// overlaps. A row that was refused changes nothing of its child; where it does not say whose it is, nobody is taken
 /// to have left. A date of birth that is not stated stays as it was known. Where a roll of a later day came before,
-/// what that one says stands: of the older roll only stints that nothing else speaks of are taken.
+/// what that one says stands: of the older roll only stints that nothing else speaks of are taken, and since when a
+/// child is missing.
 async fn merge_rolls_of_a_day(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
     roots: &Roots,
     files: &mut [Decoded],
-    (days, newest): (&HashMap<i32, NaiveDate>, &HashMap<i32, i32>),
+    (days, held): (&HashMap<i32, NaiveDate>, &RollDays),
     at: i64,
 ) -> Result<Rolls> {
     let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
@@ -390,15 +410,20 @@ async fn merge_rolls_of_a_day(
             let school = schools.entry(*urn).or_insert_with(|| OfRoll { is_whole: true, ..OfRoll::default() });
             school.files.push(i);
             school.is_whole &= !refused.may_be_any_of(*urn);
-            school.is_older = newest.get(urn).is_some_and(|newest| days_from_epoch(days[urn]) < *newest);
+            school.is_older = roll_after(held, *urn, days_from_epoch(days[urn])).is_some();
         }
     }
     let stated = concat_batches(&Table::Enrolment.schema(), &batches)?;
     let current = believed(ingest, run, Table::Enrolment).await?;
     let stated = with_known_births(stated, &current, root)?;
     let is_older = |urn: i32| schools.get(&urn).is_some_and(|s| s.is_older);
+    let all = Stints::of(&stated)?;
+    let mut named: HashMap<(i32, i64), Vec<i32>> = HashMap::new();
+    for i in (0..stated.num_rows()).filter(|i| is_older(all.urn.value(*i))) {
+        named.entry((all.urn.value(i), root(all.key.value(i)))).or_default().push(all.entry.value(i));
+    }
     let stated = if schools.values().any(|s| s.is_older) {
-        unspoken_of(&stated, &current, is_older, newest, root)?
+        unspoken_of(&stated, &current, is_older, |urn| roll_after(held, urn, days_from_epoch(*days.get(&urn)?)), root)?
     } else {
         stated
     };
@@ -414,17 +439,31 @@ async fn merge_rolls_of_a_day(
     let (mut withdrawn, mut missing) = (Vec::new(), Vec::new());
     for i in 0..current.num_rows() {
         let urn = now.urn.value(i);
-        let Some(school) = schools.get_mut(&urn).filter(|s| !s.is_older) else { continue };
-        let Some(day) = days.get(&urn) else { continue };
+        let (Some(school), Some(day)) = (schools.get_mut(&urn), days.get(&urn)) else { continue };
         let day = days_from_epoch(*day);
         let child = (urn, root(now.key.value(i)));
         let entry = now.entry.value(i);
-        let left = now.leaving.is_valid(i).then(|| now.leaving.value(i));
-        let was_on_roll = left.is_none() && now.missing.is_null(i) && entry <= day;
+        if school.is_older {
+            let Some(missing_since) = now.missing(i).filter(|_| now.leaving.is_null(i) && entry <= day) else {
+                continue;
+            };
+            let next = roll_after(held, urn, day);
+            let since = match named.get(&child) {
+                Some(entries) if entries.contains(&entry) && missing_since <= day => next,
+                None if next == Some(missing_since) && school.is_whole && !unread.contains(&child) => Some(day),
+                _ => None,
+            };
+            if let (Some(since), Some(file)) = (since, school.files.last()) {
+                missing.push((i as u32, since, files[*file].return_id));
+            }
+            continue;
+        }
+        let end = now.end(i);
+        let was_on_roll = end.is_none() && entry <= day;
         school.before += usize::from(was_on_roll);
         match rolls.get(&child) {
             Some(stints) if stints.iter().any(|s| s.entry == entry) => {}
-            Some(stints) if stints.iter().any(|s| left.is_none_or(|left| s.entry <= left)) => withdrawn.push(i),
+            Some(stints) if stints.iter().any(|s| end.is_none_or(|end| s.entry <= end)) => withdrawn.push(i),
             Some(_) => {}
             None if was_on_roll && !unread.contains(&child) => {
                 school.not_on_it += 1;
@@ -483,21 +522,17 @@ fn report_rolls(ingest: &Ingest<'_>, files: &mut [Decoded], schools: HashMap<i32
     }
 }
 
-/// Stated rows without those of older rolls that overlap a stint of the child at the school. What is left of an older
-/// roll has no day of leaving beyond the newest roll: the child is missing from that one.
+/// Stated rows without those of older rolls that overlap a stint of the child at the school. Who is left of an older
+/// roll, and has no day of leaving, is missing from the roll after it.
 fn unspoken_of(
     stated: &RecordBatch,
     current: &RecordBatch,
     is_older: impl Fn(i32) -> bool,
-    newest: &HashMap<i32, i32>,
+    roll_after: impl Fn(i32) -> Option<i32>,
     root: impl Fn(i64) -> i64,
 ) -> Result<RecordBatch> {
     let (now, said) = (Stints::of(current)?, Stints::of(stated)?);
-    let end = |s: &Stints<'_>, i: usize| match (s.leaving.is_valid(i), s.missing.is_valid(i)) {
-        (true, _) => s.leaving.value(i),
-        (false, true) => s.missing.value(i) - 1,
-        (false, false) => i32::MAX,
-    };
+    let end = |s: &Stints<'_>, i: usize| s.end(i).unwrap_or(i32::MAX);
     let mut known: HashMap<(i32, i64), Vec<(i32, i32)>> = HashMap::new();
     for i in (0..current.num_rows()).filter(|i| is_older(now.urn.value(*i))) {
         let stint = (now.entry.value(i), end(&now, i));
@@ -515,8 +550,8 @@ fn unspoken_of(
     // No roll says of a pupil of its own that it is without them.
     let missing: Date32Array = (0..taken.num_rows())
         .map(|i| {
-            let newest = newest.get(&stints.urn.value(i)).filter(|_| stints.leaving.is_null(i));
-            newest.filter(|_| is_older(stints.urn.value(i))).copied()
+            let urn = stints.urn.value(i);
+            roll_after(urn).filter(|_| stints.leaving.is_null(i) && is_older(urn))
         })
         .collect();
     with_columns(&taken, vec![("missing_since", Arc::new(missing))])
@@ -568,6 +603,16 @@ impl<'a> Stints<'a> {
             missing: rows.column(at("missing_since")?).as_primitive::<Date32Type>(),
             return_id: rows.column(at("return_id")?).as_primitive::<Int64Type>(),
         })
+    }
+
+    /// The first roll of the school without the child.
+    fn missing(&self, i: usize) -> Option<i32> {
+        self.missing.is_valid(i).then(|| self.missing.value(i))
+    }
+
+    /// The last day: stated, or the day before the first roll without the child; none while on roll.
+    fn end(&self, i: usize) -> Option<i32> {
+        self.leaving.is_valid(i).then(|| self.leaving.value(i)).or_else(|| Some(self.missing(i)? - 1))
     }
 }
 
