@@ -20,14 +20,13 @@ severe_percent = { doc = "100 severe / enrolments", visibility = "area" }
 */
 WITH alike AS (
   -- Pupils who are alike in everything are counted first: fewer rows are left to stand in eight cohorts each.
-  SELECT s.la_code, s.phase, y.academic_year, y.nc_year, e.sex, e.fsm, e.sen, e.looked_after, e.child_in_need, e.eal, e.ethnicity,
-         count(*) AS enrolments, sum(y.possible) AS possible, sum(y.absent) AS absent,
-         count(*) FILTER (WHERE y.is_persistent) AS persistent, count(*) FILTER (WHERE y.is_severe) AS severe
-  FROM tables.expected_school s
-  JOIN metrics.pupil_year y ON s.urn = y.urn
-  JOIN tables.enrolled e ON e.pupil_key = y.pupil_key AND e.urn = y.urn AND e.academic_year = y.academic_year
-  WHERE 0 < y.possible
-  GROUP BY s.la_code, s.phase, y.academic_year, y.nc_year, e.sex, e.fsm, e.sen, e.looked_after, e.child_in_need, e.eal, e.ethnicity
+  SELECT s.la_code, s.phase, r.academic_year, r.nc_year, r.sex, r.fsm, r.sen, r.looked_after, r.child_in_need, r.eal, r.ethnicity,
+         count(*) AS enrolments, sum(r.possible) AS possible, sum(r.absent) AS absent,
+         count(*) FILTER (WHERE r.possible <= $persistent_one_in * r.absent) AS persistent,
+         count(*) FILTER (WHERE r.possible <= $severe_one_in * r.absent) AS severe
+  FROM tables.expected_school s JOIN tables.register_year r ON s.urn = r.urn
+  WHERE r.in_cohort AND 0 < r.possible
+  GROUP BY s.la_code, s.phase, r.academic_year, r.nc_year, r.sex, r.fsm, r.sen, r.looked_after, r.child_in_need, r.eal, r.ethnicity
 ), grouped AS (
   SELECT la_code, phase, academic_year, enrolments, possible, absent, persistent, severe, unnest(make_array(
            struct('FSM', coalesce(CASE fsm WHEN true THEN 'Eligible' WHEN false THEN 'Not eligible' END, 'Unknown')),

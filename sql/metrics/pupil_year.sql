@@ -26,9 +26,8 @@ WITH counted AS (
   SELECT r.pupil_key, r.urn, r.academic_year, r.upn, coalesce(s.phase, 'Other') AS phase, r.nc_year,
          r.possible, r.attended, r.absent, r.authorised, r.unauthorised, r.late,
          CAST(missing(r.register, c.calendar, r.stints) AS BIGINT) AS missing_marks
-  FROM tables.school_calendar c
-  RIGHT JOIN tables.register_year r ON c.urn = r.urn
-  LEFT JOIN tables.school s ON s.urn = r.urn
+  FROM tables.school s
+  RIGHT JOIN (tables.school_calendar c RIGHT JOIN tables.register_year r ON c.urn = r.urn) ON s.urn = r.urn
   WHERE r.in_cohort AND r.stints IS NOT NULL
 )
 SELECT pupil_key, urn, academic_year, upn, phase, nc_year,

@@ -33,6 +33,7 @@ SELECT e.urn,
        coalesce(e.leaving_date, add_days(e.missing_since, -1)) AS last_day,
        e.leaving_ground, e.missing_since, e.dob, e.sex, e.nc_year, e.fsm, e.sen, e.looked_after,
        e.child_in_need, e.child_protection, e.eal, e.ethnicity, e.destination
-FROM believed.enrolment e
-LEFT JOIN believed.joined_key k ON k.line_key = e.pupil_key
+-- The smaller side stands first: it is the one a hash join holds.
+FROM believed.joined_key k
+RIGHT JOIN believed.enrolment e ON k.line_key = e.pupil_key
 WHERE e.known_from <= $known_at AND (e.known_to IS NULL OR $known_at < e.known_to)

@@ -37,9 +37,9 @@ WITH year AS (
   SELECT h.urn, coalesce(k.first_key, h.pupil_key) AS child_key, h.entry_date, y.academic_year,
          first_value(named_struct('nc_year', h.nc_year, 'fsm', h.fsm, 'sen', h.sen, 'looked_after', h.looked_after, 'child_in_need', h.child_in_need, 'eal', h.eal, 'ethnicity', h.ethnicity)
                      ORDER BY CASE WHEN CAST(h.known_from AS DATE) <= y.last_day THEN h.known_from END DESC NULLS LAST, h.known_from) AS said
-  FROM year y
-  JOIN history.enrolment h ON y.last_day < CAST($known_at AS DATE) AND h.entry_date <= y.last_day
-  LEFT JOIN believed.joined_key k ON k.line_key = h.pupil_key
+  -- The smaller side stands first, here and below: it is the one a hash join holds.
+  FROM believed.joined_key k
+  RIGHT JOIN (year y JOIN history.enrolment h ON y.last_day < CAST($known_at AS DATE) AND h.entry_date <= y.last_day) ON k.line_key = h.pupil_key
   WHERE h.known_from <= $known_at
   GROUP BY h.urn, coalesce(k.first_key, h.pupil_key), h.entry_date, y.academic_year
 )
@@ -52,7 +52,6 @@ SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, e.academic_year, e.f
        CASE WHEN t.urn IS NULL THEN e.eal ELSE t.said['eal'] END AS eal,
        CASE WHEN t.urn IS NULL THEN e.ethnicity ELSE t.said['ethnicity'] END AS ethnicity,
        e.csa_from, e.csa_to
--- The smaller side stands first: it is the one a hash join holds.
 FROM told t
 RIGHT JOIN (
   SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, y.academic_year,
@@ -61,8 +60,7 @@ RIGHT JOIN (
          e.school_birth_year + $cohort_from_age <= y.starts_in AND y.starts_in <= e.school_birth_year + $cohort_to_age AS in_cohort,
          e.nc_year, e.sex, e.fsm, e.sen, e.looked_after, e.child_in_need, e.eal, e.ethnicity,
          c.starts_on AS csa_from, c.ends_on AS csa_to
-  FROM born e
-  JOIN year y ON e.entry_date <= y.last_day AND y.first_day <= coalesce(e.last_day, $as_of)
-  LEFT JOIN reference.compulsory_school_age c
+  FROM reference.compulsory_school_age c
+  RIGHT JOIN (year y JOIN born e ON e.entry_date <= y.last_day AND y.first_day <= coalesce(e.last_day, $as_of))
     ON c.born_year = date_part('year', e.dob) AND c.born_month = date_part('month', e.dob)
 ) e ON t.urn = e.urn AND t.child_key = e.pupil_key AND t.entry_date = e.entry_date AND t.academic_year = e.academic_year

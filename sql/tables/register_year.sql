@@ -11,6 +11,13 @@ academic_year = { doc = "School year, as the DfE writes it (202627)", visibility
 upn = { doc = "The newest UPN known", visibility = "pupil" }
 nc_year = { doc = "National curriculum year, as the school states it", visibility = "pupil" }
 in_cohort = { doc = "Of the cohort", visibility = "pupil" }
+sex = { doc = "Sex", visibility = "pupil" }
+fsm = { doc = "Free school meals", visibility = "pupil" }
+sen = { doc = "N, K or E", visibility = "pupil" }
+looked_after = { doc = "Looked after", visibility = "pupil" }
+child_in_need = { doc = "Child in need", visibility = "pupil" }
+eal = { doc = "English as an additional language", visibility = "pupil" }
+ethnicity = { doc = "Ethnicity code", visibility = "pupil" }
 csa_from = { doc = "First day of compulsory school age", visibility = "pupil" }
 csa_to = { doc = "Last day of compulsory school age", visibility = "pupil" }
 stints = { doc = "The days that count, as one value; null: none yet", visibility = "pupil" }
@@ -22,12 +29,12 @@ authorised = { doc = "Sessions missed, authorised", visibility = "pupil" }
 unauthorised = { doc = "Sessions missed, unauthorised", visibility = "pupil" }
 late = { doc = "Sessions late: L and U", visibility = "pupil" }
 */
-SELECT urn, pupil_key, academic_year, upn, nc_year, in_cohort, csa_from, csa_to, stints, within AS register,
+SELECT urn, pupil_key, academic_year, upn, in_cohort, nc_year, sex, fsm, sen, looked_after, child_in_need, eal, ethnicity, csa_from, csa_to,
+       stints, within AS register,
        CAST(t['possible'] AS BIGINT) AS possible, CAST(t['attended'] AS BIGINT) AS attended, CAST(t['absent'] AS BIGINT) AS absent,
        CAST(t['authorised'] AS BIGINT) AS authorised, CAST(t['unauthorised'] AS BIGINT) AS unauthorised, CAST(t['late'] AS BIGINT) AS late
 FROM (SELECT *, tally(within) AS t
-      FROM (SELECT e.urn, e.pupil_key, e.academic_year, e.upn, e.nc_year, e.in_cohort, e.csa_from, e.csa_to, e.stints,
-                   register_within(r.register, e.stints) AS within
+      FROM (SELECT e.*, register_within(r.register, e.stints) AS within
             -- The smaller side stands first: it is the one a hash join holds.
             FROM tables.enrolled e
             LEFT JOIN tables.register r ON r.urn = e.urn AND r.pupil_key = e.pupil_key))

@@ -1,4 +1,5 @@
-//! `stints(first_day, last_day)`: the days of several stints together, as one value.
+//! `stint(first_day, last_day)`: the days of a stint as one value; `stints(first_day, last_day)`: those of several
+//! together.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef};
 use datafusion::common::{Result, not_impl_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ScalarUDF, Signature, Volatility,
 };
 
 use super::{counts, day_or};
@@ -34,6 +35,14 @@ impl Stints {
         }
         apart.iter().flat_map(|(first, last)| [first.to_le_bytes(), last.to_le_bytes()]).flatten().collect()
     }
+}
+
+/// The function of one stint, which says what the aggregate says of it alone.
+pub fn scalar() -> ScalarUDF {
+    super::scalar("stint", vec![DataType::Date32, DataType::Date32], DataType::Binary, |days, _| {
+        let each = Groups::default().convert_to_state(days, None)?;
+        Ok(Arc::clone(&each[0]))
+    })
 }
 
 /// The aggregate. No first or last day: no bound on that side. A stretch that ends before it begins is none; null
