@@ -17,7 +17,7 @@ use datafusion::logical_expr::ScalarUDF;
 use model::{BLANK, CodeTable};
 
 use super::boxes::{WHOLE_WEEK, between, kept, named_set};
-use super::spells::{Reached, Run, days_inside, in_weeks, runs};
+use super::spells::{MarkedWeeks, Reached, Run, days_inside, in_weeks, runs};
 use super::stints::Stints;
 use super::tally::Tally;
 use super::{Scalar, day_or, scalar};
@@ -49,6 +49,13 @@ impl<'a> Register<'a> {
     /// Each week's Monday and line.
     fn lines(self) -> impl DoubleEndedIterator<Item = (i32, u32)> + ExactSizeIterator + 'a {
         self.numbers().enumerate().map(move |(nth, number)| (self.first_week + 7 * nth as i32, number))
+    }
+
+    /// Which of its boxes hold a mark, written in `room`.
+    fn marked<'r>(self, known: &NumberedLines, room: &'r mut Vec<u16>) -> MarkedWeeks<'r> {
+        room.clear();
+        room.extend(self.numbers().map(|number| known.marked(number)));
+        MarkedWeeks { first_week: self.first_week, boxes: room }
     }
 
     /// Its boxes, spread out in `room`.
@@ -323,8 +330,8 @@ fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
                     let marks = marks.is_valid(i).then(|| Register::read(marks.value(i)))??;
                     let open = open.is_valid(i).then(|| Register::read(open.value(i))).flatten();
                     let weeks = usize::try_from(weeks.value(i)).ok()?;
-                    let open = open.map(|open| open.boxes(&known, &mut open_room));
-                    in_weeks(marks.boxes(&known, &mut room), open, least.value(i), weeks, from.value(i))
+                    let open = open.map(|open| open.marked(&known, &mut open_room));
+                    in_weeks(marks.marked(&known, &mut room), open, least.value(i), weeks, from.value(i))
                 })
                 .collect();
             let day = |f: fn(&Reached) -> i32| {

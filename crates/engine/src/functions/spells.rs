@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use model::{BLANK, SESSIONS_A_WEEK};
+use model::BLANK;
 
 use super::register::Boxes;
 
@@ -75,54 +75,72 @@ pub(super) struct Reached {
     pub sessions: i32,
 }
 
+/// The boxes of each week that hold a mark, as masks.
+#[derive(Clone, Copy)]
+pub(super) struct MarkedWeeks<'a> {
+    pub first_week: i32,
+    pub boxes: &'a [u16],
+}
+
+impl MarkedWeeks<'_> {
+    /// The boxes of the week with this Monday; none outside.
+    fn of(self, monday: i32) -> u16 {
+        let nth = usize::try_from(monday.saturating_sub(self.first_week)).map_or(usize::MAX, |days| days / 7);
+        self.boxes.get(nth).copied().unwrap_or_default()
+    }
+
+    fn end(self) -> i32 {
+        self.first_week.saturating_add(7 * self.boxes.len() as i32)
+    }
+}
+
+/// The day of a week's box that is the `nth` set, from 0; none are less.
+fn nth_day(boxes: u16, nth: i32) -> i32 {
+    let rest = (0..nth).fold(boxes, |rest, _| rest & rest.wrapping_sub(1));
+    rest.trailing_zeros() as i32 / 2
+}
+
 /// The windows of `weeks` successive school weeks with at least `least` marks, as far as their last mark is on
 /// or after day `from`. A school week is one with a box in `open` (or a mark); the others do not count.
-pub(super) fn in_weeks<'a>(
-    marks: Boxes<'a>,
-    open: Option<Boxes<'a>>,
+pub(super) fn in_weeks(
+    marks: MarkedWeeks<'_>,
+    open: Option<MarkedWeeks<'_>>,
     least: i32,
     weeks: usize,
     from: i32,
 ) -> Option<Reached> {
-    let week_of = |r: Boxes<'_>| r.first_day.div_euclid(7);
-    let weeks_of = |r: Boxes<'_>| r.boxes.len().div_ceil(SESSIONS_A_WEEK) as i32;
-    let (mut begins, mut ends) = (week_of(marks), week_of(marks) + weeks_of(marks));
-    if let Some(open) = open {
-        (begins, ends) = (begins.min(week_of(open)), ends.max(week_of(open) + weeks_of(open)));
+    let all: u32 = marks.boxes.iter().map(|boxes| boxes.count_ones()).sum();
+    if (all as i32) < least {
+        return None;
     }
-    let line = |r: Boxes<'a>, week: i32| {
-        let at = usize::try_from(week - week_of(r)).ok()? * SESSIONS_A_WEEK;
-        r.boxes.get(at..(at + SESSIONS_A_WEEK).min(r.boxes.len()))
-    };
-    let days = |line: &'a [u8]| line.iter().enumerate().filter(|(_, b)| **b != BLANK).map(|(at, _)| at as i32 / 2);
-    // The school weeks of the window that have a mark, with how many, and how many school weeks there were.
-    let mut window: VecDeque<(usize, i32, &[u8], i32)> = VecDeque::with_capacity(weeks);
+    let begins = open.map_or(marks.first_week, |open| open.first_week.min(marks.first_week));
+    let ends = open.map_or(marks.end(), |open| open.end().max(marks.end()));
+    // The school weeks of the window that have a mark, and how many school weeks there were.
+    let mut window: VecDeque<(usize, i32, u16)> = VecDeque::with_capacity(weeks);
     let (mut school_weeks, mut sessions) = (0, 0);
     let mut found: Option<Reached> = None;
-    for week in begins..ends {
-        let marked = line(marks, week).filter(|l| l.iter().any(|b| *b != BLANK));
-        let is_open = open.and_then(|open| line(open, week)).is_some_and(|l| l.iter().any(|b| *b != BLANK));
-        if marked.is_none() && !is_open {
+    for monday in (begins..ends).step_by(7) {
+        let boxes = marks.of(monday);
+        if boxes == 0 && open.is_none_or(|open| open.of(monday) == 0) {
             continue;
         }
         school_weeks += 1;
         while window.front().is_some_and(|(nth, ..)| nth + weeks < school_weeks) {
-            sessions -= window.pop_front().map_or(0, |(.., n)| n);
+            sessions -= window.pop_front().map_or(0, |(.., boxes)| boxes.count_ones() as i32);
         }
-        let Some(this) = marked else { continue };
-        let monday = marks.first_day + 7 * (week - week_of(marks));
-        let count = days(this).count() as i32;
+        if boxes == 0 {
+            continue;
+        }
         let before = sessions;
-        sessions += count;
-        window.push_back((school_weeks - 1, monday, this, count));
-        let last = monday + days(this).next_back().unwrap_or(0);
+        sessions += boxes.count_ones() as i32;
+        window.push_back((school_weeks - 1, monday, boxes));
+        let last = monday + boxes.ilog2() as i32 / 2;
         if last < from || sessions < least {
             continue;
         }
-        let nth = usize::try_from(least - before - 1).unwrap_or(0);
-        let first = window.front().and_then(|(_, monday, line, _)| Some(monday + days(line).next()?));
+        let first = window.front().map(|(_, monday, boxes)| monday + nth_day(*boxes, 0));
         let reached = found.get_or_insert(Reached {
-            reached_on: monday + days(this).nth(nth).unwrap_or(0),
+            reached_on: monday + nth_day(boxes, (least - before - 1).max(0)),
             first_day: first.unwrap_or(last),
             last_day: last,
             sessions,
@@ -143,7 +161,7 @@ pub(super) fn days_inside<'a>(register: Boxes<'a>, inside: &'a [bool; 128]) -> i
 
 #[cfg(test)]
 mod tests {
-    use model::CodeTable;
+    use model::{CodeTable, SESSIONS_A_WEEK};
 
     use super::*;
 
@@ -179,10 +197,16 @@ mod tests {
         let marks = "OO............".repeat(4) + "..............";
         let marks = marks + "OO............";
         let open = ["/.............".repeat(4), "..............".to_owned(), "/.............".to_owned()].concat();
-        let read = |boxes| Boxes { first_day: 0, boxes };
-        let found = |least, weeks| in_weeks(read(marks.as_bytes()), Some(read(open.as_bytes())), least, weeks, 0);
-        assert_eq!(found(10, 5), Some(Reached { reached_on: 35, first_day: 0, last_day: 35, sessions: 10 }));
+        let masks = |boxes: &str| -> Vec<u16> {
+            let week = |line: &[u8]| line.iter().rev().fold(0, |mask, mark| mask << 1 | u16::from(*mark != BLANK));
+            boxes.as_bytes().chunks(SESSIONS_A_WEEK).map(week).collect()
+        };
+        let (marks, open) = (masks(&marks), masks(&open));
+        let read = |boxes| MarkedWeeks { first_week: 4, boxes };
+        let found = |least, weeks| in_weeks(read(&marks), Some(read(&open)), least, weeks, 0);
+        assert_eq!(found(10, 5), Some(Reached { reached_on: 39, first_day: 4, last_day: 39, sessions: 10 }));
         assert_eq!(found(10, 4), None);
-        assert_eq!(found(3, 2), Some(Reached { reached_on: 7, first_day: 0, last_day: 35, sessions: 4 }));
+        assert_eq!(found(11, 9), None);
+        assert_eq!(found(3, 2), Some(Reached { reached_on: 11, first_day: 4, last_day: 39, sessions: 4 }));
     }
 }

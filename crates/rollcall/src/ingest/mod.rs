@@ -205,6 +205,9 @@ impl Ingest<'_> {
         let mut summary = Summary::default();
         let receipt = landing::give_receipt(self.lake, source, received_at, files).await?;
         tracing::debug!(arrival = receipt.n, "landed");
+        // The disk takes what has landed while the ledger is made of it; whether it could is asked at the end.
+        let lake = self.lake.clone();
+        let settling = tokio::spawn(async move { lake.settle().await });
         if receipt.n != run.arrivals + 1 {
             bail!("another process is taking in arrivals; run the same command again");
         }
@@ -216,6 +219,7 @@ impl Ingest<'_> {
         };
         summary.returns = returns.into_iter().filter(|(n, _)| *n == receipt.n).map(|(_, r)| r).collect();
         summary.arrivals += 1;
+        settling.await??;
         summary.version = self.record(staged.run, &run).await?;
         Ok(summary)
     }
