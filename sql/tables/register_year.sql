@@ -35,6 +35,6 @@ SELECT urn, pupil_key, academic_year, upn, in_cohort, nc_year, sex, fsm, sen, lo
        CAST(t['authorised'] AS BIGINT) AS authorised, CAST(t['unauthorised'] AS BIGINT) AS unauthorised, CAST(t['late'] AS BIGINT) AS late
 FROM (SELECT *, tally(within) AS t
       FROM (SELECT e.*, register_within(r.register, e.stints) AS within
-            -- The smaller side stands first: it is the one a hash join holds.
-            FROM tables.enrolled e
-            LEFT JOIN tables.register r ON r.urn = e.urn AND r.pupil_key = e.pupil_key))
+            -- A hash join holds the side that stands first, on one core: registers are held already, and are three columns.
+            FROM tables.register r
+            RIGHT JOIN tables.enrolled e ON r.urn = e.urn AND r.pupil_key = e.pupil_key))

@@ -14,12 +14,14 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 pub use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{StreamExt, TryStreamExt};
 use lake::table::{CURRENT, PAST};
 use lake::{Lake, LakeError, RunRecord, Table};
 use model::AsOf;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::definition::{Definition, Param, reads_of, substitute};
@@ -392,14 +394,21 @@ impl Session {
     /// Works a definition out and holds its rows. Says how many, and what is left to do to keep them.
     async fn collect(&self, definition: &Definition, keep: bool) -> Result<(u64, Option<Keeping>), EngineError> {
         let name = definition.name.as_str();
-        let mut stream = self.context.table(name).await?.execute_stream().await?;
-        let (mut batches, mut rows) = (Vec::new(), 0);
-        while let Some(batch) = stream.next().await {
-            let batch = batch?;
-            rows += batch.num_rows() as u64;
-            batches.push(batch);
+        let plan = self.context.table(name).await?.create_physical_plan().await?;
+        let schema = plan.schema();
+        // A thread for each part: one that wakes another keeps it waiting on its own core until it is through itself.
+        let mut working = JoinSet::new();
+        for (nth, part) in execute_stream_partitioned(plan, self.context.task_ctx())?.into_iter().enumerate() {
+            let runtime = Handle::current();
+            working.spawn_blocking(move || runtime.block_on(part.try_collect::<Vec<_>>()).map(|rows| (nth, rows)));
         }
-        let schema = stream.schema();
+        let mut parts = Vec::new();
+        while let Some(part) = working.join_next().await {
+            parts.push(part.map_err(|e| EngineError::Running(DataFusionError::External(Box::new(e))))??);
+        }
+        parts.sort_by_key(|(nth, _)| *nth);
+        let batches: Vec<RecordBatch> = parts.into_iter().flat_map(|(_, batches)| batches).collect();
+        let rows = batches.iter().map(|b| b.num_rows() as u64).sum();
         let keeping = (keep && self.can_keep(definition)).then(|| self.keeping(definition, &schema, &batches));
         let parts = self.engine.settings.partitions.max(1);
         let mut partitions: Vec<Vec<RecordBatch>> = vec![Vec::new(); parts];
