@@ -385,8 +385,15 @@ fn a_row_that_does_not_say_whose_it_is_withdraws_nothing() {
     let before = held();
     // Without its row of Monday morning, and with one of that session that may have been its.
     let row = format!("140001,{A},2026-09-07,AM,/\n");
-    for (hour, damaged) in
-        ["140001,8.502E+12,2026-09-07,AM,/", "140001,Q85,2026-09-07,XX,/", "140001,Q85,7.9.26,AM,/"].iter().enumerate()
+    for (hour, damaged) in [
+        "140001,8.502E+12,2026-09-07,AM,/",
+        "140001,Q85,2026-09-07,XX,/",
+        "140001,Q85,7.9.26,AM,/",
+        "140001,Q85,2026-09-07,AM,/,,",
+        "14OOO1,Q850200120003,2026-09-07,AM,/",
+    ]
+    .iter()
+    .enumerate()
     {
         authority.receive(
             &format!("2026-09-12T{hour:02}:00:00Z"),

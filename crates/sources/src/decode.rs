@@ -533,7 +533,7 @@ impl<'a> Reading<'a> {
         match self.body {
             Body::Marks(grids) => {
                 mixed_dates(grids.date_forms(), &mut findings);
-                let schools = grids.schools;
+                let schools = grids.finish();
                 let days = schools.iter().filter_map(|s| s.days).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
                 let days = days.map(|(a, b)| (model::line::day_of(a), model::line::day_of(b)));
                 finish(self.decoder, source, name, sha256, kind, findings, Content::Marks(schools), days)

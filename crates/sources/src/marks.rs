@@ -202,7 +202,9 @@ pub struct Grids<'a> {
     decoder: &'a Decoder<'a>,
     header: Header,
     /// The grids, in order of first row.
-    pub schools: Vec<SchoolGrid>,
+    schools: Vec<SchoolGrid>,
+    /// By Monday, the boxes with a row that does not say of which school it is.
+    unclaimed: BTreeMap<i32, u16>,
     places: HashMap<Urn, usize>,
     school: usize,
     pupil: usize,
@@ -285,6 +287,7 @@ impl<'a> Grids<'a> {
             is_plain: header.width == 5 && header.columns[..5] == plain[..],
             header,
             schools: Vec::new(),
+            unclaimed: BTreeMap::new(),
             places: HashMap::new(),
             school: 0,
             pupil: 0,
@@ -361,6 +364,7 @@ impl<'a> Grids<'a> {
             None => {
                 let rule = if damaged(row.urn) { "damaged_by_spreadsheet" } else { "urn_shape" };
                 findings.refuse(rule, line, None, &text(row.urn));
+                self.leave_everywhere(row.date, row.session);
                 return None;
             }
         };
@@ -390,16 +394,11 @@ impl<'a> Grids<'a> {
         let session = match row.session {
             b"AM" => Some(Session::Am),
             b"PM" => Some(Session::Pm),
-            other => std::str::from_utf8(other).ok().and_then(Session::parse),
+            other => session_of(other),
         };
         let Some(day) = day else {
             findings.list("impossible_date", line, Some(urn), &text(row.date), Some(upn.key()), None);
-            // No session of the child is withdrawn for want of a row.
-            let school = &mut self.schools[self.school];
-            if school.has_room_for(upn) {
-                let pupil = school.pupil(upn, self.pupil);
-                school.undated.insert(pupil);
-            }
+            self.leave_undated(upn);
             return None;
         };
         if self.decoder.received_on < day.date || day.date < self.decoder.earliest {
@@ -409,7 +408,7 @@ impl<'a> Grids<'a> {
         }
         let Some(session) = session else {
             // It may have been either half day: neither is withdrawn for want of a row.
-            self.leave_alone(upn, day, &[Session::Am, Session::Pm]);
+            self.leave_alone(upn, day, may_be(row.session));
             findings.list(
                 "unknown_session",
                 line,
@@ -507,6 +506,15 @@ impl<'a> Grids<'a> {
         }
     }
 
+    /// Makes sure that no session of a child is taken as withdrawn for want of a row.
+    fn leave_undated(&mut self, upn: Upn) {
+        let school = &mut self.schools[self.school];
+        if school.has_room_for(upn) {
+            let pupil = school.pupil(upn, self.pupil);
+            school.undated.insert(pupil);
+        }
+    }
+
     /// Makes sure that no mark of a session is taken as withdrawn for want of a row: a refused row may have been its.
     fn leave_all_alone(&mut self, urn: Urn, date: &[u8], session: &[u8]) {
         let day = self.read_day(date);
@@ -516,26 +524,41 @@ impl<'a> Grids<'a> {
             school.unknown_row = true;
             return;
         };
-        let sessions = match std::str::from_utf8(session).ok().and_then(Session::parse) {
-            Some(session) => vec![session],
-            None => vec![Session::Am, Session::Pm],
-        };
-        let boxes = sessions.into_iter().fold(0, |boxes, session| boxes | 1 << box_of(day.date, session));
-        *school.unclaimed.entry(day.monday).or_default() |= boxes;
+        *school.unclaimed.entry(day.monday).or_default() |= boxes_of(day, session);
+    }
+
+    /// Makes sure that no school's marks of a session are taken as withdrawn: a refused row may have been of any.
+    fn leave_everywhere(&mut self, date: &[u8], session: &[u8]) {
+        if let Some(day) = self.read_day(date) {
+            *self.unclaimed.entry(day.monday).or_default() |= boxes_of(day, session);
+        }
+    }
+
+    /// The schools, at the end of the file.
+    pub fn finish(mut self) -> Vec<SchoolGrid> {
+        for (monday, boxes) in self.unclaimed {
+            for school in &mut self.schools {
+                *school.unclaimed.entry(monday).or_default() |= boxes;
+            }
+        }
+        self.schools
     }
 
     /// A row with too few or too many fields: refused, and its session left alone as far as it can be read.
     pub fn spoilt_row(&mut self, row: &Row) {
         let at = |column: usize| self.header.columns[column].map_or(&[][..], |i| row.bytes(i).trim_ascii()).to_vec();
         let (urn, upn, date, session) = (at(0), at(1), at(2), at(3));
-        let (Some(urn), Ok(upn)) = (parse_urn(&urn), Upn::parse(&upn)) else { return };
-        let Some(school) = self.places.get(&urn).copied() else { return };
+        let Some(urn) = parse_urn(&urn) else { return self.leave_everywhere(&date, &session) };
+        let school = self.places.get(&urn).copied();
+        // Fields may have slipped: only a child who is met before is taken to be the row's.
+        let is_known = |upn: &Upn| school.is_some_and(|s| self.schools[s].index.contains_key(upn));
+        let (Some(school), Some(upn)) = (school, Upn::parse(&upn).ok().filter(is_known)) else {
+            return self.leave_all_alone(urn, &date, &session);
+        };
         self.school = school;
-        let known = self.schools[school].index.contains_key(&upn);
-        let Some(day) = self.read_day(&date).filter(|_| known) else { return };
-        match std::str::from_utf8(&session).ok().and_then(Session::parse) {
-            Some(session) => self.leave_alone(upn, day, &[session]),
-            None => self.leave_alone(upn, day, &[Session::Am, Session::Pm]),
+        match self.read_day(&date) {
+            Some(day) => self.leave_alone(upn, day, may_be(&session)),
+            None => self.leave_undated(upn),
         }
     }
 
@@ -594,6 +617,24 @@ enum Judged {
     Letter(u8),
     Warned(&'static str, u8),
     Refused(&'static str),
+}
+
+fn session_of(text: &[u8]) -> Option<Session> {
+    std::str::from_utf8(text).ok().and_then(Session::parse)
+}
+
+/// The half days that a row may speak of: where it does not say which, either.
+fn may_be(text: &[u8]) -> &'static [Session] {
+    match session_of(text) {
+        Some(Session::Am) => &[Session::Am],
+        Some(Session::Pm) => &[Session::Pm],
+        None => &[Session::Am, Session::Pm],
+    }
+}
+
+/// The boxes of its week that a row of a day may speak of.
+fn boxes_of(day: Day, session: &[u8]) -> u16 {
+    may_be(session).iter().fold(0, |boxes, session| boxes | 1 << box_of(day.date, *session))
 }
 
 /// A URN: six digits, the first not 0.
