@@ -22,7 +22,7 @@ use lake::table::{CURRENT, PAST};
 use lake::{Lake, LakeError, RunRecord, Table};
 use model::AsOf;
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::definition::{Definition, Param, reads_of, substitute};
 use crate::joined_keys::joined_keys;
@@ -372,7 +372,7 @@ impl Session {
             keeping.into_iter().for_each(|keeping| drop(written.spawn(keeping)));
         }
         while let Some(done) = written.join_next().await {
-            done.map_err(|e| EngineError::Running(DataFusionError::External(Box::new(e))))??;
+            done.map_err(stopped)??;
         }
         Ok(())
     }
@@ -397,17 +397,14 @@ impl Session {
         let plan = self.context.table(name).await?.create_physical_plan().await?;
         let schema = plan.schema();
         // A thread for each part: one that wakes another keeps it waiting on its own core until it is through itself.
-        let mut working = JoinSet::new();
-        for (nth, part) in execute_stream_partitioned(plan, self.context.task_ctx())?.into_iter().enumerate() {
+        let parts = execute_stream_partitioned(plan, self.context.task_ctx())?.into_iter().map(|part| {
             let runtime = Handle::current();
-            working.spawn_blocking(move || runtime.block_on(part.try_collect::<Vec<_>>()).map(|rows| (nth, rows)));
+            tokio::task::spawn_blocking(move || runtime.block_on(part.try_collect::<Vec<_>>()))
+        });
+        let mut batches: Vec<RecordBatch> = Vec::new();
+        for part in parts.collect::<Vec<_>>() {
+            batches.extend(part.await.map_err(stopped)??);
         }
-        let mut parts = Vec::new();
-        while let Some(part) = working.join_next().await {
-            parts.push(part.map_err(|e| EngineError::Running(DataFusionError::External(Box::new(e))))??);
-        }
-        parts.sort_by_key(|(nth, _)| *nth);
-        let batches: Vec<RecordBatch> = parts.into_iter().flat_map(|(_, batches)| batches).collect();
         let rows = batches.iter().map(|b| b.num_rows() as u64).sum();
         let keeping = (keep && self.can_keep(definition)).then(|| self.keeping(definition, &schema, &batches));
         let parts = self.engine.settings.partitions.max(1);
@@ -533,6 +530,11 @@ pub fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+/// A part of the work that ended without an answer.
+fn stopped(why: JoinError) -> EngineError {
+    EngineError::Running(DataFusionError::External(Box::new(why)))
 }
 
 /// A name without its schema.

@@ -398,7 +398,7 @@ impl<'a> Grids<'a> {
         };
         let Some(day) = day else {
             findings.list("impossible_date", line, Some(urn), &text(row.date), Some(upn.key()), None);
-            self.leave_undated(upn);
+            self.leave_alone(upn, None, row.session);
             return None;
         };
         if self.decoder.received_on < day.date || day.date < self.decoder.earliest {
@@ -408,7 +408,7 @@ impl<'a> Grids<'a> {
         }
         let Some(session) = session else {
             // It may have been either half day: neither is withdrawn for want of a row.
-            self.leave_alone(upn, day, may_be(row.session));
+            self.leave_alone(upn, Some(day), row.session);
             findings.list(
                 "unknown_session",
                 line,
@@ -491,27 +491,23 @@ impl<'a> Grids<'a> {
         Some(place)
     }
 
-    /// Makes sure that sessions of a refused row are not taken as withdrawn.
-    fn leave_alone(&mut self, upn: Upn, day: Day, sessions: &[Session]) {
+    /// Makes sure that no session of a child that a refused row may speak of is taken as withdrawn: of any day, where
+    /// the row does not say which.
+    fn leave_alone(&mut self, upn: Upn, day: Option<Day>, session: &[u8]) {
         let school = &mut self.schools[self.school];
         if !school.has_room_for(upn) {
             return;
         }
         let pupil = school.pupil(upn, self.pupil);
-        for session in sessions {
+        let Some(day) = day else {
+            school.undated.insert(pupil);
+            return;
+        };
+        for session in may_be(session) {
             let now = &mut school.line(day.monday, pupil)[box_of(day.date, *session)];
             if *now == UNSTATED {
                 *now = REFUSED;
             }
-        }
-    }
-
-    /// Makes sure that no session of a child is taken as withdrawn for want of a row.
-    fn leave_undated(&mut self, upn: Upn) {
-        let school = &mut self.schools[self.school];
-        if school.has_room_for(upn) {
-            let pupil = school.pupil(upn, self.pupil);
-            school.undated.insert(pupil);
         }
     }
 
@@ -556,10 +552,8 @@ impl<'a> Grids<'a> {
             return self.leave_all_alone(urn, &date, &session);
         };
         self.school = school;
-        match self.read_day(&date) {
-            Some(day) => self.leave_alone(upn, day, may_be(&session)),
-            None => self.leave_undated(upn),
-        }
+        let day = self.read_day(&date);
+        self.leave_alone(upn, day, &session);
     }
 
     fn read_day(&mut self, text: &[u8]) -> Option<Day> {
