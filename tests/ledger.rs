@@ -344,6 +344,109 @@ fn a_changed_upn_is_one_child() {
 }
 
 #[test]
+fn a_mark_withdrawn_under_a_new_upn_stays_withdrawn_whenever_the_change_is_told() {
+    let (old, new) = (PUPILS[2], "X00180001701A");
+    let there = "/\\/\\/\\/\\/\\";
+    let of = |monday: &str, upn, marks| week(140001, monday, &[(PUPILS[0], there), (upn, marks)]);
+    let sent = [
+        ("2026-09-11T18:00:00Z", of("2026-09-07", old, "OOOOOOOOOO")),
+        ("2026-09-18T18:00:00Z", of("2026-09-14", old, "OOOOOOOOOO")),
+        // Two sessions stand, one row is refused, no other session has a row, nor has the week after any.
+        ("2026-09-19T18:00:00Z", of("2026-09-07", new, "OO@.......") + &of("2026-09-14", new, "..........")),
+        // And one is told again.
+        ("2026-09-20T18:00:00Z", of("2026-09-14", new, "I.........")),
+    ];
+    let roll = roll(140001, &[PUPILS[0], PUPILS[1], new]).replace(&format!("{new},,"), &format!("{new},{old},"));
+    for place in 0..=sent.len() {
+        let authority = started();
+        for (i, (at, marks)) in sent.iter().enumerate() {
+            if i == place {
+                authority.receive(&at.replace("T18", "T06"), &[("roll.csv", &roll)]);
+            }
+            authority.receive(at, &[("m.csv", marks)]);
+        }
+        if place == sent.len() {
+            authority.receive("2026-09-21T18:00:00Z", &[("roll.csv", &roll)]);
+        }
+        let key = authority.ask("SELECT pupil_key FROM metrics.pupil_year WHERE 0 < unauthorised", &[]);
+        let believed = format!(
+            "SELECT week_start, marks FROM ledger.register_week WHERE known_to IS NULL AND pupil_key = {}",
+            key[0]
+        );
+        let marks = ["2026-09-07,OOO...........", "2026-09-14,I............."];
+        assert_eq!(authority.ask(&believed, &[]), marks, "told before return {place}");
+        let last = &sent[sent.len() - 1].0;
+        if place == sent.len() {
+            // Till then they were taken for two children.
+            let then = authority.ask(&believed, &["--known-at", last]);
+            assert!(then.contains(&"2026-09-14,OOOOOOOOOO....".to_owned()), "{then:?}");
+        }
+        let belief = authority.ask(BELIEF, &[]);
+        authority.ok(&["replay"]);
+        assert_eq!(authority.ask(BELIEF, &[]), belief);
+    }
+}
+
+#[test]
+fn what_a_school_sent_before_gias_knew_it_is_taken_once_it_does() {
+    let authority = started();
+    let there = "/\\/\\/\\/\\/\\";
+    let one_week = |marks| week(140009, "2026-09-07", &[(PUPILS[0], marks)]);
+    let of_two = |marks| {
+        week(140001, "2026-09-14", &[(PUPILS[0], marks)]) + &week(140009, "2026-09-14", &[(PUPILS[0], "INNNNNNNNN")])
+    };
+    authority.receive("2026-09-04T18:00:00Z", &[("roll.csv", &roll(140009, &PUPILS[..2]))]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &one_week("OOOOOOOOOO"))]);
+    authority.receive("2026-09-12T18:00:00Z", &[("m.csv", &one_week("OOOOOOOO/@"))]);
+    authority.receive("2026-09-18T18:00:00Z", &[("two.csv", &of_two("OOOOOOOOOO"))]);
+    authority.receive("2026-09-19T18:00:00Z", &[("one.csv", &week(140001, "2026-09-14", &[(PUPILS[0], there)]))]);
+    let believed = "SELECT urn, week_start, marks FROM ledger.register_week WHERE known_to IS NULL";
+    let of_the_other = "140001,2026-09-14,/\\/\\/\\/\\/\\....";
+    assert_eq!(authority.ask(believed, &[]), [of_the_other]);
+    let open = "SELECT count(*) FROM quality.problem WHERE fixed_by IS NULL AND rule = 'unknown_urn'";
+    assert_ne!(authority.ask(open, &[]), ["0"]);
+
+    let told = SCHOOLS.to_owned() + "140009,850,Hampshire,4009,Dogwood Academy,34,1,Secondary,16501,Trees Trust\n";
+    authority.receive("2026-09-20T18:00:00Z", &[("gias.csv", &told)]);
+    let all = [of_the_other, "140009,2026-09-07,OOOOOOOO/O....", "140009,2026-09-14,INNNNNNNNN...."];
+    assert_eq!(authority.ask(believed, &[]), all);
+    assert_eq!(authority.ask(believed, &["--known-at", "2026-09-19"]), [of_the_other]);
+    assert_eq!(authority.ask(open, &[]), ["0"]);
+    let enrolled = "SELECT count(*) FROM metrics.pupil_year WHERE urn = 140009 AND 0 < possible";
+    assert_eq!(authority.ask(enrolled, &[]), ["1"]);
+    let uneven = "SELECT count(*) FROM ledger.return WHERE rows_in <> rows_kept + rows_refused";
+    assert_eq!(authority.ask(uneven, &[]), ["0"]);
+    // A row that was refused for another reason is refused again, and what is wrong with it listed.
+    let rules = "SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND urn = 140009 AND severity = 'refuse_row'";
+    assert_eq!(authority.ask(rules, &[]), ["unknown_code"]);
+
+    // Nothing is taken a third time, and a rebuild gives the same.
+    let before = SHOWN.map(|view| authority.ask(view, &[]));
+    authority.receive("2026-09-21T18:00:00Z", &[("gias.csv", &told.replace("Dogwood", "Elder"))]);
+    assert_eq!(authority.ask(believed, &[]), all);
+    authority.ok(&["replay"]);
+    for (view, before) in SHOWN.iter().zip(before).filter(|(view, _)| !view.contains("return")) {
+        assert_eq!(authority.ask(view, &[]), before, "{view}");
+    }
+}
+
+#[test]
+fn a_problem_without_a_day_is_mended_by_a_return_of_all_its_days() {
+    let authority = started();
+    let of = |monday: &str| week(140001, monday, &[(PUPILS[0], "/\\/\\/\\/\\/\\"), (PUPILS[1], "IIIIIIIIII")]);
+    let open = || {
+        authority
+            .ask("SELECT DISTINCT rule FROM quality.problem WHERE fixed_by IS NULL AND severity = 'refuse_row'", &[])
+    };
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &of("2026-09-07").replace(PUPILS[1], "H85020072"))]);
+    assert_eq!(open(), ["upn_shape"]);
+    authority.receive("2026-09-18T18:00:00Z", &[("m.csv", &of("2026-09-14"))]);
+    assert_eq!(open(), ["upn_shape"]);
+    authority.receive("2026-09-19T18:00:00Z", &[("m.csv", &of("2026-09-07"))]);
+    assert_eq!(open(), [""; 0]);
+}
+
+#[test]
 fn an_alert_is_raised_ended_and_retracted() {
     let authority = started();
     let weeks = ["2026-09-07", "2026-09-14"];

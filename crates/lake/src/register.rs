@@ -49,7 +49,7 @@ pub struct Stated {
 impl Stated {
     /// What is said of one child under this key and another: that the other has no mark of a session, or that what it
     /// says was refused, takes no mark away.
-    fn joined_with(&self, other: &Self) -> Self {
+    pub fn joined_with(&self, other: &Self) -> Self {
         let mut boxes = other.boxes;
         for (now, said) in boxes.iter_mut().zip(self.boxes) {
             *now = match (said, *now) {

@@ -199,7 +199,7 @@ pub(crate) fn print_summary(summary: &Summary, json: bool) {
     if json {
         println!(
             "{}",
-            serde_json::json!({ "version": summary.version, "files": summary.returns.len(), "rows_in": rows_in,
+            serde_json::json!({ "version": summary.version, "files": summary.returns.len(), "taken_again": summary.taken_again, "rows_in": rows_in,
                 "rows_kept": kept, "rows_refused": refused, "lines_opened": summary.changed.opened,
                 "lines_closed": summary.changed.closed,
                 "problems": summary.returns.iter().flat_map(|r| r.problems.iter().map(move |p| serde_json::json!({
@@ -210,6 +210,12 @@ pub(crate) fn print_summary(summary: &Summary, json: bool) {
     }
     let files = summary.returns.len();
     println!("{files} files: {rows_in} rows in = {kept} kept + {refused} refused. Ledger version {}.", summary.version);
+    if 0 < summary.taken_again {
+        println!(
+            "  {} of them came earlier, of schools that GIAS knows only now, and were taken again",
+            summary.taken_again
+        );
+    }
     let mut rules: BTreeMap<(&str, Outcome), (u64, String, &str)> = BTreeMap::new();
     let (mut shown, mut not_shown) = (0, 0);
     for (taken, problem) in summary.returns.iter().flat_map(|r| r.problems.iter().map(move |p| (r, p))) {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::panic::AssertUnwindSafe;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::Int32Type;
 use chrono::{DateTime, NaiveDate, Utc};
 use model::line::day_of;
@@ -188,6 +189,34 @@ impl Decoded {
         self.rows_kept = 0;
         self.rows_refused = self.rows_in;
         self.content = Content::Nothing;
+    }
+
+    /// Leaves what it says of these schools alone.
+    pub fn keep_only(&mut self, urns: &[Urn]) {
+        let of_school = self.urn;
+        let is_wanted = |urn: Option<Urn>| urn.is_some_and(|urn| urns.contains(&urn));
+        self.problems.retain(|p| p.outcome == Outcome::RefuseFile || is_wanted(p.urn.or(of_school)));
+        match &mut self.content {
+            Content::Nothing => {}
+            Content::Marks(grids) => grids.retain(|grid| is_wanted(Some(grid.urn))),
+            Content::Rows { rows, snapshots, .. } => {
+                let stays: Option<BooleanArray> = rows
+                    .column_by_name("urn")
+                    .map(|urns| urns.as_primitive::<Int32Type>().iter().map(|urn| Some(is_wanted(urn))).collect());
+                // A filter as long as the rows does not fail.
+                if let Some(Ok(kept)) = stays.map(|stays| filter_record_batch(rows, &stays)) {
+                    *rows = kept;
+                }
+                snapshots.retain(|urn, _| is_wanted(Some(*urn)));
+            }
+        }
+        let schools = self.schools();
+        self.urn = if let [one] = schools.as_slice() { one.urn } else { None };
+        self.days = schools.iter().filter_map(|s| s.days).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        self.rows_kept = schools.iter().map(|s| s.rows).sum();
+        let refused = self.problems.iter().filter(|p| p.outcome != Outcome::Warn);
+        self.rows_refused = refused.map(|p| p.rows).sum();
+        self.rows_in = self.rows_kept + self.rows_refused;
     }
 
     /// `taken` or `refused`.

@@ -131,9 +131,16 @@ impl Ingest<'_> {
         let input = self.landed(receipt, &file).await?;
         let decoding = self.decoding(&receipt.source, receipt.received_at, &file.name);
         let source = receipt.source.clone();
-        tokio::task::spawn_blocking(move || decoding.decode(&source, &file.name, &file.sha256, input))
-            .await
-            .context("a file could not be decoded")
+        tokio::task::spawn_blocking(move || {
+            let mut decoded = decoding.decode(&source, &file.name, &file.sha256, input);
+            if !file.only.is_empty() {
+                decoded.iter_mut().for_each(|decoded| decoded.keep_only(&file.only));
+                decoded.retain(|decoded| 0 < decoded.rows_in);
+            }
+            decoded
+        })
+        .await
+        .context("a file could not be decoded")
     }
 
     fn decoding(&self, source: &str, received_at: DateTime<Utc>, name: &str) -> Decoding {

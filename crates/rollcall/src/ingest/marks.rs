@@ -8,24 +8,24 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use arrow::array::{
-    ArrayRef, AsArray, BinaryViewArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    ArrayRef, BinaryViewArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray, make_view, new_null_array,
 };
 use arrow::buffer::Buffer;
-use arrow::datatypes::{Date32Type, Int32Type, Int64Type};
 use chrono::NaiveDate;
 use engine::Incoming;
 use futures::{StreamExt, TryStreamExt};
 use lake::landing::{Receipt, ReceiptFile};
-use lake::register::{Changed, Month, Roots, Stated, UNSTATED, Withdrawn, month_of};
+use lake::register::{Changed, Month, Roots, Stated, Withdrawn, month_of};
 use lake::{Table, TableState};
 use model::line::{day_of, days_from_epoch};
-use model::{Outcome, Problem, SESSIONS_A_WEEK, Session};
+use model::{Outcome, Problem, Session};
 use sources::marks::{Detail, overlay};
 use sources::{Content, Decoded, SchoolGrid};
 use tokio::sync::mpsc;
 
 use super::files::number;
+use super::retold::{Joined, retold};
 use super::tables;
 use super::{Ahead, Ingest, Staged, Summary, Taken};
 
@@ -51,10 +51,10 @@ pub(super) struct Registers {
 }
 
 /// A school's statements of one file, waiting for its turn.
-struct Waiting {
-    name: String,
-    return_id: i64,
-    grid: SchoolGrid,
+pub(super) struct Waiting {
+    pub name: String,
+    pub return_id: i64,
+    pub grid: SchoolGrid,
 }
 
 /// Some marks files, decoded.
@@ -111,7 +111,7 @@ pub(super) async fn merge(
     receipt: &Receipt,
     mut waves: mpsc::Receiver<Wave>,
     mut unpacked: Vec<Decoded>,
-    joined: Vec<(i64, i64, i64)>,
+    joined: Vec<Joined>,
     taken_before: &HashSet<i64>,
     summary: &mut Summary,
 ) -> Result<Registers> {
@@ -119,8 +119,7 @@ pub(super) async fn merge(
     let mut registers = Registers::default();
     let mut rewriting = Rewriting { months: BTreeMap::new(), last: i32::MIN };
     let mut pending: BTreeMap<i32, Vec<Waiting>> = BTreeMap::new();
-    for (urn, lines) in doubled(ingest, staged, receipt, &joined).await? {
-        // A child whose two keys both have lines of a week: stated anew, with nothing changed.
+    for (urn, lines) in retold(ingest, staged, receipt, &joined, taken_before).await? {
         rewriting.last = urn;
         rewriting.merge_all(ingest, staged, vec![School { urn, lines, files: Vec::new() }], at).await?;
     }
@@ -208,7 +207,7 @@ async fn merge_pending(
 
 /// Sessions of a school about which a return leaves a doubt.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Doubt {
+pub(super) struct Doubt {
     return_id: i64,
     rule: &'static str,
     urn: i32,
@@ -258,17 +257,17 @@ fn cover(registers: &mut Registers, urn: i32, grid: &SchoolGrid) {
 }
 
 /// What is to be merged of one school.
-struct School {
-    urn: i32,
+pub(super) struct School {
+    pub urn: i32,
     /// Statements of the ledger's own, in order of (pupil_key, week).
-    lines: Vec<Stated>,
+    pub lines: Vec<Stated>,
     /// Files, in order of name: a later one is laid over an earlier.
-    files: Vec<Waiting>,
+    pub files: Vec<Waiting>,
 }
 
 impl School {
     /// What it states of some weeks, in order of (pupil_key, week).
-    fn stated(&self, weeks: &BTreeSet<i32>, doubts: &mut Vec<Doubt>) -> Vec<Stated> {
+    pub fn stated(&self, weeks: &BTreeSet<i32>, doubts: &mut Vec<Doubt>) -> Vec<Stated> {
         let mut lines: Vec<Stated> = self.lines.iter().filter(|l| weeks.contains(&l.week)).copied().collect();
         for file in &self.files {
             let stated = file.grid.stated(file.return_id, |week| weeks.contains(&week));
@@ -395,60 +394,6 @@ impl Rewriting {
         staged.run.tables.insert(Table::RegisterWeek.name().to_owned(), state);
         Ok(())
     }
-}
-
-/// Where a child's keys have just been joined and both have a line of one week at a school: that week,
-/// stated under the newer key with nothing changed, so that the two become one.
-async fn doubled(
-    ingest: &Ingest<'_>,
-    staged: &Staged,
-    receipt: &Receipt,
-    joined: &[(i64, i64, i64)],
-) -> Result<BTreeMap<i32, Vec<Stated>>> {
-    let mut found: BTreeMap<i32, Vec<Stated>> = BTreeMap::new();
-    if joined.is_empty() {
-        return Ok(found);
-    }
-    let mut newest: HashMap<i64, (i64, i64)> = HashMap::new();
-    for (_, now, return_id) in joined {
-        if let Some(root) = staged.roots.get(now) {
-            newest.insert(*root, (*now, *return_id));
-        }
-    }
-    let keys: Vec<String> =
-        staged.roots.iter().filter(|(_, root)| newest.contains_key(root)).map(|(key, _)| key.to_string()).collect();
-    let session = ingest.session(&staged.run, receipt).await?;
-    let sql = format!(
-        "SELECT urn, pupil_key, week_start FROM believed.register_week WHERE known_to IS NULL AND pupil_key IN ({})",
-        keys.join(", ")
-    );
-    let mut weeks: BTreeMap<(i32, i64, i32), u32> = BTreeMap::new();
-    for batch in session.rows(&sql).await? {
-        let (urns, keys, starts) = (
-            batch.column(0).as_primitive::<Int32Type>(),
-            batch.column(1).as_primitive::<Int64Type>(),
-            batch.column(2).as_primitive::<Date32Type>(),
-        );
-        for i in 0..batch.num_rows() {
-            if let Some(root) = staged.roots.get(&keys.value(i)) {
-                *weeks.entry((urns.value(i), *root, starts.value(i))).or_default() += 1;
-            }
-        }
-    }
-    for ((urn, root, week), lines) in weeks {
-        if let (true, Some((pupil_key, return_id))) = (1 < lines, newest.get(&root)) {
-            found.entry(urn).or_default().push(Stated {
-                pupil_key: *pupil_key,
-                week,
-                boxes: [UNSTATED; SESSIONS_A_WEEK],
-                return_id: *return_id,
-            });
-        }
-    }
-    for lines in found.values_mut() {
-        lines.sort();
-    }
-    Ok(found)
 }
 
 /// Runs the rules over a wave, and takes out what they refuse.

@@ -5,10 +5,12 @@
 //! landing, a rebuild gives the same ledger, and an arrival that was received before others already taken
 //! is fitted in by taking all of them again in order.
 
+mod again;
 mod alerts;
 mod files;
 mod marks;
 mod problems;
+mod retold;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,8 +64,10 @@ pub struct Summary {
     pub arrivals: u64,
     /// The ledger version afterwards.
     pub version: u64,
-    /// The returns of the arrival asked for.
+    /// The returns of the arrival asked for, and those taken again after it.
     pub returns: Vec<Taken>,
+    /// How many of them came earlier, of schools that GIAS did not know then, and were taken again.
+    pub taken_again: usize,
     /// Lines opened and closed.
     pub changed: lake::register::Changed,
 }
@@ -221,6 +225,7 @@ impl Ingest<'_> {
         summary.arrivals += 1;
         settling.await??;
         summary.version = self.record(staged.run, &run).await?;
+        self.take_again(&run, &mut summary).await?;
         Ok(summary)
     }
 

@@ -98,9 +98,11 @@ fn problem_id(source: &str, taken: &Taken, problem: &Problem) -> String {
 /// An open problem, as far as mending it is concerned.
 struct Open {
     kind: String,
+    since: i64,
     urn: Option<i32>,
     pupil_key: Option<i64>,
-    day: Option<i32>,
+    /// First and last day it may be about: of its session, or of all that its return says of the school.
+    days: Option<(i32, i32)>,
     refuses_file: bool,
     rule: String,
 }
@@ -140,13 +142,13 @@ pub(super) async fn record(
             return by.filter(|_| open.urn.is_some() || open.kind == "schools" || open.kind == "links");
         }
         if by_roll.contains(open.rule.as_str())
-            && let Some(by) = roll(open.urn?, open.pupil_key?, open.day?)
+            && let Some(by) = roll(open.urn?, open.pupil_key?, open.days?.0)
         {
             return Some(by);
         }
         let coverage = stated.get(&open.urn?)?;
-        let day = day_of(open.day?);
-        let covered = coverage.days.0 <= day && day <= coverage.days.1;
+        let (first, last) = open.days?;
+        let covered = coverage.days.0 <= day_of(first) && day_of(last) <= coverage.days.1;
         let child = open.pupil_key.is_none_or(|key| coverage.pupils.contains(&key));
         by.filter(|_| covered && child)
     };
@@ -156,8 +158,10 @@ pub(super) async fn record(
         .filter_map(|(id, open)| Some((id, mended(open)?)))
         .collect();
     let at = receipt.received_at.timestamp_micros();
-    // The same bytes again say nothing new: what was wrong with them and has been mended since stays mended.
-    let came_before = raised.keys().any(|id| known.contains(id) && !open.contains_key(id));
+    // The same bytes again say nothing new: what was wrong with them and has been mended since stays mended. Bytes
+    // that are taken again as if they had never come do.
+    let is_new = receipt.files.iter().any(|file| !file.only.is_empty());
+    let came_before = !is_new && raised.keys().any(|id| known.contains(id) && !open.contains_key(id));
     let bytes = if came_before { landed_before(ingest, run).await? } else { HashSet::new() };
     let again = |id: &String, taken: &Taken| known.contains(id) && bytes.contains(&taken.sha256);
     let new: Vec<_> = raised.iter().filter(|(id, (taken, _))| !open.contains_key(*id) && !again(id, taken)).collect();
@@ -205,12 +209,44 @@ fn problem_rows(receipt: &Receipt, new: &[(&String, &(&Taken, &Problem))], at: i
     )?)
 }
 
+/// Since when a rule has open problems of each school.
+pub(super) async fn open_since(ingest: &Ingest<'_>, run: &RunRecord, rule: &str) -> Result<BTreeMap<i32, i64>> {
+    let mut since: BTreeMap<i32, i64> = BTreeMap::new();
+    for open in listed(ingest, run).await?.open.into_values().filter(|open| open.rule == rule) {
+        if let Some(urn) = open.urn {
+            since.entry(urn).and_modify(|since| *since = open.since.min(*since)).or_insert(open.since);
+        }
+    }
+    Ok(since)
+}
+
 /// The problems a ledger holds.
 struct Listed {
     /// Those that are open, by id.
     open: BTreeMap<String, Open>,
     /// The ids of all.
     known: HashSet<String>,
+}
+
+/// First and last day that each return states of each school, and, with no school, of all.
+async fn return_days(ingest: &Ingest<'_>, run: &RunRecord) -> Result<HashMap<(i64, Option<i32>), (i32, i32)>> {
+    let mut found = HashMap::new();
+    for table in [Table::Return, Table::ReturnSchool] {
+        let files = run.table(table).files;
+        let names = ["urn", "first_day", "last_day", "return_id"];
+        let rows = lake::parquet_file::read_columns(ingest.lake, table, files.iter(), &names).await?;
+        let schema = rows.schema();
+        let column = |name: &str| -> Result<&ArrayRef> { Ok(rows.column(schema.index_of(name)?)) };
+        let (first, last) =
+            (column("first_day")?.as_primitive::<Date32Type>(), column("last_day")?.as_primitive::<Date32Type>());
+        let (urns, ids) =
+            (column("urn")?.as_primitive::<Int32Type>(), column("return_id")?.as_primitive::<Int64Type>());
+        for i in (0..rows.num_rows()).filter(|i| first.is_valid(*i) && last.is_valid(*i)) {
+            let urn = (table == Table::ReturnSchool).then(|| urns.value(i));
+            found.insert((ids.value(i), urn), (first.value(i), last.value(i)));
+        }
+    }
+    Ok(found)
 }
 
 /// SHA-256 of all bytes that returns before this arrival brought.
@@ -242,6 +278,8 @@ async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
     let keys = column("pupil_key")?.as_primitive::<Int64Type>();
     let days = column("session_date")?.as_primitive::<Date32Type>();
     let seen = column("known_from")?.as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
+    let returns = column("return_id")?.as_primitive::<Int64Type>();
+    let of_return = return_days(ingest, run).await?;
     let mut open = BTreeMap::new();
     let mut doubled = HashSet::new();
     for i in 0..rows.num_rows() {
@@ -250,13 +288,17 @@ async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
         if last_fix.get(id).is_some_and(|fixed| seen.value(i) <= *fixed) || !doubled.insert(id) {
             continue;
         }
+        let urn = urns.is_valid(i).then(|| urns.value(i));
+        let day = days.is_valid(i).then(|| (days.value(i), days.value(i)));
+        let told = |urn: Option<i32>| of_return.get(&(returns.value(i), urn)).copied();
         open.insert(
             id.to_owned(),
             Open {
                 kind: kinds.value(i).to_owned(),
-                urn: urns.is_valid(i).then(|| urns.value(i)),
+                since: seen.value(i),
+                urn,
                 pupil_key: keys.is_valid(i).then(|| keys.value(i)),
-                day: days.is_valid(i).then(|| days.value(i)),
+                days: day.or_else(|| told(urn)).or_else(|| told(None)),
                 refuses_file: severities.value(i) == "refuse_file",
                 rule: rules.value(i).to_owned(),
             },

@@ -20,6 +20,7 @@ use model::line::days_from_epoch;
 use model::{Outcome, Problem};
 use sources::{Content, Decoded, Kind, OfSchool};
 
+use super::retold::Joined;
 use super::{Ingest, Taken};
 
 /// What became of the small files.
@@ -28,8 +29,8 @@ pub(super) struct Merged {
     pub taken: Vec<Taken>,
     /// Which keys are one child, afterwards.
     pub roots: Roots,
-    /// Keys that have just turned out to be one child, with the return that says so: former, now, return.
-    pub joined: Vec<(i64, i64, i64)>,
+    /// Keys that have just turned out to be one child.
+    pub joined: Vec<Joined>,
     /// What the rolls said.
     pub rolls: Rolls,
 }
@@ -251,9 +252,9 @@ async fn join(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
     roots: &Roots,
-    former: Vec<(i64, i64, i64)>,
+    former: Vec<Joined>,
     at: i64,
-) -> Result<(Roots, Vec<(i64, i64, i64)>)> {
+) -> Result<(Roots, Vec<Joined>)> {
     let known: HashSet<(i64, i64)> =
         engine::joined_keys::former_keys(ingest.lake, run, i64::MAX).await?.into_iter().collect();
     let mut seen = HashSet::new();
