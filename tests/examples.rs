@@ -68,11 +68,10 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::open(url::Url::from_directory_path(folder.path()).unwrap().as_str()).unwrap();
         let library = Arc::new(Library::load(Some(&sql_folder())).unwrap());
-        let settings = Settings { memory_bytes: 256 << 20, partitions: 2, spill_folder: None, la_code: 850 };
         let as_of = AsOf {
             as_of: NaiveDate::from_ymd_opt(2026, 11, 20).unwrap(),
             known_at: "2027-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap(),
@@ -272,8 +271,7 @@ impl sqllogictest::AsyncDB for World {
 }
 
 /// Runs every example; all that fail are named at once.
-#[test]
-fn the_examples_beside_the_sql() {
+fn hold(settings: &Settings) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let only = std::env::var("SLT").unwrap_or_default();
     let files: Vec<PathBuf> =
@@ -281,10 +279,20 @@ fn the_examples_beside_the_sql() {
     assert!(!files.is_empty(), "no example matches");
     let mut failed = Vec::new();
     for file in &files {
-        let mut runner = sqllogictest::Runner::new(|| async { Ok(World::new()) });
+        let mut runner = sqllogictest::Runner::new(|| async { Ok(World::new(settings.clone())) });
         if let Err(e) = runtime.block_on(runner.run_file_async(file)) {
             failed.push(format!("{}:\n{e}", file.display()));
         }
     }
     assert!(failed.is_empty(), "{} of {} examples fail\n{}", failed.len(), files.len(), failed.join("\n"));
+}
+
+#[test]
+fn the_examples_beside_the_sql() {
+    hold(&Settings::within(256 << 20, 2, 850));
+}
+
+#[test]
+fn the_examples_hold_where_nothing_is_held_in_memory() {
+    hold(&Settings { held_bytes: 0, hashed_lines: 0, ..Settings::within(256 << 20, 2, 850) });
 }

@@ -187,7 +187,7 @@ fn every_view_says_its_grain_and_every_column_who_may_see_it() {
     let address = url::Url::from_directory_path(folder.path()).unwrap();
     let lake = lake::Lake::open(address.as_str()).unwrap();
     let library = std::sync::Arc::new(library());
-    let settings = engine::Settings { memory_bytes: 64 << 20, partitions: 1, spill_folder: None, la_code: 850 };
+    let settings = engine::Settings::within(64 << 20, 1, 850);
     let day = chrono::NaiveDate::from_ymd_opt(2026, 11, 20).unwrap();
     let as_of = model::AsOf { as_of: day, known_at: day.and_hms_opt(0, 0, 0).unwrap().and_utc() };
     let mut wrong = Vec::new();

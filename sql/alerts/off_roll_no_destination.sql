@@ -28,8 +28,9 @@ SELECT stable_id('off_roll_no_destination ' || CAST(l.pupil_key AS VARCHAR) || '
        'off_roll_no_destination' AS rule, l.upn, l.pupil_key, l.urn, add_days(l.last_day, 1) AS raised_on,
        l.last_day AS event_from, $as_of AS event_to, CAST(NULL AS BIGINT) AS sessions, 'open' AS status
 FROM left_roll l
-LEFT JOIN tables.enrolment o
-  ON o.pupil_key = l.pupil_key AND o.urn <> l.urn AND o.entry_date <= $as_of AND (o.last_day IS NULL OR l.last_day < o.last_day)
-LEFT JOIN tables.enrolment b
-  ON b.pupil_key = l.pupil_key AND b.urn = l.urn AND l.last_day < b.entry_date AND b.entry_date <= $as_of
-WHERE o.pupil_key IS NULL AND b.pupil_key IS NULL
+-- Nor on the roll of another school, nor back on this one's.
+WHERE NOT EXISTS (
+  SELECT o.pupil_key FROM tables.enrolment o
+  WHERE o.pupil_key = l.pupil_key AND o.entry_date <= $as_of
+    AND CASE WHEN o.urn = l.urn THEN l.last_day < o.entry_date ELSE o.last_day IS NULL OR l.last_day < o.last_day END
+)

@@ -70,7 +70,7 @@ pub struct Header {
     /// Its rows are as many as the lines: it is read as it is made, and never kept.
     #[serde(default)]
     pub streams: bool,
-    /// Its rows hold all lines, gathered: it is worked out once for all that read it, but never kept.
+    /// Its rows hold all lines, gathered: it is worked out once for all that read it in a session, but never kept.
     #[serde(default)]
     pub holds_lines: bool,
     /// For a rule: what it does with what it finds.

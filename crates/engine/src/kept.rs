@@ -2,21 +2,18 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use futures::future::BoxFuture;
-use lake::LakeError;
-use lake::parquet_file::FileWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest, Sha256};
 
 use crate::definition::Definition;
+use crate::held::Held;
 use crate::ledger::{FileTable, ScanFile};
 use crate::session::{EngineError, Session};
 
 /// What is left to do to keep a result.
-pub(crate) type Keeping = BoxFuture<'static, Result<(), LakeError>>;
+pub(crate) type Keeping = BoxFuture<'static, Result<(), EngineError>>;
 
 /// How many results of a definition are kept: a school week's, so that nobody reads what is taken away.
 const KEPT: usize = 8;
@@ -65,17 +62,11 @@ impl Session {
     }
 
     /// Keeps these rows.
-    pub(crate) fn keeping(&self, definition: &Definition, schema: &SchemaRef, batches: &[RecordBatch]) -> Keeping {
+    pub(crate) fn keeping(&self, definition: &Definition, held: Held) -> Keeping {
         let (lake, place) = (self.engine.lake().clone(), self.kept_at(definition));
-        let (schema, batches) = (Arc::clone(schema), batches.to_vec());
         Box::pin(async move {
-            let mut writer = FileWriter::new(schema)?;
-            for batch in &batches {
-                writer.write(batch)?;
-                tokio::task::yield_now().await;
-            }
-            lake.put(&place, writer.bytes()?).await?;
-            lake.forget_older(&place, KEPT).await
+            lake.put(&place, held.written().await?).await?;
+            Ok(lake.forget_older(&place, KEPT).await?)
         })
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod definition;
 mod functions;
+mod held;
 pub mod joined_keys;
 mod kept;
 pub mod ledger;

@@ -1,9 +1,8 @@
 //! Answering: one ledger version, one pair of times, and SQL over them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
@@ -14,17 +13,16 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 pub use datafusion::physical_plan::SendableRecordBatchStream;
-use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use futures::{StreamExt, TryStreamExt};
 use lake::table::{CURRENT, PAST};
 use lake::{Lake, LakeError, RunRecord, Table};
 use model::AsOf;
-use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::definition::{Definition, Param, reads_of, substitute};
+use crate::held::{Held, Place, Room};
 use crate::joined_keys::joined_keys;
 use crate::kept::Keeping;
 use crate::ledger::{FileTable, ScanFile};
@@ -38,17 +36,31 @@ pub type StreamError = DataFusionError;
 /// Where DataFusion finds the lake's store. The name is ours alone.
 const STORE: &str = "lake://lake/";
 
+/// What a hash join of registers holds for each line of theirs, nearly: its number, and its part of a child's row.
+const BYTES_A_LINE: u64 = 6;
+
 /// How much a session may use.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Bytes that grouping and sorting may hold before they spill.
+    /// Bytes that grouping and sorting may hold before they spill, to the system's folder for temporary files.
     pub memory_bytes: usize,
+    /// Bytes that results which others read may hold beside them, before they lie in files there.
+    pub held_bytes: usize,
+    /// Fewer lines of the ledger than these are joined by hashing. What a hash join holds does not spill, and a country's
+    /// registers would not fit: they are sorted, which does.
+    pub hashed_lines: u64,
     /// How many parts a plan is cut into: cores.
     pub partitions: usize,
-    /// Where spilled rows go.
-    pub spill_folder: Option<PathBuf>,
     /// The authority.
     pub la_code: i32,
+}
+
+impl Settings {
+    /// Within so much memory, and half as much again for results.
+    pub fn within(memory_bytes: usize, partitions: usize, la_code: i32) -> Self {
+        let hashed_lines = memory_bytes as u64 / 4 / BYTES_A_LINE;
+        Self { memory_bytes, held_bytes: memory_bytes / 2, hashed_lines, partitions, la_code }
+    }
 }
 
 /// Why a question was not answered.
@@ -103,6 +115,8 @@ impl Engine {
 
     /// Opens one ledger version at one pair of times.
     pub async fn session(&self, run: &RunRecord, as_of: AsOf) -> Result<Session, EngineError> {
+        let lines: u64 = run.table(Table::RegisterWeek).of_belief(CURRENT).map(|f| f.rows).sum();
+        let hashes = lines < self.settings.hashed_lines;
         let config = SessionConfig::new()
             .with_target_partitions(self.settings.partitions)
             .with_information_schema(true)
@@ -113,22 +127,30 @@ impl Engine {
             // about sums over lines, the optimizer holds the lines.
             .set_bool("datafusion.optimizer.join_reordering", false)
             // Nor are both sides dealt out anew for it: registers stay where they are.
-            .set_bool("datafusion.optimizer.repartition_joins", false)
+            .set_bool("datafusion.optimizer.repartition_joins", !hashes)
+            .set_bool("datafusion.optimizer.prefer_hash_join", hashes)
             // Grouping by child groups nothing within one part: a first batch says so.
             .set_usize("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", 4096)
             .set_str("datafusion.execution.skip_partial_aggregation_probe_ratio_threshold", "0.5")
             .set_str("datafusion.catalog.default_schema", "public");
         let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(self.settings.memory_bytes));
-        let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(pool);
-        if let Some(folder) = &self.settings.spill_folder {
-            runtime = runtime.with_temp_file_path(folder);
-        }
-        let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
+        let mut context = SessionContext::new_with_config_rt(config, runtime);
         let url = ObjectStoreUrl::parse(STORE)?;
         context.register_object_store(url.as_ref(), self.lake.store());
         let book = Arc::new(LineBook::of(&self.library.codes));
         crate::functions::register_all(&mut context, &Arc::new(self.library.codes.clone()), &book)?;
-        let session = Session { context, engine: self.clone(), run: run.clone(), as_of, url, uses_kept: true, book };
+        let session = Session {
+            context,
+            engine: self.clone(),
+            run: run.clone(),
+            as_of,
+            url,
+            uses_kept: true,
+            book,
+            room: Room::of(self.settings.held_bytes),
+            held: Mutex::default(),
+        };
         session.register_given(&session.url).await?;
         Ok(session)
     }
@@ -152,6 +174,9 @@ pub struct Session {
     pub(crate) url: ObjectStoreUrl,
     pub(crate) uses_kept: bool,
     book: Arc<LineBook>,
+    room: Arc<Room>,
+    /// What each result that is held takes of the room.
+    held: Mutex<BTreeMap<String, Vec<Place>>>,
 }
 
 impl Session {
@@ -235,10 +260,11 @@ impl Session {
         Ok(())
     }
 
-    fn let_go(&self, schema: &str, name: &str) -> Result<(), EngineError> {
-        if let Some(schema) = self.catalog()?.schema(schema) {
+    fn let_go(&self, folder: &str, name: &str) -> Result<(), EngineError> {
+        if let Some(schema) = self.catalog()?.schema(folder) {
             schema.deregister_table(name)?;
         }
+        self.held().remove(&format!("{folder}.{name}"));
         Ok(())
     }
 
@@ -348,7 +374,7 @@ impl Session {
                 working.push(async move {
                     self.plan_one(definition).await?;
                     let mut keeping = None;
-                    if (builds || !names.contains(&definition.name)) && !self.streams(definition) {
+                    if (builds || !names.contains(&definition.name)) && !definition.header.streams {
                         told(Work::Begun(&definition.name));
                         let rows;
                         (rows, keeping) = self.collect(definition, keep && names.contains(&definition.name)).await?;
@@ -377,15 +403,6 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a definition is read as it is made rather than worked out once and held. What holds lines is held
-    /// while they take a quarter of the memory or less.
-    fn streams(&self, definition: &Definition) -> bool {
-        let lines: u64 = self.run.table(Table::RegisterWeek).of_belief(CURRENT).map(|f| f.rows).sum();
-        let bytes = lines.saturating_mul(size_of::<u32>() as u64);
-        definition.header.streams
-            || definition.header.holds_lines && self.engine.settings.memory_bytes as u64 / 4 < bytes
-    }
-
     fn has(&self, name: &str) -> Result<bool, EngineError> {
         let (schema, table) = name.split_once('.').unwrap_or(("public", name));
         Ok(self.catalog()?.schema(schema).is_some_and(|s| s.table_exist(table)))
@@ -395,25 +412,15 @@ impl Session {
     async fn collect(&self, definition: &Definition, keep: bool) -> Result<(u64, Option<Keeping>), EngineError> {
         let name = definition.name.as_str();
         let plan = self.context.table(name).await?.create_physical_plan().await?;
-        let schema = plan.schema();
-        // A thread for each part: one that wakes another keeps it waiting on its own core until it is through itself.
-        let parts = execute_stream_partitioned(plan, self.context.task_ctx())?.into_iter().map(|part| {
-            let runtime = Handle::current();
-            tokio::task::spawn_blocking(move || runtime.block_on(part.try_collect::<Vec<_>>()))
-        });
-        let mut batches: Vec<RecordBatch> = Vec::new();
-        for part in parts.collect::<Vec<_>>() {
-            batches.extend(part.await.map_err(stopped)??);
-        }
-        let rows = batches.iter().map(|b| b.num_rows() as u64).sum();
-        let keeping = (keep && self.can_keep(definition)).then(|| self.keeping(definition, &schema, &batches));
-        let parts = self.engine.settings.partitions.max(1);
-        let mut partitions: Vec<Vec<RecordBatch>> = vec![Vec::new(); parts];
-        for (i, batch) in batches.into_iter().enumerate() {
-            partitions[i % parts].push(batch);
-        }
-        self.put(definition.folder(), short(name), Arc::new(MemTable::try_new(schema, partitions)?))?;
-        Ok((rows, keeping))
+        let (result, places) = Held::of(plan, self.context.task_ctx(), &self.room).await?;
+        self.put(definition.folder(), short(name), result.table(self.engine.settings.partitions)?)?;
+        self.held().insert(name.to_owned(), places);
+        let rows = result.rows;
+        Ok((rows, (keep && self.can_keep(definition)).then(|| self.keeping(definition, result))))
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Place>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A definition's statement with its parameters filled in: what is run to make the figure.

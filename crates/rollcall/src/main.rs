@@ -284,12 +284,7 @@ impl House {
         let library = Arc::new(Library::load(config.sql.as_deref())?);
         config.check_codes(&library.codes)?;
         let lake = Lake::open(&config.lake_address()?)?;
-        let settings = Settings {
-            memory_bytes: config.memory_mib * 1024 * 1024,
-            partitions: config.cores(),
-            spill_folder: None,
-            la_code: i32::from(config.la_code),
-        };
+        let settings = Settings::within(config.memory_mib * 1024 * 1024, config.cores(), i32::from(config.la_code));
         let engine = Engine::new(lake.clone(), Arc::clone(&library), settings);
         Ok(Self { config, lake, library, engine })
     }
