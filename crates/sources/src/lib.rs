@@ -8,6 +8,7 @@ pub mod csv_rows;
 pub mod date;
 pub mod decode;
 pub mod findings;
+pub mod grid;
 pub mod header;
 pub mod kind;
 pub mod locate;
@@ -17,5 +18,5 @@ pub mod table_rows;
 pub mod unpack;
 
 pub use decode::{Content, Decoded, Decoder, OfSchool, Unread, decode};
+pub use grid::SchoolGrid;
 pub use kind::Kind;
-pub use marks::SchoolGrid;

@@ -1,188 +1,24 @@
-//! Marks: rows of a file into a dense grid for each school, which needs no sort and gives lines ready to
-//! merge.
+//! Marks: rows of a file into a grid for each school.
 //!
 //! A plain row (`URN,UPN,Date,Session,Mark` in that order, nothing quoted) is read at fixed places; any
 //! other row is split with care. Both end in [`Grids::put`], so both judge alike.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
-use lake::register::{Stated, UNSENT, UNSTATED};
+use lake::register::UNSTATED;
 use model::line::{box_of, days_from_epoch};
-use model::{BLANK, Line, SESSIONS_A_WEEK, Session, Upn, Urn};
+use model::{BLANK, Session, Upn, Urn};
 
 use crate::csv_rows::Row;
 use crate::date::{self, DateForm};
 use crate::decode::{Decoder, damaged};
 use crate::findings::Findings;
+use crate::grid::{Detail, REFUSED, SchoolGrid};
 use crate::header::Header;
-
-/// A box whose row was refused: what was believed stands.
-const REFUSED: u8 = 1;
 
 /// The boxes of Monday to Friday come before this one.
 const WEEKDAYS: usize = 10;
-
-/// What a session carries besides its mark.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Detail {
-    /// The child.
-    pub pupil_key: i64,
-    /// The day.
-    pub date: NaiveDate,
-    /// The half day.
-    pub session: Session,
-    /// Minutes late, where given.
-    pub minutes_late: Option<i32>,
-    /// The register's comment, where given.
-    pub comment: Option<String>,
-}
-
-/// The register of one school as one file states it.
-#[derive(Clone, Debug, Default)]
-pub struct SchoolGrid {
-    /// The school.
-    pub urn: Urn,
-    upns: Vec<Upn>,
-    index: HashMap<Upn, usize>,
-    /// Each week's Monday and a line for each pupil; weeks hold as many lines as pupils were known. In order of
-    /// first row.
-    weeks: Vec<(i32, Vec<Line>)>,
-    /// The week of the last row.
-    week: usize,
-    /// Children with a row of which the day cannot be read: it may have been any.
-    undated: HashSet<usize>,
-    /// By Monday, the boxes with a row that does not say whose it is: it may be any child's.
-    unclaimed: BTreeMap<i32, u16>,
-    /// A row says neither whose it is nor of which day.
-    unknown_row: bool,
-    /// First and last day with a row kept, days from the epoch.
-    pub days: Option<(i32, i32)>,
-    /// Rows kept.
-    pub rows_kept: u64,
-    /// Minutes late and comments.
-    pub details: Vec<Detail>,
-    /// The file sends only the sessions that changed.
-    pub changes_only: bool,
-}
-
-impl SchoolGrid {
-    /// The lines this grid states of the weeks wanted, in order of (pupil_key, week): every session from the first
-    /// to the last day is stated for every pupil, with no mark where the file has none.
-    pub fn stated(&self, return_id: i64, wanted: impl Fn(i32) -> bool) -> Vec<Stated> {
-        let Some((first, last)) = self.days else { return Vec::new() };
-        let unclaimed = |week: i32| self.unclaimed.get(&week).copied().unwrap_or_default();
-        let weeks: Vec<(i32, Option<&Vec<Line>>, u16)> = weeks_between(first, last)
-            .filter(|week| wanted(*week))
-            .map(|week| (week, self.lines(week), unclaimed(week)))
-            .collect();
-        let empty = [UNSTATED; SESSIONS_A_WEEK];
-        let mut stated = Vec::with_capacity(self.upns.len() * weeks.len());
-        for (pupil_key, pupil) in self.in_order() {
-            let unsent = if self.unknown_row || self.undated.contains(&pupil) { UNSTATED } else { UNSENT };
-            for (week, lines, unclaimed) in &weeks {
-                let mut boxes = *lines.and_then(|w| w.get(pupil)).unwrap_or(&empty);
-                let whole = !self.changes_only && first <= *week && week + 6 <= last;
-                for (i, mark) in boxes.iter_mut().enumerate() {
-                    let day = week + i as i32 / 2;
-                    *mark = match *mark {
-                        REFUSED => UNSTATED,
-                        UNSTATED if unclaimed >> i & 1 == 1 => UNSTATED,
-                        UNSTATED if whole || !self.changes_only && first <= day && day <= last => unsent,
-                        mark => mark,
-                    };
-                }
-                stated.push(Stated { pupil_key, week: *week, boxes, return_id });
-            }
-        }
-        stated
-    }
-
-    /// The Mondays from the first to the last day stated.
-    pub fn mondays(&self) -> impl Iterator<Item = i32> + use<> {
-        self.days.into_iter().flat_map(|(first, last)| weeks_between(first, last))
-    }
-
-    /// Each child's marks as one value, in order of key: the first Monday and fourteen boxes a week. A refused
-    /// row's session is blank.
-    pub fn registers(&self, mut give: impl FnMut(i64, &[u8])) {
-        let Some((first, last)) = self.days else { return };
-        let weeks: Vec<Option<&Vec<Line>>> = weeks_between(first, last).map(|week| self.lines(week)).collect();
-        let monday = weeks_between(first, last).next().unwrap_or(first);
-        let mut register = Vec::with_capacity(4 + weeks.len() * SESSIONS_A_WEEK);
-        for (pupil_key, pupil) in self.in_order() {
-            register.clear();
-            register.extend_from_slice(&monday.to_le_bytes());
-            for lines in &weeks {
-                match lines.and_then(|w| w.get(pupil)) {
-                    Some(line) => {
-                        register.extend(line.iter().map(|b| if matches!(*b, UNSTATED | REFUSED) { BLANK } else { *b }));
-                    }
-                    None => register.extend_from_slice(&[BLANK; SESSIONS_A_WEEK]),
-                }
-            }
-            give(pupil_key, &register);
-        }
-    }
-
-    fn lines(&self, week: i32) -> Option<&Vec<Line>> {
-        self.weeks.iter().find(|w| w.0 == week).map(|w| &w.1)
-    }
-
-    /// Keys and places of the children, in order of key.
-    fn in_order(&self) -> Vec<(i64, usize)> {
-        let mut order: Vec<(i64, usize)> = self.upns.iter().enumerate().map(|(i, upn)| (upn.key(), i)).collect();
-        order.sort_unstable();
-        order
-    }
-
-    /// The children it has rows of.
-    pub fn pupils(&self) -> impl Iterator<Item = Upn> + '_ {
-        self.upns.iter().copied()
-    }
-
-    /// Bytes it holds, nearly.
-    pub fn size(&self) -> usize {
-        self.weeks.iter().map(|w| w.1.len() * SESSIONS_A_WEEK).sum::<usize>() + self.upns.len() * 40
-    }
-
-    /// Whether a child is one of the school's or may become one.
-    fn has_room_for(&self, upn: Upn) -> bool {
-        self.upns.len() < PUPILS_A_SCHOOL || self.index.contains_key(&upn)
-    }
-
-    fn pupil(&mut self, upn: Upn, likely: usize) -> usize {
-        // Rows come pupil by pupil: the afternoon of the same child, or the next child as on the day before.
-        for guess in [likely, likely + 1, 0] {
-            if self.upns.get(guess) == Some(&upn) {
-                return guess;
-            }
-        }
-        *self.index.entry(upn).or_insert_with(|| {
-            self.upns.push(upn);
-            self.upns.len() - 1
-        })
-    }
-
-    fn line(&mut self, week: i32, pupil: usize) -> &mut Line {
-        if self.weeks.get(self.week).is_none_or(|w| w.0 != week) {
-            self.week = self.weeks.iter().position(|w| w.0 == week).unwrap_or_else(|| {
-                self.weeks.push((week, Vec::with_capacity(self.upns.len())));
-                self.weeks.len() - 1
-            });
-        }
-        let lines = &mut self.weeks[self.week].1;
-        if lines.len() <= pupil {
-            lines.resize(pupil + 1, [UNSTATED; SESSIONS_A_WEEK]);
-        }
-        &mut lines[pupil]
-    }
-}
-
-/// The Mondays of the weeks from one day's to another's.
-fn weeks_between(first: i32, last: i32) -> impl Iterator<Item = i32> {
-    (first - (first + 3).rem_euclid(7)..=last).step_by(7)
-}
 
 /// A date as a file holds it, judged once for all the rows that repeat it.
 #[derive(Clone, Copy)]
@@ -192,8 +28,6 @@ struct Day {
     monday: i32,
 }
 
-/// More children than any school has: a file of invented ones would fill the machine.
-const PUPILS_A_SCHOOL: usize = 20_000;
 /// More schools than any authority or trust has.
 const SCHOOLS_A_FILE: usize = 4_000;
 
@@ -203,7 +37,7 @@ pub struct Grids<'a> {
     header: Header,
     /// The grids, in order of first row.
     schools: Vec<SchoolGrid>,
-    /// By Monday, the boxes with a row that does not say of which school it is.
+    /// By Monday, the boxes with a refused row that does not say of which school it is.
     unclaimed: BTreeMap<i32, u16>,
     places: HashMap<Urn, usize>,
     school: usize,
@@ -370,7 +204,10 @@ impl<'a> Grids<'a> {
         };
         // Nearly always the child of the row before or the next one: known already, and so of the right shape.
         let school = self.schools.get(self.school).filter(|s| s.urn == urn);
-        let likely = school.and_then(|s| s.upns.get(self.pupil..)?.iter().take(2).find(|u| u.as_bytes() == row.upn));
+        let likely = school.and_then(|s| {
+            let at = |pupil| s.upn(pupil).filter(|upn| upn.as_bytes() == row.upn);
+            at(self.pupil).or_else(|| at(self.pupil + 1))
+        });
         let upn = match likely.map_or_else(|| Upn::parse(row.upn), |upn| Ok(*upn)) {
             Ok(upn) => upn,
             Err(_) => match Upn::parse(&row.upn.to_ascii_uppercase()) {
@@ -422,13 +259,13 @@ impl<'a> Grids<'a> {
         let place = Some((day.date, session));
         let judged = self.judge(urn, row.mark, day.date, session);
         let school = &mut self.schools[self.school];
-        let known = school.upns.len();
+        let known = school.len();
         if !school.has_room_for(upn) {
             findings.list("too_many_pupils", line, Some(urn), "one pupil more", None, None);
             return None;
         }
         self.pupil = school.pupil(upn, self.pupil);
-        if known < school.upns.len() && !upn.check_letter_is_right() {
+        if known < school.len() && !upn.check_letter_is_right() {
             findings.list(
                 "upn_check_letter",
                 line,
@@ -486,47 +323,33 @@ impl<'a> Grids<'a> {
         if SCHOOLS_A_FILE <= place {
             return None;
         }
-        self.schools.push(SchoolGrid { urn, changes_only: self.changes_only, ..SchoolGrid::default() });
+        self.schools.push(SchoolGrid::of(urn, self.changes_only));
         self.places.insert(urn, place);
         Some(place)
     }
 
-    /// Makes sure that no session of a child that a refused row may speak of is taken as withdrawn: of any day, where
-    /// the row does not say which.
+    /// Makes sure that no session of a child of the school at hand that a refused row may speak of is taken as
+    /// withdrawn.
     fn leave_alone(&mut self, upn: Upn, day: Option<Day>, session: &[u8]) {
         let school = &mut self.schools[self.school];
-        if !school.has_room_for(upn) {
-            return;
-        }
-        let pupil = school.pupil(upn, self.pupil);
-        let Some(day) = day else {
-            school.undated.insert(pupil);
-            return;
-        };
-        for session in may_be(session) {
-            let now = &mut school.line(day.monday, pupil)[box_of(day.date, *session)];
-            if *now == UNSTATED {
-                *now = REFUSED;
-            }
+        if school.has_room_for(upn) {
+            let pupil = school.pupil(upn, self.pupil);
+            school.leave_alone(Some(pupil), day.map(|day| day.monday), boxes_of(day, session));
         }
     }
 
-    /// Makes sure that no mark of a session is taken as withdrawn for want of a row: a refused row may have been its.
+    /// The same for all children of a school: the row does not say whose it is.
     fn leave_all_alone(&mut self, urn: Urn, date: &[u8], session: &[u8]) {
         let day = self.read_day(date);
-        let Some(place) = self.place(urn) else { return };
-        let school = &mut self.schools[place];
-        let Some(day) = day else {
-            school.unknown_row = true;
-            return;
-        };
-        *school.unclaimed.entry(day.monday).or_default() |= boxes_of(day, session);
+        if let Some(place) = self.place(urn) {
+            self.schools[place].leave_alone(None, day.map(|day| day.monday), boxes_of(day, session));
+        }
     }
 
-    /// Makes sure that no school's marks of a session are taken as withdrawn: a refused row may have been of any.
+    /// The same for all schools, where the day can be read.
     fn leave_everywhere(&mut self, date: &[u8], session: &[u8]) {
         if let Some(day) = self.read_day(date) {
-            *self.unclaimed.entry(day.monday).or_default() |= boxes_of(day, session);
+            *self.unclaimed.entry(day.monday).or_default() |= boxes_of(Some(day), session);
         }
     }
 
@@ -534,7 +357,7 @@ impl<'a> Grids<'a> {
     pub fn finish(mut self) -> Vec<SchoolGrid> {
         for (monday, boxes) in self.unclaimed {
             for school in &mut self.schools {
-                *school.unclaimed.entry(monday).or_default() |= boxes;
+                school.leave_alone(None, Some(monday), boxes);
             }
         }
         self.schools
@@ -547,7 +370,7 @@ impl<'a> Grids<'a> {
         let Some(urn) = parse_urn(&urn) else { return self.leave_everywhere(&date, &session) };
         let school = self.places.get(&urn).copied();
         // Fields may have slipped: only a child who is met before is taken to be the row's.
-        let is_known = |upn: &Upn| school.is_some_and(|s| self.schools[s].index.contains_key(upn));
+        let is_known = |upn: &Upn| school.is_some_and(|s| self.schools[s].knows(*upn));
         let (Some(school), Some(upn)) = (school, Upn::parse(&upn).ok().filter(is_known)) else {
             return self.leave_all_alone(urn, &date, &session);
         };
@@ -617,18 +440,15 @@ fn session_of(text: &[u8]) -> Option<Session> {
     std::str::from_utf8(text).ok().and_then(Session::parse)
 }
 
-/// The half days that a row may speak of: where it does not say which, either.
-fn may_be(text: &[u8]) -> &'static [Session] {
-    match session_of(text) {
-        Some(Session::Am) => &[Session::Am],
+/// The boxes of its week that a row may speak of: of both half days, where it does not say which, and of all days.
+fn boxes_of(day: Option<Day>, session: &[u8]) -> u16 {
+    let sessions = match session_of(session) {
+        Some(Session::Am) => &[Session::Am][..],
         Some(Session::Pm) => &[Session::Pm],
         None => &[Session::Am, Session::Pm],
-    }
-}
-
-/// The boxes of its week that a row of a day may speak of.
-fn boxes_of(day: Day, session: &[u8]) -> u16 {
-    may_be(session).iter().fold(0, |boxes, session| boxes | 1 << box_of(day.date, *session))
+    };
+    let Some(day) = day else { return u16::MAX };
+    sessions.iter().fold(0, |boxes, session| boxes | 1 << box_of(day.date, *session))
 }
 
 /// A URN: six digits, the first not 0.
@@ -638,28 +458,4 @@ pub fn parse_urn(text: &[u8]) -> Option<Urn> {
         return None;
     }
     digits.iter().try_fold(0, |n, d| d.is_ascii_digit().then(|| n * 10 + Urn::from(d - b'0')))
-}
-
-/// Lays one file's statements over an earlier file's of the same school and arrival, in order of
-/// (pupil_key, week). Says which boxes the two disagree about.
-pub fn overlay(earlier: Vec<Stated>, later: Vec<Stated>) -> (Vec<Stated>, Vec<(Stated, usize)>) {
-    let mut all: BTreeMap<(i64, i32), Stated> = earlier.into_iter().map(|s| ((s.pupil_key, s.week), s)).collect();
-    let mut disagreed = Vec::new();
-    for line in later {
-        all.entry((line.pupil_key, line.week))
-            .and_modify(|now| {
-                for (i, (was, says)) in now.boxes.iter_mut().zip(line.boxes).enumerate() {
-                    if says != UNSTATED {
-                        let mark = |said: u8| if said == UNSENT { BLANK } else { said };
-                        if *was != UNSTATED && mark(*was) != mark(says) {
-                            disagreed.push((line, i));
-                        }
-                        *was = says;
-                    }
-                }
-                now.return_id = line.return_id;
-            })
-            .or_insert(line);
-    }
-    (all.into_values().collect(), disagreed)
 }

@@ -20,7 +20,7 @@ use lake::register::{Changed, Month, Roots, Stated, Withdrawn, month_of};
 use lake::{Table, TableState};
 use model::line::{day_of, days_from_epoch};
 use model::{Outcome, Problem, Session};
-use sources::marks::{Detail, overlay};
+use sources::grid::{Detail, overlay};
 use sources::{Content, Decoded, SchoolGrid};
 use tokio::sync::mpsc;
 

@@ -1,0 +1,229 @@
+//! A school's register as one file states it: a dense grid, which needs no sort and gives lines ready to merge.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+use lake::register::{Stated, UNSENT, UNSTATED};
+use model::{BLANK, Line, SESSIONS_A_WEEK, Session, Upn, Urn};
+
+/// A box whose row was refused: what was believed stands.
+pub(crate) const REFUSED: u8 = 1;
+
+/// More children than any school has: a file of invented ones would fill the machine.
+const PUPILS_A_SCHOOL: usize = 20_000;
+
+/// What a session carries besides its mark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detail {
+    /// The child.
+    pub pupil_key: i64,
+    /// The day.
+    pub date: NaiveDate,
+    /// The half day.
+    pub session: Session,
+    /// Minutes late, where given.
+    pub minutes_late: Option<i32>,
+    /// The register's comment, where given.
+    pub comment: Option<String>,
+}
+
+/// The register of one school as one file states it.
+#[derive(Clone, Debug, Default)]
+pub struct SchoolGrid {
+    /// The school.
+    pub urn: Urn,
+    upns: Vec<Upn>,
+    index: HashMap<Upn, usize>,
+    /// Each week's Monday and a line for each pupil; weeks hold as many lines as pupils were known. In order of
+    /// first row.
+    weeks: Vec<(i32, Vec<Line>)>,
+    /// The week of the last row.
+    week: usize,
+    /// Boxes with a refused row that does not say whose it is, or of which day: it may be any child's, or of any week.
+    refused: BTreeMap<(Option<usize>, Option<i32>), u16>,
+    /// First and last day with a row kept, days from the epoch.
+    pub days: Option<(i32, i32)>,
+    /// Rows kept.
+    pub rows_kept: u64,
+    /// Minutes late and comments.
+    pub details: Vec<Detail>,
+    /// The file sends only the sessions that changed.
+    pub changes_only: bool,
+}
+
+impl SchoolGrid {
+    /// The lines this grid states of the weeks wanted, in order of (pupil_key, week): every session from the first
+    /// to the last day is stated for every pupil, with no mark where the file has none.
+    pub fn stated(&self, return_id: i64, wanted: impl Fn(i32) -> bool) -> Vec<Stated> {
+        let Some((first, last)) = self.days else { return Vec::new() };
+        let refused = |pupil, week| self.refused.get(&(pupil, week)).copied().unwrap_or_default();
+        let weeks: Vec<(i32, Option<&Vec<Line>>, u16)> = weeks_between(first, last)
+            .filter(|week| wanted(*week))
+            .map(|week| (week, self.lines(week), refused(None, Some(week)) | refused(None, None)))
+            .collect();
+        let empty = [UNSTATED; SESSIONS_A_WEEK];
+        let mut stated = Vec::with_capacity(self.upns.len() * weeks.len());
+        for (pupil_key, pupil) in self.in_order() {
+            let undated = refused(Some(pupil), None);
+            for (week, lines, unclaimed) in &weeks {
+                let mut boxes = *lines.and_then(|w| w.get(pupil)).unwrap_or(&empty);
+                let whole = !self.changes_only && first <= *week && week + 6 <= last;
+                for (i, mark) in boxes.iter_mut().enumerate() {
+                    let day = week + i as i32 / 2;
+                    *mark = match *mark {
+                        REFUSED => UNSTATED,
+                        UNSTATED if (unclaimed | undated) >> i & 1 == 1 => UNSTATED,
+                        UNSTATED if whole || !self.changes_only && first <= day && day <= last => UNSENT,
+                        mark => mark,
+                    };
+                }
+                stated.push(Stated { pupil_key, week: *week, boxes, return_id });
+            }
+        }
+        stated
+    }
+
+    /// The Mondays from the first to the last day stated.
+    pub fn mondays(&self) -> impl Iterator<Item = i32> + use<> {
+        self.days.into_iter().flat_map(|(first, last)| weeks_between(first, last))
+    }
+
+    /// Each child's marks as one value, in order of key: the first Monday and fourteen boxes a week. A refused
+    /// row's session is blank.
+    pub fn registers(&self, mut give: impl FnMut(i64, &[u8])) {
+        let Some((first, last)) = self.days else { return };
+        let weeks: Vec<Option<&Vec<Line>>> = weeks_between(first, last).map(|week| self.lines(week)).collect();
+        let monday = weeks_between(first, last).next().unwrap_or(first);
+        let mut register = Vec::with_capacity(4 + weeks.len() * SESSIONS_A_WEEK);
+        for (pupil_key, pupil) in self.in_order() {
+            register.clear();
+            register.extend_from_slice(&monday.to_le_bytes());
+            for lines in &weeks {
+                match lines.and_then(|w| w.get(pupil)) {
+                    Some(line) => {
+                        register.extend(line.iter().map(|b| if matches!(*b, UNSTATED | REFUSED) { BLANK } else { *b }));
+                    }
+                    None => register.extend_from_slice(&[BLANK; SESSIONS_A_WEEK]),
+                }
+            }
+            give(pupil_key, &register);
+        }
+    }
+
+    fn lines(&self, week: i32) -> Option<&Vec<Line>> {
+        self.weeks.iter().find(|w| w.0 == week).map(|w| &w.1)
+    }
+
+    /// Keys and places of the children, in order of key.
+    fn in_order(&self) -> Vec<(i64, usize)> {
+        let mut order: Vec<(i64, usize)> = self.upns.iter().enumerate().map(|(i, upn)| (upn.key(), i)).collect();
+        order.sort_unstable();
+        order
+    }
+
+    /// The children it has rows of.
+    pub fn pupils(&self) -> impl Iterator<Item = Upn> + '_ {
+        self.upns.iter().copied()
+    }
+
+    /// Bytes it holds, nearly.
+    pub fn size(&self) -> usize {
+        self.weeks.iter().map(|w| w.1.len() * SESSIONS_A_WEEK).sum::<usize>() + self.upns.len() * 40
+    }
+
+    /// A register without rows.
+    pub(crate) fn of(urn: Urn, changes_only: bool) -> Self {
+        Self { urn, changes_only, ..Self::default() }
+    }
+
+    /// Makes sure that boxes are not taken as withdrawn for want of a row: a refused row may be theirs, of any child
+    /// where none is named, of any week where none is.
+    pub(crate) fn leave_alone(&mut self, pupil: Option<usize>, week: Option<i32>, boxes: u16) {
+        if let (Some(pupil), Some(week)) = (pupil, week) {
+            let line = self.line(week, pupil);
+            for (_, now) in line.iter_mut().enumerate().filter(|(i, now)| boxes >> i & 1 == 1 && **now == UNSTATED) {
+                *now = REFUSED;
+            }
+        } else {
+            *self.refused.entry((pupil, week)).or_default() |= boxes;
+        }
+    }
+
+    /// Whether a child has been met in it.
+    pub(crate) fn knows(&self, upn: Upn) -> bool {
+        self.index.contains_key(&upn)
+    }
+
+    /// The child at a place.
+    pub(crate) fn upn(&self, pupil: usize) -> Option<&Upn> {
+        self.upns.get(pupil)
+    }
+
+    /// How many children it has.
+    pub(crate) fn len(&self) -> usize {
+        self.upns.len()
+    }
+
+    /// Whether a child is one of the school's or may become one.
+    pub(crate) fn has_room_for(&self, upn: Upn) -> bool {
+        self.upns.len() < PUPILS_A_SCHOOL || self.index.contains_key(&upn)
+    }
+
+    /// The place of a child, who may be met for the first time; `likely` is that of the row before.
+    pub(crate) fn pupil(&mut self, upn: Upn, likely: usize) -> usize {
+        // Rows come pupil by pupil: the afternoon of the same child, or the next child as on the day before.
+        for guess in [likely, likely + 1, 0] {
+            if self.upns.get(guess) == Some(&upn) {
+                return guess;
+            }
+        }
+        *self.index.entry(upn).or_insert_with(|| {
+            self.upns.push(upn);
+            self.upns.len() - 1
+        })
+    }
+
+    /// A child's boxes of a week.
+    pub(crate) fn line(&mut self, week: i32, pupil: usize) -> &mut Line {
+        if self.weeks.get(self.week).is_none_or(|w| w.0 != week) {
+            self.week = self.weeks.iter().position(|w| w.0 == week).unwrap_or_else(|| {
+                self.weeks.push((week, Vec::with_capacity(self.upns.len())));
+                self.weeks.len() - 1
+            });
+        }
+        let lines = &mut self.weeks[self.week].1;
+        if lines.len() <= pupil {
+            lines.resize(pupil + 1, [UNSTATED; SESSIONS_A_WEEK]);
+        }
+        &mut lines[pupil]
+    }
+}
+
+/// The Mondays of the weeks from one day's to another's.
+fn weeks_between(first: i32, last: i32) -> impl Iterator<Item = i32> {
+    (first - (first + 3).rem_euclid(7)..=last).step_by(7)
+}
+
+/// Lays one file's statements over an earlier file's of the same school and arrival, in order of
+/// (pupil_key, week). Says which boxes the two disagree about.
+pub fn overlay(earlier: Vec<Stated>, later: Vec<Stated>) -> (Vec<Stated>, Vec<(Stated, usize)>) {
+    let mut all: BTreeMap<(i64, i32), Stated> = earlier.into_iter().map(|s| ((s.pupil_key, s.week), s)).collect();
+    let mut disagreed = Vec::new();
+    for line in later {
+        all.entry((line.pupil_key, line.week))
+            .and_modify(|now| {
+                for (i, (was, says)) in now.boxes.iter_mut().zip(line.boxes).enumerate() {
+                    if says != UNSTATED {
+                        let mark = |said: u8| if said == UNSENT { BLANK } else { said };
+                        if *was != UNSTATED && mark(*was) != mark(says) {
+                            disagreed.push((line, i));
+                        }
+                        *was = says;
+                    }
+                }
+                now.return_id = line.return_id;
+            })
+            .or_insert(line);
+    }
+    (all.into_values().collect(), disagreed)
+}
