@@ -388,6 +388,45 @@ fn a_mark_withdrawn_under_a_new_upn_stays_withdrawn_whenever_the_change_is_told(
 }
 
 #[test]
+fn a_changed_upn_that_is_told_a_roll_late_leaves_one_child() {
+    let authority = Authority::new();
+    let (old, new) = (PUPILS[2], "X00180001701A");
+    let marks = |monday, upn| week(140001, monday, &[(PUPILS[0], "/\\/\\/\\/\\/\\"), (upn, "OOOO/\\/\\/\\")]);
+    let rolled = |upn| roll(140001, &[PUPILS[0], PUPILS[1], upn]);
+    let told = rolled(new).replace(&format!("{new},,"), &format!("{new},{old},"));
+    authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll.csv", &rolled(old))]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &marks("2026-09-07", old))]);
+    authority.receive("2026-09-12T06:00:00Z", &[("roll.csv", &rolled(new))]);
+    let left = "SELECT count(*) FROM alerts.current WHERE rule = 'off_roll_no_destination'";
+    assert_eq!(authority.ask(left, &["--as-of", "2026-09-18"]), ["1"]);
+    authority.receive("2026-09-18T18:00:00Z", &[("m.csv", &marks("2026-09-14", new)), ("roll.csv", &told)]);
+    let of_child =
+        format!("SELECT upn, possible, unauthorised FROM metrics.pupil_year WHERE upn IN ('{old}', '{new}')");
+    let school = "SELECT enrolments, possible FROM metrics.school_year WHERE urn = 140001";
+    for _ in 0..2 {
+        assert_eq!(authority.ask(&of_child, &["--as-of", "2026-09-18"]), [format!("{new},20,8")]);
+        assert_eq!(authority.ask(school, &["--as-of", "2026-09-18"]), ["2,40"]);
+        assert_eq!(authority.ask(left, &["--as-of", "2026-09-18"]), ["0"]);
+        authority.receive("2026-09-25T06:00:00Z", &[("roll.csv", &rolled(new))]);
+    }
+    // As it was known before, they were two.
+    let then = authority.ask(&of_child, &["--as-of", "2026-09-18", "--known-at", "2026-09-17"]);
+    assert_eq!(then, [format!("{old},10,4"), format!("{new},0,0")]);
+}
+
+#[test]
+fn two_children_on_one_roll_are_not_taken_for_one() {
+    let authority = started();
+    let told = roll(140001, &PUPILS).replace(&format!("{},,", PUPILS[1]), &format!("{},{},", PUPILS[1], PUPILS[0]));
+    authority.receive("2026-09-11T06:00:00Z", &[("roll.csv", &told)]);
+    let marks = [(PUPILS[0], "OOOOOOOOOO"), (PUPILS[1], "IIIIIIIIII")];
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &marks))]);
+    let of_child = "SELECT upn, unauthorised, authorised FROM metrics.pupil_year WHERE 0 < possible";
+    assert_eq!(authority.ask(of_child, &[]), [format!("{},0,10", PUPILS[1]), format!("{},10,0", PUPILS[0])]);
+    assert_eq!(authority.ask("SELECT rule FROM quality.problem WHERE rule = 'former_upn_on_roll'", &[]).len(), 1);
+}
+
+#[test]
 fn what_a_school_sent_before_gias_knew_it_is_taken_once_it_does() {
     let authority = started();
     let there = "/\\/\\/\\/\\/\\";

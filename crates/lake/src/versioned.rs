@@ -1,15 +1,16 @@
 //! Merging what a run states about a small table into what is believed.
 //!
 //! A row that is stated as it is believed changes nothing. A row stated otherwise closes the believed
-//! version and opens a new one. A row that is withdrawn is closed without a successor.
+//! version and opens a new one. A row that is withdrawn is closed without a successor. Of two believed rows that have
+//! turned out to be of one thing, the one known last stands and the other is closed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
-use arrow::datatypes::SchemaRef;
-use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
+use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
 
 use crate::LakeError;
 
@@ -56,8 +57,11 @@ pub fn merge(
         last.insert(stated_keys.row(row).owned(), row);
     }
     let mut keep = vec![true; current.num_rows()];
+    for row in superseded(current, &current_keys)? {
+        keep[row] = false;
+    }
     let mut open = vec![false; stated.num_rows()];
-    for (row, keep) in keep.iter_mut().enumerate() {
+    for (row, keep) in keep.iter_mut().enumerate().filter(|(_, keep)| **keep) {
         match last.remove(&current_keys.row(row).owned()) {
             Some(new) if current_values.row(row) == stated_values.row(new) => {}
             Some(new) => {
@@ -81,11 +85,24 @@ pub fn merge(
     Ok(Merged { current: concat_batches(&schema, [&kept, &opened])?, closed, opened: opened.num_rows() })
 }
 
+/// The rows of which a later known one has the same key.
+fn superseded(current: &RecordBatch, keys: &Rows) -> Result<Vec<usize>, LakeError> {
+    let from = current.column(current.schema().index_of("known_from")?).as_primitive::<TimestampMicrosecondType>();
+    let mut newest: HashMap<&[u8], usize> = HashMap::with_capacity(current.num_rows());
+    let mut superseded = Vec::new();
+    for (row, key) in keys.iter().enumerate() {
+        let stands = newest.entry(key.data()).or_insert(row);
+        if *stands != row {
+            let is_newer = from.value(*stands) <= from.value(row);
+            superseded.push(if is_newer { std::mem::replace(stands, row) } else { row });
+        }
+    }
+    Ok(superseded)
+}
+
 /// Rows with `known_to` set; a version that was never believed for any time is left out, since two
 /// versions of one thing may not begin at the same instant.
 fn close(rows: &RecordBatch, at_micros: i64) -> Result<RecordBatch, LakeError> {
-    use arrow::array::AsArray;
-    use arrow::datatypes::TimestampMicrosecondType;
     let schema = rows.schema();
     let from = rows.column(schema.index_of("known_from")?).as_primitive::<TimestampMicrosecondType>();
     let lasting: UInt32Array = (0..rows.num_rows()).filter(|i| from.value(*i) < at_micros).map(|i| i as u32).collect();
@@ -149,6 +166,16 @@ mod tests {
         let merged = run(&first, &links(&[(1, 2, "Merged", 20)]), &[1], 20);
         assert_eq!((merged.current.num_rows(), merged.closed.num_rows()), (1, 2));
         assert_eq!(merged.closed.column_by_name("known_to").unwrap().null_count(), 0);
+    }
+
+    #[test]
+    fn of_two_rows_that_turn_out_to_be_one_the_newer_stands() {
+        let both = links(&[(1, 2, "Predecessor", 15), (1, 2, "Successor", 10), (3, 4, "Successor", 10)]);
+        for stated in [links(&[(1, 2, "Predecessor", 20)]), links(&[]), links(&[(1, 2, "Merged", 20)])] {
+            let merged = run(&both, &stated, &[], 20);
+            assert_eq!(merged.current.num_rows(), 2);
+            assert_eq!(merged.closed.num_rows(), 1 + merged.opened);
+        }
     }
 
     #[test]

@@ -124,12 +124,7 @@ pub(super) async fn merge(
     taken.extend(schools.into_iter().map(into_taken));
 
     judge(ingest, run, receipt, &mut others).await?;
-    let mut former = Vec::new();
-    for file in &others {
-        if let Content::Rows { former: pairs, .. } = &file.content {
-            former.extend(pairs.iter().map(|(old, new)| (*old, *new, file.return_id)));
-        }
-    }
+    let former = changed_upns(ingest, &mut others)?;
     let (roots, joined) = join(ingest, run, roots, former, at).await?;
     for kind in [Kind::Calendar, Kind::Interventions, Kind::Cases] {
         let rows = rows_of(&others, kind)?;
@@ -245,6 +240,47 @@ pub(super) async fn state(
 
 async fn believed(ingest: &Ingest<'_>, run: &RunRecord, table: Table) -> Result<RecordBatch> {
     Ok(lake::parquet_file::read_all(ingest.lake, table, run.table(table).of_belief(CURRENT)).await?)
+}
+
+/// The changed UPNs that rolls tell of. One that names a child who is on the same roll as another is not believed: two
+/// children would become one, for ever.
+fn changed_upns(ingest: &Ingest<'_>, files: &mut [Decoded]) -> Result<Vec<Joined>> {
+    let pairs = |file: &Decoded| match &file.content {
+        Content::Rows { former, .. } => former.clone(),
+        _ => Vec::new(),
+    };
+    let keys: HashSet<i64> = files.iter().flat_map(pairs).flat_map(|(old, new)| [old, new]).collect();
+    let mut stints: BTreeMap<i64, Vec<(i32, NaiveDate, i32, i32)>> = BTreeMap::new();
+    for file in files.iter().filter(|f| f.kind == Some(Kind::Roll)) {
+        let Content::Rows { rows, snapshots, .. } = &file.content else { continue };
+        let of = Stints::of(rows)?;
+        for i in (0..rows.num_rows()).filter(|i| keys.contains(&of.key.value(*i))) {
+            let urn = of.urn.value(i);
+            let Some(day) = snapshots.get(&urn) else { continue };
+            let stint = (urn, *day, of.entry.value(i), of.end(i).unwrap_or(i32::MAX));
+            stints.entry(of.key.value(i)).or_default().push(stint);
+        }
+    }
+    let of_child = |key: i64| stints.get(&key).into_iter().flatten();
+    let both_on_roll = |old: i64, new: i64| {
+        of_child(old).find(|(urn, day, entry, last)| {
+            of_child(new).any(|now| (now.0, now.1) == (*urn, *day) && now.2 < *last && *entry < now.3)
+        })
+    };
+    let mut former = Vec::new();
+    for file in files {
+        for (old, new) in pairs(file) {
+            match both_on_roll(old, new) {
+                None => former.push((old, new, file.return_id)),
+                Some((urn, ..)) => {
+                    let found = "the former UPN of one pupil is that of another on the roll".to_owned();
+                    let problem = Problem::of(&ingest.library.fields, "former_upn_on_roll", found);
+                    file.problems.push(Problem { urn: Some(*urn), pupil_key: Some(new), rows: 1, ..problem });
+                }
+            }
+        }
+    }
+    Ok(former)
 }
 
 /// Adds changed UPNs to the identity table; says which were not known before.
