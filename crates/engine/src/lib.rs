@@ -9,6 +9,7 @@ mod kept;
 pub mod ledger;
 pub mod library;
 mod line_book;
+mod memory;
 pub mod registers;
 pub mod rules;
 pub mod session;

@@ -9,7 +9,6 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::{CatalogProvider, MemTable, MemorySchemaProvider, TableProvider, view::ViewTable};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 pub use datafusion::physical_plan::SendableRecordBatchStream;
@@ -28,6 +27,7 @@ use crate::kept::Keeping;
 use crate::ledger::{FileTable, ScanFile};
 use crate::library::{FOLDERS, GIVEN, Library};
 use crate::line_book::LineBook;
+use crate::memory;
 use crate::registers::{self, Belief, Lines};
 
 /// What a stream of rows fails with.
@@ -133,8 +133,8 @@ impl Engine {
             .set_usize("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", 4096)
             .set_str("datafusion.execution.skip_partial_aggregation_probe_ratio_threshold", "0.5")
             .set_str("datafusion.catalog.default_schema", "public");
-        let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(self.settings.memory_bytes));
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
+        let memory = Arc::new(memory::Shared::of(self.settings.memory_bytes));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(memory).build_arc()?;
         let mut context = SessionContext::new_with_config_rt(config, runtime);
         let url = ObjectStoreUrl::parse(STORE)?;
         context.register_object_store(url.as_ref(), self.lake.store());
@@ -148,6 +148,7 @@ impl Engine {
             url,
             uses_kept: true,
             book,
+            at_once: if hashes { 2 } else { 1 },
             room: Room::of(self.settings.held_bytes),
             held: Mutex::default(),
         };
@@ -174,6 +175,8 @@ pub struct Session {
     pub(crate) url: ObjectStoreUrl,
     pub(crate) uses_kept: bool,
     book: Arc<LineBook>,
+    /// How many definitions are worked out at once.
+    at_once: usize,
     room: Arc<Room>,
     /// What each result that is held takes of the room.
     held: Mutex<BTreeMap<String, Vec<Place>>>,
@@ -353,8 +356,8 @@ impl Session {
     /// Plans what is missing, each after what it reads, and works out what does not stream. Where `names` are built
     /// they are worked out too, and what is only read on the way to them is let go once nothing waits for it; where
     /// they are made ready it stays, since more questions may follow that share it.
-    /// Two at a time: while one puts its parts together on one core, the other has the rest; with more of them
-    /// the memory would not do.
+    /// Two at a time: while one puts its parts together on one core, the other has the rest; with more of them, and
+    /// of a country's with more than one, the memory would not do.
     async fn work(
         &self,
         names: &[String],
@@ -367,7 +370,7 @@ impl Session {
         let mut undone: BTreeSet<&str> = waiting.iter().map(|d| d.name.as_str()).collect();
         let (mut working, mut written) = (FuturesUnordered::new(), JoinSet::new());
         while !undone.is_empty() {
-            while working.len() < 2
+            while working.len() < self.at_once
                 && let Some(next) = waiting.iter().position(|d| !d.reads.iter().any(|r| undone.contains(r.as_str())))
             {
                 let definition = waiting.remove(next);
