@@ -39,7 +39,7 @@ pub(super) async fn retold(
     let session = ingest.session(&staged.run, receipt).await?;
     let lines = Lines::of(&session, staged, &newest).await?;
     let returns = Returns::of(&session, lines.since.keys().map(|(urn, _)| *urn).collect()).await?;
-    let weeks = lines.to_retell(&returns);
+    let weeks = lines.retelling(&returns);
     let said = said(ingest, staged, &weeks, &returns, taken_before).await?;
     for (urn, children) in weeks {
         let lines = retold.entry(urn).or_default();
@@ -94,7 +94,7 @@ impl Lines {
 
     /// Weeks with lines of several keys, and those of which a return that came after a later key was first met may
     /// have withdrawn what an earlier one holds.
-    fn to_retell(self, returns: &Returns) -> Weeks {
+    fn retelling(self, returns: &Returns) -> Weeks {
         let mut weeks = Weeks::new();
         for ((urn, root, week), keys) in self.believed {
             let Some(since) = self.since.get(&(urn, root)) else { continue };
