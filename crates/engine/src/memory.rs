@@ -66,7 +66,7 @@ impl MemoryPool for Shared {
         }
         let (name, held) = (reservation.consumer().name(), reservation.size());
         Err(DataFusionError::ResourcesExhausted(format!(
-            "{name} holds {held} bytes and needs {additional} more; {} of {} bytes are taken (memory_mib)",
+            "{name} holds {held} bytes and needs {additional} more; {} of {} are taken: give it more with memory_mib",
             state.taken, self.limit
         )))
     }
