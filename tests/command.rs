@@ -342,6 +342,11 @@ fn what_a_roll_does_not_say_changes_nothing() {
     let cases = [
         // The day of entry of a child who is named cannot be read.
         (whole.replace(row_of_a, &row_of_a.replace("2026-09-01", "")), vec!["impossible_date,2"]),
+        // A stint ends before it begins.
+        (
+            whole.replace(row_of_a, &row_of_a.replace("2026-09-01,,", "2026-09-01,2026-08-01,")),
+            vec!["leaving_before_entry,2"],
+        ),
         // A row does not say whose it is: either may be meant.
         (whole.replace(A, "Q85020012"), vec!["roll_not_whole,", "upn_shape,2"]),
         // A date of birth cannot be read, is blank or to come.

@@ -486,6 +486,33 @@ fn a_problem_without_a_day_is_mended_by_a_return_of_all_its_days() {
 }
 
 #[test]
+fn a_file_that_nothing_can_be_said_of_is_mended_by_the_one_in_its_place() {
+    let authority = started();
+    let good = week(140001, "2026-09-07", &[(PUPILS[0], "/\\/\\/\\/\\/\\")]);
+    let open =
+        || authority.ask("SELECT rule, rows FROM quality.problem WHERE fixed_by IS NULL AND severity <> 'warn'", &[]);
+    let faults = [
+        (good.replace("Mark\n", "Attendance\n"), "missing_column,1"),
+        (good.replace("URN,UPN,Date,Session,Mark", "A,B,C,D,E"), "unknown_header,1"),
+        (good.replace("140001,", "1.4E+05,"), "damaged_by_spreadsheet,10"),
+        // Every row is counted, though morning and afternoon have the same fault.
+        (good.replace("2026-09-", "2027-09-"), "date_in_future,10"),
+    ];
+    for (i, (text, told)) in faults.iter().enumerate() {
+        authority.receive(&format!("2026-09-2{i}T06:00:00Z"), &[("a.csv", text)]);
+        let problems = open();
+        let rows: u64 = problems.iter().map(|p| p.rsplit(',').next().unwrap().parse::<u64>().unwrap()).sum();
+        let (rule, expected) = told.split_once(',').unwrap();
+        assert!(problems.iter().all(|p| p.starts_with(rule)), "{problems:?}");
+        assert_eq!(rows.to_string(), expected, "{problems:?}");
+        authority.receive(&format!("2026-09-2{i}T12:00:00Z"), &[("b.csv", &good)]);
+        assert!(!open().is_empty(), "another file mends {told}");
+        authority.receive(&format!("2026-09-2{i}T18:00:00Z"), &[("a.csv", &good)]);
+        assert_eq!(open(), [""; 0], "{told}");
+    }
+}
+
+#[test]
 fn an_alert_is_raised_ended_and_retracted() {
     let authority = started();
     let weeks = ["2026-09-07", "2026-09-14"];

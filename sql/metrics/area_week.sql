@@ -8,7 +8,7 @@ la_code = { doc = "Local authority", visibility = "public" }
 week_start = { doc = "The week, by its Monday", visibility = "public" }
 academic_year = { doc = "School year, as the DfE writes it (202627)", visibility = "public" }
 phase = { doc = "Primary, Secondary, Special, Alternative provision, Other, or Total: primary, secondary and special together, as the DfE counts", visibility = "public" }
-schools_expected = { doc = "Open schools of the authority and phase", visibility = "public" }
+schools_expected = { doc = "Open schools of the authority and phase, but those whose calendar closes the week", visibility = "public" }
 schools_received = { doc = "Of these, schools of which a mark is held", visibility = "public" }
 possible = { doc = "Sessions possible: attended and absent", visibility = "area" }
 attended = { doc = "Sessions present or at an approved educational activity", visibility = "area" }
@@ -32,6 +32,8 @@ WITH phased AS (
   JOIN (SELECT DISTINCT week_start FROM metrics.school_week) w
     ON coalesce(p.open_date, w.week_start) <= add_days(w.week_start, $last_weekday) AND w.week_start <= coalesce(p.close_date, w.week_start)
   LEFT JOIN metrics.school_week s ON s.urn = p.urn AND s.week_start = w.week_start
+  LEFT JOIN tables.closed_week c ON c.urn = p.urn AND c.week_start = w.week_start
+  WHERE c.urn IS NULL OR s.urn IS NOT NULL
   GROUP BY p.la_code, p.phase, w.week_start
 ), week AS (
   SELECT p.la_code, p.phase, w.week_start, w.academic_year,

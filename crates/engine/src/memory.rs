@@ -2,7 +2,8 @@
 //!
 //! Equal shares for all that can spill would leave most of it unused, since most hold little, and a share that shrinks
 //! when another operator begins stops one that has grown already and is giving out its rows. So anyone may have more
-//! while there is plenty; what is left then is for those who hold less than an equal share.
+//! while there is plenty; what is left then is for those who hold less than an equal share, and the last of it for
+//! those alone who can spill: they wait for the rows of the others, which give way only when they are refused.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -57,10 +58,13 @@ impl MemoryPool for Shared {
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut state = self.state();
         let taken = state.taken + additional;
-        let is_plenty = taken <= self.limit / 4 * 3;
-        let is_fair = !reservation.consumer().can_spill()
-            || (reservation.size() + additional) * state.can_spill.max(1) <= self.limit;
-        if is_plenty || is_fair && taken <= self.limit {
+        let limit = match reservation.consumer().can_spill() {
+            _ if taken <= self.limit / 2 => self.limit,
+            true if self.limit < (reservation.size() + additional) * state.can_spill => 0,
+            true => self.limit,
+            false => self.limit / 4 * 3,
+        };
+        if taken <= limit {
             state.taken = taken;
             return Ok(());
         }
@@ -97,15 +101,16 @@ mod tests {
         let pool: Arc<dyn MemoryPool> = Arc::new(Shared::of(1000));
         let consumer = |name| MemoryConsumer::new(name).with_can_spill(true).register(&pool);
         let (large, small) = (consumer("large"), consumer("small"));
-        large.try_grow(750).unwrap();
+        large.try_grow(500).unwrap();
         let refused = large.try_grow(1).unwrap_err();
         assert!(matches!(refused, DataFusionError::ResourcesExhausted(_)), "{refused}");
-        small.try_grow(250).unwrap();
+        small.try_grow(500).unwrap();
         assert!(small.try_grow(1).is_err());
         let holds = MemoryConsumer::new("holds").register(&pool);
-        large.shrink(300);
-        holds.try_grow(300).unwrap();
+        large.shrink(500);
+        holds.try_grow(250).unwrap();
         assert!(holds.try_grow(1).is_err());
+        large.try_grow(250).unwrap();
         drop((large, small, holds));
         assert_eq!(pool.reserved(), 0);
     }

@@ -129,6 +129,8 @@ impl Engine {
             // Nor are both sides dealt out anew for it: registers stay where they are.
             .set_bool("datafusion.optimizer.repartition_joins", !hashes)
             .set_bool("datafusion.optimizer.prefer_hash_join", hashes)
+            // A row may be the counts of a school's year.
+            .with_batch_size(if hashes { 8192 } else { 2048 })
             // Grouping by child groups nothing within one part: a first batch says so.
             .set_usize("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", 4096)
             .set_str("datafusion.execution.skip_partial_aggregation_probe_ratio_threshold", "0.5")

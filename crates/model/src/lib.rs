@@ -9,7 +9,7 @@ pub mod line;
 pub mod problem;
 
 pub use academic_year::AcademicYear;
-pub use as_of::AsOf;
+pub use as_of::{AsOf, known_at};
 pub use code::{Code, CodeTable};
 pub use id::{PupilKey, Upn, UpnFault, Urn};
 pub use line::{BLANK, Line, SESSIONS_A_WEEK, Session, monday_of};

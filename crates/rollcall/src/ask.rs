@@ -153,26 +153,32 @@ pub(crate) async fn build(session: &Session, keep: bool, progress: &dyn Progress
     Ok(built.into_inner().unwrap_or_default())
 }
 
-/// So many arrivals are listed.
+/// So many arrivals are listed, and so many files of each.
 const ARRIVALS: u64 = 20;
+const NAMES: usize = 3;
 
 /// The newest arrivals, and which of them are set aside.
 pub(crate) async fn print_arrivals(lake: &Lake, json: bool) -> Result<()> {
     let (last, aside) = (landing::arrivals(lake).await?, landing::all_set_aside(lake).await?);
+    if ARRIVALS < last && !json {
+        println!("The newest {ARRIVALS} of {last} arrivals:");
+    }
     for n in last.saturating_sub(ARRIVALS) + 1..=last {
         let Receipt { n, source, received_at, files, .. } = landing::receipt(lake, n).await?;
         let is_aside = aside.contains(&n);
         if json {
-            let files = files.len();
+            let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
             println!(
                 "{}",
-                serde_json::json!({ "arrival": n, "source": source, "received_at": received_at, "files": files,
-                    "set_aside": is_aside })
+                serde_json::json!({ "arrival": n, "source": source, "received_at": received_at, "files": files.len(),
+                    "names": names, "set_aside": is_aside })
             );
         } else {
             let at = received_at.format("%Y-%m-%dT%H:%M:%SZ");
             let mark = if is_aside { "  set aside" } else { "" };
-            println!("{n:>6}  {at}  {source:<12} {:>5} files{mark}", files.len());
+            let names: Vec<&str> = files.iter().take(NAMES).map(|file| file.name.as_str()).collect();
+            let more = if NAMES < files.len() { ", …" } else { "" };
+            println!("{n:>6}  {at}  {source:<12} {:>5} files{mark}: {}{more}", files.len(), names.join(", "));
         }
     }
     Ok(())

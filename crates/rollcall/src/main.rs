@@ -182,14 +182,8 @@ fn instant(text: &str) -> Result<DateTime<Utc>, String> {
 }
 
 fn known_at(text: &str) -> Result<DateTime<Utc>, String> {
-    if let Ok(time) = text.parse::<DateTime<Utc>>() {
-        return Ok(time);
-    }
-    let end_of = |day: NaiveDate| day.succ_opt().and_then(|d| d.and_hms_opt(0, 0, 0)).map(|t| t.and_utc());
-    match text.parse::<NaiveDate>().ok().and_then(end_of) {
-        Some(end) => Ok(end - chrono::Duration::microseconds(1)),
-        None => Err("expected a time such as 2026-11-21T00:00:00Z or a day such as 2026-11-21".to_owned()),
-    }
+    model::known_at(text)
+        .ok_or_else(|| "expected a time such as 2026-11-21T00:00:00Z or a day such as 2026-11-21".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -377,9 +371,9 @@ impl House {
                     bail!("say why with --reason \"…\": it is kept with the arrival");
                 };
                 let bar = progress::Bar::new(json);
-                let summary = self.ingest(&bar).set_aside(n, reason, now()).await?;
+                let summary = self.ingest(&bar).set_aside(n, model::id::without_upns(&reason), now()).await?;
                 bar.finish();
-                let said = format!("Arrival {n} is set aside. Ledger version {}.", summary.version);
+                let said = format!("Arrival {n} is set aside, for good. Ledger version {}.", summary.version);
                 println!("{}", if json { serde_json::json!({ "version": summary.version }).to_string() } else { said });
                 Ok(())
             }
@@ -448,12 +442,15 @@ impl House {
             .filter_map(|school| school.get("urn")?.as_u64())
             .collect();
         let open = ask::number(&session, "SELECT count(*) FROM quality.problem WHERE fixed_by IS NULL").await?;
+        let schools = ask::number(&session, "SELECT count(*) FROM tables.school").await?;
+        let expected = ask::number(&session, "SELECT count(*) FROM tables.expected_school").await?;
         if json {
             println!(
                 "{}",
                 serde_json::json!({ "lake": self.lake.url().as_str(), "version": run.n, "arrivals": arrivals,
                     "arrivals_not_taken": arrivals.saturating_sub(run.arrivals), "known_at": run.known_at,
-                    "table_files": files, "silent_schools": silent, "open_problems": open })
+                    "table_files": files, "expected_schools": expected, "silent_schools": silent,
+                    "open_problems": open })
             );
         } else {
             println!("lake            {}", self.lake.url());
@@ -463,6 +460,11 @@ impl House {
             println!("not yet taken   {}", arrivals.saturating_sub(run.arrivals));
             let named = |urns: &[u64]| urns.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
             match silent.len() {
+                _ if schools == 0 => println!("silent schools  unknown: no schools file of GIAS has been taken in"),
+                _ if expected == 0 => println!(
+                    "silent schools  unknown: none of the {schools} schools is of authority {}; la_code in the configuration",
+                    self.config.la_code
+                ),
                 0 => println!("silent schools  none: every expected school has sent marks of the newest week"),
                 n => println!("silent schools  {n} have sent no marks of the newest week: {}", named(&silent)),
             }

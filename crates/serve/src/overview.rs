@@ -65,7 +65,7 @@ impl Source for LedgerSource {
     async fn overview(&self, ask: Ask) -> Result<Overview, PageError> {
         let now = (self.clock)();
         let as_of = ask.as_of.as_deref().and_then(date::day).or(self.as_of).unwrap_or_else(|| now.date_naive());
-        let known_at = ask.known_at.as_deref().and_then(date::instant).unwrap_or(now);
+        let known_at = ask.known_at.as_deref().and_then(model::known_at).unwrap_or(now);
         let run = RunRecord::newest(self.engine.lake()).await.map_err(PageError::failed)?;
         if run.n == 0 {
             return Err(PageError::Nothing("Nothing has been taken in yet. Run rollcall ingest first.".to_owned()));

@@ -28,6 +28,8 @@ pub enum Value {
     Text,
     /// A national curriculum year.
     YearGroup,
+    /// M or F, or the word.
+    Sex,
     /// One of these, in any case.
     OneOf(&'static [&'static str]),
     /// Yes or no in any of the usual ways; blank is unknown.
@@ -90,7 +92,7 @@ const ROLL: &[Column] = &[
     required("Surname", "surname", Value::Text),
     required("Forename", "forename", Value::Text),
     required("DOB", "dob", Value::Date),
-    required("Sex", "sex", Value::Text),
+    required("Sex", "sex", Value::Sex),
     required("NCYear", "nc_year", Value::YearGroup),
     key("EntryDate", "entry_date", Value::Date),
     column("FormerUPN", "former_key", Value::Upn),
@@ -140,7 +142,7 @@ const CASES: &[Column] = &[
     column("Reason", "reason", Value::Text),
     column("Outcome", "outcome", Value::Text),
     column("NCYear", "nc_year", Value::YearGroup),
-    column("Sex", "sex", Value::Text),
+    column("Sex", "sex", Value::Sex),
     column("Postcode", "postcode", Value::Text),
 ];
 const LINKS: &[Column] = &[

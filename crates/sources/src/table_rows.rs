@@ -58,7 +58,9 @@ impl TableRows {
             .columns()
             .iter()
             .map(|c| match c.value {
-                Value::Text | Value::YearGroup | Value::OneOf(_) | Value::Session => Filled::Text(StringBuilder::new()),
+                Value::Text | Value::YearGroup | Value::Sex | Value::OneOf(_) | Value::Session => {
+                    Filled::Text(StringBuilder::new())
+                }
                 Value::YesNo => Filled::Flag(BooleanBuilder::new()),
                 Value::Date => Filled::Day(Date32Builder::new()),
                 Value::Whole | Value::Urn => Filled::Number(Int32Builder::new()),
@@ -123,6 +125,22 @@ impl TableRows {
                 findings.gather("unreadable_date", row.line, urn, "DOB: a day to come", None);
             }
         }
+        let day = |fills: &str| match columns.iter().position(|c| c.fills == fills).map(|i| &cells[i]) {
+            Some(Cell::Day(day)) => Some(*day),
+            _ => None,
+        };
+        if let (Kind::Roll, Some(entry), Some(leaving)) = (self.kind, day("entry_date"), day("leaving_date"))
+            && leaving < entry
+        {
+            findings.refuse(
+                "leaving_before_entry",
+                row.line,
+                urn,
+                &format!("LeavingDate {leaving}, EntryDate {entry}"),
+            );
+            self.unread.add(urn, pupil_key());
+            return;
+        }
         self.notice(decoder, header, &cells, row, urn, findings);
         for (filled, cell) in self.columns.iter_mut().zip(cells) {
             match (filled, cell) {
@@ -183,7 +201,8 @@ impl TableRows {
 
     fn read(&mut self, column: &Column, text: &str) -> Option<Cell> {
         match column.value {
-            Value::YearGroup => Some(Cell::Text(year_group(text))),
+            Value::YearGroup => year_group(text).map(Cell::Text),
+            Value::Sex => sex(text).map(|sex| Cell::Text(sex.to_owned())),
             Value::Text => Some(Cell::Text(text.chars().take(500).collect())),
             Value::OneOf(values) => {
                 values.iter().find(|v| v.eq_ignore_ascii_case(text)).map(|v| Cell::Text((*v).to_owned()))
@@ -266,16 +285,26 @@ fn shown(column: &Column, text: &str) -> String {
     }
 }
 
-/// A national curriculum year as the DfE's code set writes it: `Year 4` and `Yr 4` are 4, Reception is R.
-fn year_group(text: &str) -> String {
+/// A national curriculum year as the DfE's code set writes it: `Year 4` and `Yr 4` are 4, Reception is R; N, N1 and N2
+/// are nursery, E1 and E2 early years, X is no year.
+fn year_group(text: &str) -> Option<String> {
     let folded = text.to_ascii_uppercase();
-    if matches!(folded.as_str(), "RECEPTION" | "R" | "YR" | "YEAR R") {
-        return "R".to_owned();
-    }
-    let number = ["YEAR", "YR", "Y"].iter().find_map(|word| folded.strip_prefix(word)).map(str::trim_start);
-    match number.filter(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())) {
-        Some(number) => number.to_owned(),
-        None => text.chars().take(500).collect(),
+    let name = match folded.as_str() {
+        "RECEPTION" | "YR" | "YEAR R" => "R",
+        "NURSERY" => "N",
+        _ => ["YEAR", "YR", "Y"].iter().find_map(|word| folded.strip_prefix(word)).map_or(&*folded, str::trim_start),
+    };
+    let name = if name.len() == 2 { name.trim_start_matches('0') } else { name };
+    let is_year = name.parse::<u8>().is_ok_and(|year| (1..=14).contains(&year));
+    (is_year || matches!(name, "R" | "N" | "N1" | "N2" | "E1" | "E2" | "X")).then(|| name.to_owned())
+}
+
+/// Sex as the DfE's code set writes it.
+fn sex(text: &str) -> Option<&'static str> {
+    match text.to_ascii_uppercase().as_str() {
+        "F" | "FEMALE" => Some("F"),
+        "M" | "MALE" => Some("M"),
+        _ => None,
     }
 }
 

@@ -95,8 +95,17 @@ fn problem_id(source: &str, taken: &Taken, problem: &Problem) -> String {
     hex(&hash.finalize()[..10])
 }
 
+/// A problem of an arrival, and how many of its rows share it.
+struct Raised<'a> {
+    taken: &'a Taken,
+    problem: &'a Problem,
+    rows: u64,
+}
+
 /// An open problem, as far as mending it is concerned.
 struct Open {
+    source: String,
+    file: String,
     kind: String,
     since: i64,
     urn: Option<i32>,
@@ -118,10 +127,11 @@ pub(super) async fn record(
     roots: &Roots,
 ) -> Result<()> {
     let Listed { open, known } = listed(ingest, run).await?;
-    let mut raised: BTreeMap<String, (&Taken, &Problem)> = BTreeMap::new();
+    let mut raised: BTreeMap<String, Raised<'_>> = BTreeMap::new();
     for taken in taken {
         for problem in &taken.problems {
-            raised.entry(problem_id(&receipt.source, taken, problem)).or_insert((taken, problem));
+            let id = problem_id(&receipt.source, taken, problem);
+            raised.entry(id).or_insert(Raised { taken, problem, rows: 0 }).rows += problem.rows;
         }
     }
     let accepted: HashMap<(&str, Option<i32>), i64> = taken
@@ -135,19 +145,24 @@ pub(super) async fn record(
         let stints = rolls.get(&(urn, roots.get(&key).copied().unwrap_or(key)))?;
         stints.iter().find(|s| s.entry <= day && s.leaving.is_none_or(|last| day <= last)).map(|s| s.return_id)
     };
+    // What cannot be said of any school, or of any day, is mended by the file that comes in its place.
+    let same_file = |open: &Open| {
+        let kept = taken.iter().filter(|t| receipt.source == open.source && !t.refused && 0 < t.rows.1);
+        kept.filter(|t| t.file == open.file).map(|t| t.return_id).next_back()
+    };
     let mended = |open: &Open| -> Option<i64> {
         let by = accepted.get(&(open.kind.as_str(), open.urn)).copied();
         if open.kind != "marks" || open.refuses_file {
-            // A refused file of unknown kind or school is mended by nothing we could be sure of.
-            return by.filter(|_| open.urn.is_some() || open.kind == "schools" || open.kind == "links");
+            let is_told = open.urn.is_some() || open.kind == "schools" || open.kind == "links";
+            return by.filter(|_| is_told).or_else(|| same_file(open));
         }
         if by_roll.contains(open.rule.as_str())
             && let Some(by) = roll(open.urn?, open.pupil_key?, open.days?.0)
         {
             return Some(by);
         }
-        let coverage = stated.get(&open.urn?)?;
-        let (first, last) = open.days?;
+        let (Some(urn), Some((first, last))) = (open.urn, open.days) else { return same_file(open) };
+        let coverage = stated.get(&urn)?;
         let covered = coverage.days.0 <= day_of(first) && day_of(last) <= coverage.days.1;
         let child = open.pupil_key.is_none_or(|key| coverage.pupils.contains(&key));
         by.filter(|_| covered && child)
@@ -163,8 +178,8 @@ pub(super) async fn record(
     let is_new = receipt.files.iter().any(|file| !file.only.is_empty());
     let came_before = !is_new && raised.keys().any(|id| known.contains(id) && !open.contains_key(id));
     let bytes = if came_before { landed_before(ingest, run).await? } else { HashSet::new() };
-    let again = |id: &String, taken: &Taken| known.contains(id) && bytes.contains(&taken.sha256);
-    let new: Vec<_> = raised.iter().filter(|(id, (taken, _))| !open.contains_key(*id) && !again(id, taken)).collect();
+    let again = |id: &String, raised: &Raised<'_>| known.contains(id) && bytes.contains(&raised.taken.sha256);
+    let new: Vec<_> = raised.iter().filter(|(id, raised)| !open.contains_key(*id) && !again(id, raised)).collect();
     ingest.append(run, Table::ProblemFix, fix_rows(&fixes, at)?).await?;
     ingest.append(run, Table::Problem, problem_rows(receipt, &new, at)?).await?;
     Ok(())
@@ -182,8 +197,8 @@ fn fix_rows(fixes: &[(&String, i64)], at: i64) -> Result<RecordBatch> {
     )?)
 }
 
-fn problem_rows(receipt: &Receipt, new: &[(&String, &(&Taken, &Problem))], at: i64) -> Result<RecordBatch> {
-    let all = || new.iter().map(|(_, (taken, problem))| (*taken, *problem));
+fn problem_rows(receipt: &Receipt, new: &[(&String, &Raised<'_>)], at: i64) -> Result<RecordBatch> {
+    let all = || new.iter().map(|(_, raised)| (raised.taken, raised.problem));
     let n = new.len();
     Ok(RecordBatch::try_new(
         Table::Problem.schema(),
@@ -197,7 +212,7 @@ fn problem_rows(receipt: &Receipt, new: &[(&String, &(&Taken, &Problem))], at: i
             texts(all().map(|(_, p)| p.outcome.as_str())),
             texts(all().map(|(_, p)| p.found.as_str())),
             texts(all().map(|(_, p)| p.expected.as_str())),
-            Arc::new(Int64Array::from_iter_values(all().map(|(_, p)| p.rows as i64))),
+            Arc::new(Int64Array::from_iter_values(new.iter().map(|(_, raised)| raised.rows as i64))),
             Arc::new(all().map(|(_, p)| p.pupil_key).collect::<Int64Array>()),
             Arc::new(all().map(|(_, p)| p.session.map(|s| days_from_epoch(s.0))).collect::<Date32Array>()),
             Arc::new(all().map(|(_, p)| p.session.map(|s| s.1.as_str())).collect::<StringArray>()),
@@ -273,6 +288,8 @@ async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
     let ids = column("problem_id")?.as_string::<i32>();
     let kinds = column("kind")?.as_string::<i32>();
     let rules = column("rule")?.as_string::<i32>();
+    let sources = column("source")?.as_string::<i32>();
+    let names = column("file")?.as_string::<i32>();
     let severities = column("severity")?.as_string::<i32>();
     let urns = column("urn")?.as_primitive::<Int32Type>();
     let keys = column("pupil_key")?.as_primitive::<Int64Type>();
@@ -294,6 +311,8 @@ async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
         open.insert(
             id.to_owned(),
             Open {
+                source: sources.value(i).to_owned(),
+                file: names.value(i).to_owned(),
                 kind: kinds.value(i).to_owned(),
                 since: seen.value(i),
                 urn,

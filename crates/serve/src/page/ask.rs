@@ -97,8 +97,8 @@ impl Ask {
                 "known_at" => {
                     // An unescaped + in an address arrives as a space.
                     let value = value.replace(' ', "+");
-                    date::instant(&value)
-                        .ok_or_else(|| wrong("a time written like 2026-11-24T09:00:00Z".to_owned()))?;
+                    model::known_at(&value)
+                        .ok_or_else(|| wrong("a day or a time, written like 2026-11-24T09:00:00Z".to_owned()))?;
                     ask.known_at = Some(value);
                 }
                 "sort" => {
@@ -292,7 +292,7 @@ mod tests {
         for (name, value) in [
             ("as_of", "20/11/2026"),
             ("as_of", "2026-02-30"),
-            ("known_at", "2026-11-24"),
+            ("known_at", "24/11/2026"),
             ("sort", "Absence"),
             ("dir", "up"),
             ("phase", "Nursery"),

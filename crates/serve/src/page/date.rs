@@ -7,15 +7,6 @@ pub fn day(iso: &str) -> Option<NaiveDate> {
     if iso.len() == 10 { NaiveDate::parse_from_str(iso, "%Y-%m-%d").ok() } else { None }
 }
 
-/// An instant as RFC 3339 writes it; seconds may be left out.
-pub fn instant(text: &str) -> Option<DateTime<Utc>> {
-    let with_seconds = || Some(format!("{}:00{}", text.get(..16)?, text.get(16..)?));
-    DateTime::parse_from_rfc3339(text)
-        .or_else(|wrong| with_seconds().map_or(Err(wrong), |text| DateTime::parse_from_rfc3339(&text)))
-        .ok()
-        .map(|instant| instant.to_utc())
-}
-
 /// `7 September 2026`, from a day or from an instant (then the day it is in England). What cannot be read
 /// is given back as it came.
 pub fn day_in_words(text: &str) -> String {
@@ -34,14 +25,14 @@ pub fn weekday_in_words(text: &str) -> String {
 
 /// `24 November 2026 at 9:05am`, the time by clocks in England, from an instant as RFC 3339 writes it.
 pub fn instant_in_words(rfc3339: &str) -> String {
-    instant(rfc3339)
+    model::known_at(rfc3339)
         .map(|at| in_england(at).format("%-d %B %Y at %-I:%M%P").to_string())
         .unwrap_or_else(|| rfc3339.to_owned())
 }
 
 fn worded(text: &str, format: &str) -> String {
     day(text)
-        .or_else(|| instant(text).map(|at| in_england(at).date()))
+        .or_else(|| model::known_at(text).map(|at| in_england(at).date()))
         .map(|day| day.format(format).to_string())
         .unwrap_or_else(|| text.to_owned())
 }
@@ -97,9 +88,9 @@ mod tests {
 
     #[test]
     fn instants_that_are_none() {
-        for wrong in ["2026-11-24", "2026-11-24T25:00:00Z", "2026-11-24T09:61Z", "2026-11-24T09:00:00", "né", ""] {
-            assert_eq!(instant(wrong), None, "{wrong}");
+        for wrong in ["24/11/2026", "2026-11-24T25:00:00Z", "2026-11-24T09:61Z", "2026-11-24T09:00:00", "né", ""] {
+            assert_eq!(model::known_at(wrong), None, "{wrong}");
         }
-        assert_eq!(instant("2026-11-24T09:00Z"), instant("2026-11-24T10:00:00+01:00"));
+        assert_eq!(model::known_at("2026-11-24T09:00Z"), model::known_at("2026-11-24T10:00:00+01:00"));
     }
 }

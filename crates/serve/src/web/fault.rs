@@ -54,7 +54,7 @@ impl PageError {
                 StatusCode::BAD_REQUEST,
                 "The address asks for something that cannot be shown",
                 vec![
-                    format!("“{parameter}” in the address says “{}”.", shortened(&found)),
+                    format!("“{parameter}” in the address says “{}”.", shortened(&model::id::without_upns(&found))),
                     format!("It may say: {expected}. Correct the address and try again."),
                 ],
             ),

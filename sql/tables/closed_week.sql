@@ -1,0 +1,16 @@
+/*
+about = "The weeks in which each school was closed: its calendar says so of every day from Monday to Friday."
+grain = ["urn", "week_start"]
+source = "contract.md 4: is_settled; half terms differ from school to school"
+
+[columns]
+urn = { doc = "The school", visibility = "area" }
+week_start = { doc = "The week, by its Monday", visibility = "public" }
+*/
+SELECT urn, CAST(date_trunc('week', date) AS DATE) AS week_start
+FROM believed.calendar
+WHERE known_from <= $known_at AND (known_to IS NULL OR $known_at < known_to)
+  AND date <= add_days(CAST(date_trunc('week', date) AS DATE), $last_weekday)
+GROUP BY 1, 2
+-- A day of which it says nothing, or nothing that can be read, may be open.
+HAVING NOT bool_or(coalesce(open, true)) AND count(DISTINCT date) = 1 + $last_weekday
