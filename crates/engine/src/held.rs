@@ -20,8 +20,10 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::physical_plan::{ExecutionPlan, SpillManager, execute_stream_partitioned};
 use futures::TryStreamExt;
+use futures::future::join_all;
 use lake::parquet_file::FileWriter;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use crate::session::EngineError;
 
@@ -170,13 +172,30 @@ impl Held {
         room: &Arc<Room>,
     ) -> Result<(Self, Vec<Place>)> {
         let mut held = Self { schema: plan.schema(), parts: Vec::new(), rows: 0 };
+        let (failed, has_failed) = watch::channel(false);
         let working = execute_stream_partitioned(plan, Arc::clone(&context))?.into_iter().map(|part| {
             let (runtime, room, environment) = (Handle::current(), Arc::clone(room), context.runtime_env());
-            tokio::task::spawn_blocking(move || runtime.block_on(Part::of(part, room, environment)))
+            let (failed, mut has_failed) = (failed.clone(), has_failed.clone());
+            tokio::task::spawn_blocking(move || {
+                runtime.block_on(async {
+                    // One that waits for rows of another that has failed would wait for ever.
+                    tokio::select! {
+                        part = Part::of(part, room, environment) => {
+                            part.inspect_err(|_| {
+                                failed.send_replace(true);
+                            })
+                            .map(Some)
+                        }
+                        _ = has_failed.wait_for(|failed| *failed) => Ok(None),
+                    }
+                })
+            })
         });
         let mut places = Vec::new();
-        for part in working.collect::<Vec<_>>() {
-            let (part, rows, place) = part.await.map_err(|e| DataFusionError::External(Box::new(e)))??;
+        for part in join_all(working.collect::<Vec<_>>()).await {
+            let Some((part, rows, place)) = part.map_err(|e| DataFusionError::External(Box::new(e)))?? else {
+                continue;
+            };
             held.parts.push(part);
             held.rows += rows;
             places.push(place);

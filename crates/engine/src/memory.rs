@@ -2,8 +2,8 @@
 //!
 //! Equal shares for all that can spill would leave most of it unused, since most hold little, and a share that shrinks
 //! when another operator begins stops one that has grown already and is giving out its rows. So anyone may have more
-//! while there is plenty; what is left then is for those who hold less than an equal share, and the last of it for
-//! those alone who can spill: they wait for the rows of the others, which give way only when they are refused.
+//! while there is plenty; what is left then is for those who hold less than an equal share. Who holds more and can
+//! spill does so; who cannot leaves the last quarter to the others, which wait for its rows.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 struct State {
     taken: usize,
-    can_spill: usize,
+    consumers: usize,
 }
 
 impl Shared {
@@ -39,12 +39,12 @@ impl MemoryPool for Shared {
         "shared"
     }
 
-    fn register(&self, consumer: &MemoryConsumer) {
-        self.state().can_spill += usize::from(consumer.can_spill());
+    fn register(&self, _: &MemoryConsumer) {
+        self.state().consumers += 1;
     }
 
-    fn unregister(&self, consumer: &MemoryConsumer) {
-        self.state().can_spill -= usize::from(consumer.can_spill());
+    fn unregister(&self, _: &MemoryConsumer) {
+        self.state().consumers -= 1;
     }
 
     fn grow(&self, _: &MemoryReservation, additional: usize) {
@@ -58,10 +58,10 @@ impl MemoryPool for Shared {
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut state = self.state();
         let taken = state.taken + additional;
+        let is_fair = (reservation.size() + additional) * state.consumers <= self.limit;
         let limit = match reservation.consumer().can_spill() {
-            _ if taken <= self.limit / 2 => self.limit,
-            true if self.limit < (reservation.size() + additional) * state.can_spill => 0,
-            true => self.limit,
+            _ if is_fair => self.limit,
+            true => self.limit / 2,
             false => self.limit / 4 * 3,
         };
         if taken <= limit {
@@ -108,7 +108,8 @@ mod tests {
         assert!(small.try_grow(1).is_err());
         let holds = MemoryConsumer::new("holds").register(&pool);
         large.shrink(500);
-        holds.try_grow(250).unwrap();
+        small.shrink(400);
+        holds.try_grow(650).unwrap();
         assert!(holds.try_grow(1).is_err());
         large.try_grow(250).unwrap();
         drop((large, small, holds));
