@@ -12,7 +12,6 @@ use lake::{RunRecord, Table};
 use model::Urn;
 use sources::Kind;
 
-use super::files::number;
 use super::{Ingest, Summary, problems};
 
 /// The rule that refuses what a school sends that GIAS does not know.
@@ -74,17 +73,12 @@ impl Ingest<'_> {
             };
             let mut files = Vec::new();
             // What was taken again already and refused again is left to people.
-            for file in receipt.files.iter().filter(|f| f.only.is_empty()) {
-                // An archive is no return itself: it has one for each file in it, and tells which once it is open.
-                let number = number(&receipt, file);
-                if returns.all.contains(&number) && !returns.refused.contains(&number) {
-                    continue;
-                }
-                let decoded = self.decode(&receipt, file.clone()).await?;
+            let again = self.decode_again(&receipt, &returns.refused, &returns.all).await?;
+            for (file, decoded) in again.into_iter().filter(|(file, _)| file.only.is_empty()) {
                 let schools = decoded.iter().flat_map(|d| d.schools()).filter_map(|s| s.urn);
                 let only: BTreeSet<Urn> = schools.filter(is_wanted).collect();
                 if !only.is_empty() {
-                    files.push(ReceiptFile { only: only.into_iter().collect(), ..file.clone() });
+                    files.push(ReceiptFile { only: only.into_iter().collect(), ..file });
                 }
             }
             if !files.is_empty() {

@@ -1,5 +1,6 @@
 //! A receipt's files: what each is, and decoding them on all cores.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -143,6 +144,26 @@ impl Ingest<'_> {
         .context("a file could not be decoded")
     }
 
+    /// Decodes those files of an earlier arrival again that hold one of the returns `wanted`. `all` are the returns
+    /// that were taken: an archive is none itself, has one for each file in it, and tells which once it is open.
+    pub(super) async fn decode_again(
+        &self,
+        receipt: &Receipt,
+        wanted: &HashSet<i64>,
+        all: &HashSet<i64>,
+    ) -> Result<Vec<(ReceiptFile, Vec<Decoded>)>> {
+        let mut found = Vec::new();
+        for file in &receipt.files {
+            let number = number(receipt, file);
+            if wanted.contains(&number) || !all.contains(&number) {
+                let mut decoded = self.decode(receipt, file.clone()).await?;
+                decoded.retain(|decoded| wanted.contains(&decoded.return_id));
+                found.push((file.clone(), decoded));
+            }
+        }
+        Ok(found)
+    }
+
     fn decoding(&self, source: &str, received_at: DateTime<Utc>, name: &str) -> Decoding {
         Decoding {
             library: Arc::clone(self.library),
@@ -217,7 +238,7 @@ impl Ingest<'_> {
     /// that were read without fault, so the file is read once more.
     pub(super) async fn place(&self, receipt: &Receipt, decoded: &mut Decoded, problems: Vec<usize>) -> Result<()> {
         let Some(file) = receipt.files.iter().find(|f| f.name == decoded.name) else { return Ok(()) };
-        let wanted: std::collections::HashSet<_> = problems
+        let wanted: HashSet<_> = problems
             .iter()
             .filter_map(|i| {
                 let problem = &decoded.problems[*i];

@@ -15,7 +15,6 @@ use lake::register::{Stated, UNSTATED};
 use model::{Line, SESSIONS_A_WEEK};
 use sources::{Content, Decoded};
 
-use super::files::number;
 use super::marks::{School, Waiting};
 use super::{Ingest, Staged};
 
@@ -191,19 +190,13 @@ async fn said(
     let mut said: BTreeMap<(i32, i64, i32), Line> = BTreeMap::new();
     for receipt in receipts {
         let mut schools: BTreeMap<i32, School> = BTreeMap::new();
-        for file in &receipt.files {
-            // An archive is no return itself: it has one for each file in it, and tells which once it is open.
-            let number = number(&receipt, file);
-            if taken_before.contains(&number) && !wanted.contains(&number) {
-                continue;
-            }
-            for Decoded { return_id, name, content, .. } in ingest.decode(&receipt, file.clone()).await? {
-                let Content::Marks(grids) = content else { continue };
-                for grid in grids.into_iter().filter(|g| wanted.contains(&return_id) && weeks.contains_key(&g.urn)) {
-                    let empty = || School { urn: grid.urn, lines: Vec::new(), files: Vec::new() };
-                    let school = schools.entry(grid.urn).or_insert_with(empty);
-                    school.files.push(Waiting { name: name.clone(), return_id, grid });
-                }
+        let files = ingest.decode_again(&receipt, &wanted, taken_before).await?;
+        for Decoded { return_id, name, content, .. } in files.into_iter().flat_map(|(_, decoded)| decoded) {
+            let Content::Marks(grids) = content else { continue };
+            for grid in grids.into_iter().filter(|grid| weeks.contains_key(&grid.urn)) {
+                let empty = || School { urn: grid.urn, lines: Vec::new(), files: Vec::new() };
+                let school = schools.entry(grid.urn).or_insert_with(empty);
+                school.files.push(Waiting { name: name.clone(), return_id, grid });
             }
         }
         for (urn, mut school) in schools {
