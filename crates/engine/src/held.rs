@@ -1,5 +1,5 @@
 //! Results that a session holds for others to read: in memory while there is room for them, else in files of the
-//! spill folder, written once and read again by each that asks. So memory does not grow with the number of children.
+//! system's temporary folder, written once and read again by each that asks. So memory does not grow with the number of children.
 
 use std::fmt;
 use std::sync::Arc;

@@ -49,7 +49,7 @@ pub struct Stated {
 impl Stated {
     /// What is said of one child under this key and another: that the other has no mark of a session, or that what it
     /// says was refused, takes no mark away.
-    pub fn joined_with(&self, other: &Self) -> Self {
+    fn joined_with(&self, other: &Self) -> Self {
         let mut boxes = other.boxes;
         for (now, said) in boxes.iter_mut().zip(self.boxes) {
             *now = match (said, *now) {
@@ -64,6 +64,18 @@ impl Stated {
 
 /// Which keys are one child: a key to the root of its chain. Keys that were never joined are absent.
 pub type Roots = HashMap<PupilKey, PupilKey>;
+
+/// What is said of each child of several keys in each week, by the root of its keys.
+pub fn by_child(stated: &[Stated], roots: &Roots) -> BTreeMap<(PupilKey, i32), Stated> {
+    let mut of_child: BTreeMap<(PupilKey, i32), Stated> = BTreeMap::new();
+    for line in stated {
+        if let Some(root) = roots.get(&line.pupil_key) {
+            let child = of_child.entry((*root, line.week));
+            child.and_modify(|said| *said = said.joined_with(line)).or_insert(*line);
+        }
+    }
+    of_child
+}
 
 /// How many lines a run opened and closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -426,12 +438,7 @@ fn merge_lines(held: &[Held], stated: &[Stated], roots: &Roots, at_micros: i64) 
     for line in &held[i..] {
         keep(line, roots, &mut merged.open, &mut by_root);
     }
-    let mut of_child: BTreeMap<(i64, i32), Stated> = BTreeMap::new();
-    for line in stated.iter().filter(|l| joined(l.pupil_key)) {
-        let child = of_child.entry((roots[&line.pupil_key], line.week));
-        child.and_modify(|said| *said = said.joined_with(line)).or_insert(*line);
-    }
-    for (root, line) in of_child {
+    for (root, line) in by_child(stated, roots) {
         let before = by_root.remove(&root).unwrap_or_default();
         change(&before, &line, at_micros, &mut merged);
         disordered = true;

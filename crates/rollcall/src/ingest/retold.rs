@@ -11,7 +11,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use engine::session::Session;
 use lake::landing::{self, Receipt};
-use lake::register::{Stated, UNSTATED};
+use lake::register::{Stated, UNSTATED, by_child};
 use model::{Line, SESSIONS_A_WEEK};
 use sources::{Content, Decoded};
 
@@ -203,16 +203,9 @@ async fn said(
             school.files.sort_by(|a, b| a.name.cmp(&b.name));
             let children = &weeks[&urn];
             let mondays = children.iter().map(|(_, week)| *week).collect();
-            let mut now: BTreeMap<(i64, i32), Stated> = BTreeMap::new();
-            for line in school.stated(&mondays, &mut Vec::new()) {
-                let Some(root) = staged.roots.get(&line.pupil_key).filter(|r| children.contains(&(**r, line.week)))
-                else {
-                    continue;
-                };
-                let child = now.entry((*root, line.week));
-                child.and_modify(|said| *said = said.joined_with(&line)).or_insert(line);
-            }
-            for ((root, week), line) in now {
+            let stated = school.stated(&mondays, &mut Vec::new());
+            let now = by_child(&stated, &staged.roots);
+            for ((root, week), line) in now.into_iter().filter(|(child, _)| children.contains(child)) {
                 let boxes = said.entry((urn, root, week)).or_insert([UNSTATED; SESSIONS_A_WEEK]);
                 for (now, says) in boxes.iter_mut().zip(line.boxes).filter(|(_, says)| *says != UNSTATED) {
                     *now = says;
