@@ -23,7 +23,7 @@ status = { doc = "open, or ended: the child has been marked otherwise since", vi
 WITH child AS (
   -- Those who have so many such sessions at all.
   SELECT pupil_key
-  FROM tables.register_year WHERE csa_from IS NOT NULL
+  FROM tables.register_year WHERE csa_from IS NOT NULL AND 0 < unauthorised
   GROUP BY pupil_key
   HAVING $sessions <= sum(unauthorised)
 ), counted AS (

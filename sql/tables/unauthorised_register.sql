@@ -12,7 +12,7 @@ register = { doc = "A line of fourteen boxes a week, Monday AM to Sunday PM, fro
 */
 WITH long AS (
   SELECT pupil_key, urn
-  FROM tables.register_year WHERE csa_from IS NOT NULL
+  FROM tables.register_year WHERE csa_from IS NOT NULL AND 0 < unauthorised
   GROUP BY pupil_key, urn
   HAVING $unauthorised_days <= sum(unauthorised)
 )

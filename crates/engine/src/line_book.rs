@@ -4,7 +4,7 @@
 //! thousand of them make up nine tenths. A register is therefore held as numbers of lines, a third of its size
 //! as boxes, and is counted by adding what its lines come to. Numbers mean nothing outside their session.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use datafusion::arrow::array::{Array, BinaryViewArray, make_view};
 use datafusion::arrow::buffer::Buffer;
@@ -36,10 +36,18 @@ pub(crate) fn boxes_with(line: &[u8], is_such: impl Fn(u8) -> bool) -> u16 {
     boxes.fold(0, |mask, (at, mark)| mask | u16::from(is_such(*mark)) << at)
 }
 
-/// The numbers of a session's lines.
+/// Letters, each in or out.
+pub(crate) type LetterSet = [bool; LETTERS];
+
+/// Something of every line, by its number, worked out once for all who ask.
+type OfLines<T> = Mutex<HashMap<LetterSet, Arc<[T]>>>;
+
+/// The numbers of a session's lines. Whoever holds the lines to read asks for nothing else of the book meanwhile.
 #[derive(Debug)]
 pub(crate) struct LineBook {
     lines: RwLock<NumberedLines>,
+    boxes: OfLines<u16>,
+    only: OfLines<u32>,
 }
 
 impl LineBook {
@@ -61,7 +69,7 @@ impl LineBook {
             sessions: Vec::new(),
         };
         lines.number(&BLANK_LINE);
-        Self { lines: RwLock::new(lines) }
+        Self { lines: RwLock::new(lines), boxes: Mutex::default(), only: Mutex::default() }
     }
 
     /// The lines so far. Lines are numbered only while nobody reads.
@@ -82,6 +90,30 @@ impl LineBook {
             numbers.extend(rest.iter().map(|line| known.number(line)));
         }
         numbers
+    }
+
+    /// Each line's boxes that hold a letter of a set, as a mask.
+    pub(crate) fn boxes_with(&self, set: &LetterSet) -> Masks {
+        let mut boxes = held(&self.boxes);
+        let boxes = boxes.entry(*set).or_default();
+        let known = self.read();
+        if let new @ [_, ..] = &known.lines[boxes.len()..] {
+            let new = new.iter().map(|line| boxes_with(line, |mark| set[usize::from(mark & 127)]));
+            *boxes = boxes.iter().copied().chain(new).collect();
+        }
+        Masks(Arc::clone(boxes))
+    }
+
+    /// The number of each line's marks of a set alone.
+    pub(crate) fn only(&self, set: &LetterSet) -> Arc<[u32]> {
+        let mut only = held(&self.only);
+        let only = only.entry(*set).or_default();
+        let keep = |mark: u8| if set[usize::from(mark & 127)] { mark } else { BLANK };
+        let new: Vec<Line> = self.read().lines[only.len()..].iter().map(|line| line.map(keep)).collect();
+        if !new.is_empty() {
+            *only = only.iter().copied().chain(self.number(&new)).collect();
+        }
+        Arc::clone(only)
     }
 
     /// A register of these lines, a week each.
@@ -113,6 +145,20 @@ impl LineBook {
         }
         let buffers: Arc<[Buffer]> = Arc::new([Buffer::from_vec(values)]);
         Ok(BinaryViewArray::try_new(views.into(), buffers, boxes.nulls().cloned())?)
+    }
+}
+
+fn held<T>(of_lines: &OfLines<T>) -> MutexGuard<'_, HashMap<LetterSet, Arc<[T]>>> {
+    of_lines.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A mask of boxes for every line: bit 0 is Monday AM, bit 13 Sunday PM.
+pub(crate) struct Masks(Arc<[u16]>);
+
+impl Masks {
+    /// That of a line; none of what was never numbered.
+    pub(crate) fn of(&self, number: u32) -> u16 {
+        self.0.get(number as usize).copied().unwrap_or_default()
     }
 }
 
@@ -201,6 +247,21 @@ mod tests {
         assert_eq!(counts(1), [8, 4, 4, 2, 2, 2, 9, 0]);
         assert_eq!(counts(3), [1, 0, 1, 0, 1, 0, 1, 1]);
         assert_eq!(counts(99), [0; 8]);
+    }
+
+    #[test]
+    fn lines_met_later_are_asked_of_too() {
+        let book = LineBook::of(&codes());
+        let set = codes().set("codes:I O").unwrap();
+        let first = book.number(&[*b"/\\IIUO........"])[0];
+        assert_eq!((book.boxes_with(&set).of(first), book.boxes_with(&set).of(99)), (0b10_1100, 0));
+        let only = book.only(&set);
+        assert_eq!(book.read().line(only[first as usize]), b"..II.O........");
+        let second = book.number(&[*b"O............."])[0];
+        assert_eq!((book.boxes_with(&set).of(first), book.boxes_with(&set).of(second)), (0b10_1100, 1));
+        let only = book.only(&set);
+        assert_eq!((only[0], only[second as usize]), (0, second));
+        assert_eq!(only[only[first as usize] as usize], only[first as usize]);
     }
 
     #[test]

@@ -126,6 +126,8 @@ impl Engine {
             // A hash join holds its first side, and our SQL writes the smaller one first. Left to its guesses
             // about sums over lines, the optimizer holds the lines.
             .set_bool("datafusion.optimizer.join_reordering", false)
+            // Fields are not read for themselves at the leaves: what gives several of them would be worked out for each.
+            .set_bool("datafusion.optimizer.enable_leaf_expression_pushdown", false)
             // Nor are both sides dealt out anew for it: registers stay where they are.
             .set_bool("datafusion.optimizer.repartition_joins", !hashes)
             .set_bool("datafusion.optimizer.prefer_hash_join", hashes)

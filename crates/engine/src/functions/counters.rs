@@ -4,22 +4,22 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, Date32Array, Int32Array, Int64Array, ListArray,
-    StringArray, StructArray,
+    Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray, Date32Array, Int32Array, Int64Array, ListArray, StringArray,
+    StringViewArray, StructArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::{Result, not_impl_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ScalarUDF, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 use model::SESSIONS_A_WEEK;
 
 use super::register::Register;
 use super::tally::TALLIED;
 use super::weeks::Weeks;
-use super::{Book, counts, scalar};
+use super::{Book, counts};
 use crate::line_book::{LETTERS, LineBook, MEASURES, NumberedLines};
 
 /// What is counted.
@@ -39,20 +39,6 @@ pub(super) fn aggregates(book: &Arc<LineBook>) -> Vec<AggregateUDF> {
         })
     };
     vec![of(Counted::Letters), of(Counted::Sessions)]
-}
-
-/// `count_of(code_counts, letter)`.
-pub(super) fn scalars() -> Vec<ScalarUDF> {
-    let takes = vec![DataType::Binary, DataType::Utf8];
-    vec![scalar("count_of", takes, DataType::Int64, |a: &[ArrayRef], _| {
-        let letters = a[1].as_string::<i32>();
-        let count = |(i, bytes): (usize, Option<&[u8]>)| {
-            let place = usize::from(*letters.value(i).as_bytes().first()?);
-            let at = bytes?.get(place * 8..place * 8 + 8)?;
-            Some(i64::from_le_bytes(at.try_into().ok()?))
-        };
-        Ok(Arc::new(a[0].as_binary::<i32>().iter().enumerate().map(count).collect::<Int64Array>()))
-    })]
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -76,7 +62,7 @@ impl AggregateUDFImpl for CountersAggregate {
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(match self.counted {
-            Counted::Letters => DataType::Binary,
+            Counted::Letters => DataType::List(letter_field()),
             Counted::Sessions => DataType::List(session_field()),
         })
     }
@@ -141,14 +127,6 @@ impl Letters {
             known.line(number).iter().for_each(|mark| letters[usize::from(mark & 127)] += times);
         }
     }
-
-    fn take(&mut self, emit: EmitTo) -> BinaryArray {
-        let mut out = BinaryBuilder::new();
-        for letters in emit.take_needed(&mut self.groups) {
-            out.append_value(letters.iter().flat_map(|count| count.to_le_bytes()).collect::<Vec<u8>>());
-        }
-        out.finish()
-    }
 }
 
 impl GroupsAccumulator for Letters {
@@ -194,12 +172,29 @@ impl GroupsAccumulator for Letters {
         Ok(())
     }
 
+    /// The letters that stand anywhere, in order.
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        Ok(Arc::new(self.take(emit_to)))
+        let (mut letters, mut sessions, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
+        for counts in emit_to.take_needed(&mut self.groups) {
+            let before = sessions.len();
+            for (letter, count) in counts.iter().enumerate().filter(|(_, count)| 0 < **count) {
+                letters.push(char::from(letter as u8).to_string());
+                sessions.push(*count as i64);
+            }
+            lengths.push(sessions.len() - before);
+        }
+        let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(letters)), Arc::new(Int64Array::from(sessions))];
+        let values = StructArray::new(letter_fields(), columns, None);
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        Ok(Arc::new(ListArray::new(letter_field(), offsets, Arc::new(values), None)))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![Arc::new(self.take(emit_to))])
+        let mut out = BinaryBuilder::new();
+        for letters in emit_to.take_needed(&mut self.groups) {
+            out.append_value(letters.map(u64::to_le_bytes).as_flattened());
+        }
+        Ok(vec![Arc::new(out.finish())])
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
@@ -214,13 +209,21 @@ impl GroupsAccumulator for Letters {
     }
 }
 
+fn letter_fields() -> Fields {
+    Fields::from(vec![Field::new("letter", DataType::Utf8, false), Field::new("sessions", DataType::Int64, false)])
+}
+
+fn letter_field() -> FieldRef {
+    Arc::new(Field::new_list_field(DataType::Struct(letter_fields()), true))
+}
+
 fn session_fields() -> Fields {
     let count = |name: &&str| Field::new(*name, DataType::Int32, false);
     Fields::from_iter(
         [
             Field::new("week_start", DataType::Date32, false),
             Field::new("date", DataType::Date32, false),
-            Field::new("session", DataType::Utf8, false),
+            Field::new("session", DataType::Utf8View, false),
             Field::new("box", DataType::Int32, false),
         ]
         .into_iter()
@@ -317,41 +320,42 @@ impl GroupsAccumulator for Sessions {
         let states = values[0].as_binary::<i32>();
         for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
             let Some((monday, counters)) = states.value(row).split_first_chunk::<4>() else { continue };
-            let mut counters = counters.as_chunks::<4>().0.iter().map(|n| u32::from_le_bytes(*n));
-            let weeks = counters.len() / (SESSIONS_A_WEEK * MEASURES.len());
-            let weeks = self.groups[*group].weeks.from(i32::from_le_bytes(*monday), weeks)?;
-            let counts = weeks.iter_mut().flat_map(|week| week.boxes.as_flattened_mut());
-            counts.zip(&mut counters).for_each(|(count, n)| *count += n);
+            let (counters, _) = counters.as_chunks::<4>().0.as_chunks::<{ SESSIONS_A_WEEK * MEASURES.len() }>();
+            let weeks = self.groups[*group].weeks.from(i32::from_le_bytes(*monday), counters.len())?;
+            for (week, counters) in weeks.iter_mut().zip(counters) {
+                let counts = week.boxes.as_flattened_mut().iter_mut();
+                counts.zip(counters).for_each(|(count, n)| *count += u32::from_le_bytes(*n));
+            }
         }
         Ok(())
     }
 
     /// The sessions of which anything is recorded, in order.
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let (mut weeks, mut dates, mut halves, mut masks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut lengths = Vec::new();
-        let mut columns: [Vec<i32>; MEASURES.len()] = std::array::from_fn(|_| Vec::new());
-        for group in self.taken(emit_to) {
-            let before = dates.len();
-            let boxes = group.iter().flat_map(|(monday, week)| week.boxes.iter().enumerate().map(move |b| (monday, b)));
-            for (monday, (i, counts)) in boxes.filter(|(_, (_, counts))| **counts != [0; MEASURES.len()]) {
-                weeks.push(monday);
-                dates.push(monday + (i / 2) as i32);
-                halves.push(if i % 2 == 0 { "AM" } else { "PM" });
-                masks.push(1 << i);
-                for (column, count) in columns.iter_mut().zip(counts) {
-                    column.push(*count as i32);
-                }
+        let groups = self.taken(emit_to);
+        let mut lengths = Vec::with_capacity(groups.len());
+        let mut sessions = Vec::new();
+        for group in &groups {
+            let before = sessions.len();
+            for (monday, week) in group.iter() {
+                let boxes = week.boxes.iter().enumerate();
+                sessions.extend(boxes.map(|(i, counts)| (monday, i, counts)).filter(|b| *b.2 != [0; MEASURES.len()]));
             }
-            lengths.push(dates.len() - before);
+            lengths.push(sessions.len() - before);
         }
+        let each =
+            |day: fn(i32, usize) -> i32| sessions.iter().map(|(monday, i, _)| day(*monday, *i)).collect::<Vec<_>>();
+        let halves = sessions.iter().map(|(_, i, _)| if i % 2 == 0 { "AM" } else { "PM" });
         let arrays: Vec<ArrayRef> = vec![
-            Arc::new(Date32Array::from(weeks)),
-            Arc::new(Date32Array::from(dates)),
-            Arc::new(StringArray::from(halves)),
-            Arc::new(Int32Array::from(masks)),
+            Arc::new(Date32Array::from(each(|monday, _| monday))),
+            Arc::new(Date32Array::from(each(|monday, i| monday + (i / 2) as i32))),
+            Arc::new(StringViewArray::from_iter_values(halves)),
+            Arc::new(Int32Array::from(each(|_, i| 1 << i))),
         ];
-        let counts = columns.into_iter().map(|c| Arc::new(Int32Array::from(c)) as ArrayRef);
+        let counts = (0..MEASURES.len()).map(|measure| {
+            let counts = sessions.iter().map(|(.., counts)| counts[measure] as i32);
+            Arc::new(Int32Array::from(counts.collect::<Vec<_>>())) as ArrayRef
+        });
         let values = StructArray::new(session_fields(), arrays.into_iter().chain(counts).collect(), None);
         let offsets = OffsetBuffer::from_lengths(lengths);
         Ok(Arc::new(ListArray::new(session_field(), offsets, Arc::new(values), None)))
@@ -361,8 +365,12 @@ impl GroupsAccumulator for Sessions {
         let mut out = BinaryBuilder::new();
         for group in self.taken(emit_to) {
             let mut bytes = group.first_week.to_le_bytes().to_vec();
-            let counts = group.each.iter().flat_map(|week| week.boxes.as_flattened());
-            bytes.extend(counts.flat_map(|n| n.to_le_bytes()));
+            bytes.reserve_exact(group.each.len() * size_of::<[[u32; MEASURES.len()]; SESSIONS_A_WEEK]>());
+            for week in &group.each {
+                bytes.extend_from_slice(
+                    week.boxes.map(|counts| counts.map(u32::to_le_bytes)).as_flattened().as_flattened(),
+                );
+            }
             out.append_value(bytes);
         }
         Ok(vec![Arc::new(out.finish())])

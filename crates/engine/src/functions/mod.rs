@@ -32,13 +32,7 @@ pub(crate) fn register_all(
     book: &Arc<LineBook>,
 ) -> Result<()> {
     let registers = register::scalars(codes, book).into_iter();
-    for function in boxes::all(codes)
-        .into_iter()
-        .chain(registers)
-        .chain(counters::scalars())
-        .chain(identity::all())
-        .chain([stints::scalar()])
-    {
+    for function in boxes::all(codes).into_iter().chain(registers).chain(identity::all()).chain([stints::scalar()]) {
         registry.register_udf(Arc::new(function))?;
     }
     for function in counters::aggregates(book).into_iter().chain(union::aggregates(book)).chain([stints::aggregate()]) {

@@ -12,12 +12,11 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::{Buffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Field, Fields, Int32Type};
-use datafusion::common::HashMap;
 use datafusion::logical_expr::ScalarUDF;
 use model::{BLANK, CodeTable};
 
 use super::boxes::{WHOLE_WEEK, between, kept, named_set};
-use super::spells::{MarkedWeeks, Reached, Run, days_inside, in_weeks, runs};
+use super::spells::{MarkedWeeks, Reached, Run, in_weeks, nth_box, runs};
 use super::stints::Stints;
 use super::tally::Tally;
 use super::{Scalar, day_or, scalar};
@@ -48,7 +47,46 @@ impl<'a> Register<'a> {
 
     /// Each week's Monday and line.
     fn lines(self) -> impl DoubleEndedIterator<Item = (i32, u32)> + ExactSizeIterator + 'a {
-        self.numbers().enumerate().map(move |(nth, number)| (self.first_week + 7 * nth as i32, number))
+        self.numbers().enumerate().map(move |(nth, number)| (self.monday(nth), number))
+    }
+
+    /// The weeks that lie wholly from `first` to `last`, both included, and the two at their ends that may do in
+    /// part, each with those of its boxes that do.
+    fn between(self, first: i32, last: i32) -> (Range<usize>, impl Iterator<Item = (usize, i32)>) {
+        let days = |day: i64| day - i64::from(self.first_week);
+        let weeks = self.weeks() as i64;
+        let (begun, ended) = (days(first.into()), days(i64::from(last) + 1));
+        let from = (begun + 6).div_euclid(7).clamp(0, weeks);
+        let whole = from..ended.div_euclid(7).clamp(from, weeks);
+        let ends = [begun.div_euclid(7), ended.div_euclid(7)].map(|nth| {
+            let is_apart = (0..weeks).contains(&nth) && !whole.contains(&nth);
+            is_apart.then(|| (nth as usize, between(self.monday(nth as usize), first, last)))
+        });
+        let ends = if ends[0] == ends[1] { [ends[0], None] } else { ends };
+        (whole.start as usize..whole.end as usize, ends.into_iter().flatten())
+    }
+
+    /// The Monday of its nth week.
+    fn monday(self, nth: usize) -> i32 {
+        self.first_week + 7 * nth as i32
+    }
+
+    /// How many boxes of a mask for each line lie from `first` to `last`, both included.
+    fn count(self, (first, last): (i32, i32), boxes_of: impl Fn(u32) -> u16) -> i32 {
+        let (whole, ends) = self.between(first, last);
+        let within: u32 = self.slice(whole).numbers().map(|number| boxes_of(number).count_ones()).sum();
+        let in_part = |(nth, boxes)| Some((boxes_of(self.number(nth)?) & boxes as u16).count_ones());
+        (within + ends.filter_map(in_part).sum::<u32>()) as i32
+    }
+
+    /// Some of its weeks.
+    fn slice(self, weeks: Range<usize>) -> Self {
+        Self { first_week: self.monday(weeks.start), numbers: self.numbers.get(weeks).unwrap_or_default() }
+    }
+
+    /// The line of its nth week.
+    fn number(self, nth: usize) -> Option<u32> {
+        self.numbers.get(nth).map(|number| u32::from_le_bytes(*number))
     }
 
     /// Which of its boxes hold a mark, written in `room`.
@@ -59,64 +97,16 @@ impl<'a> Register<'a> {
     }
 
     /// Its boxes, spread out in `room`.
-    pub(super) fn boxes<'r>(self, known: &NumberedLines, room: &'r mut Vec<u8>) -> Boxes<'r> {
+    pub(super) fn boxes<'r>(self, known: &NumberedLines, room: &'r mut Vec<u8>) -> &'r [u8] {
         room.clear();
         self.numbers().for_each(|number| room.extend_from_slice(known.line(number)));
-        Boxes { first_day: self.first_week, boxes: room }
+        room
     }
 }
 
-/// A register's days, two boxes each.
-#[derive(Clone, Copy)]
-pub(super) struct Boxes<'a> {
-    pub(super) first_day: i32,
-    pub(super) boxes: &'a [u8],
-}
-
-impl Boxes<'_> {
-    /// Each day and its two boxes.
-    pub(super) fn days(self) -> impl Iterator<Item = (i32, [u8; 2])> {
-        let pairs = self.boxes.chunks_exact(2);
-        pairs.enumerate().map(move |(i, b)| (self.first_day + i as i32, [b[0], b[1]]))
-    }
-}
-
-/// How many of a line's boxes, or of its days, hold a letter of a set; asked of each line once.
-struct CountOfLine<'a> {
-    known: &'a NumberedLines,
-    count: fn(&Line, &[bool; LETTERS]) -> u8,
-    inside: [bool; LETTERS],
-    counts: Vec<Option<u8>>,
-}
-
-impl<'a> CountOfLine<'a> {
-    fn new(known: &'a NumberedLines, count: fn(&Line, &[bool; LETTERS]) -> u8, inside: [bool; LETTERS]) -> Self {
-        Self { known, count, inside, counts: vec![None; known.len()] }
-    }
-
-    fn of(&mut self, number: u32) -> i32 {
-        let (known, count, inside) = (self.known, self.count, &self.inside);
-        let counted = self.counts.get_mut(number as usize);
-        counted.map_or(0, |counted| i32::from(*counted.get_or_insert_with(|| count(known.line(number), inside))))
-    }
-
-    /// Of the days from `first` to `last`, both included.
-    fn between(&mut self, register: Register<'_>, first: i32, last: i32) -> i32 {
-        let of = |(monday, number): (i32, u32)| match between(monday, first, last) {
-            0 => 0,
-            WHOLE_WEEK => self.of(number),
-            boxes => i32::from((self.count)(&kept_line(self.known.line(number), boxes), &self.inside)),
-        };
-        register.lines().map(of).sum()
-    }
-}
-
-fn sessions_inside(line: &Line, inside: &[bool; LETTERS]) -> u8 {
-    line.iter().map(|mark| u8::from(inside[usize::from(mark & 127)])).sum()
-}
-
-fn days_inside_of(line: &Line, inside: &[bool; LETTERS]) -> u8 {
-    days_inside(Boxes { first_day: 0, boxes: line }, inside).count() as u8
+/// Of a week's boxes, the days that have any: a bit each, that of their first box.
+fn days_of(boxes: u16) -> u16 {
+    (boxes | boxes >> 1) & 0b01_0101_0101_0101
 }
 
 /// A line's boxes of a mask; the others blank.
@@ -165,7 +155,14 @@ fn cut(
         days.clear();
         days_of(i, &mut days);
         let begun = cut.len();
-        for (nth, (monday, number)) in register.lines().enumerate() {
+        // Of the weeks within a single stretch nothing is cut.
+        let whole = match days[..] {
+            [(first, last)] if !is_outside => register.between(first, last).0,
+            _ => 0..0,
+        };
+        for nth in (0..whole.start).chain(whole.end..register.weeks()) {
+            let Some(number) = register.number(nth) else { continue };
+            let monday = register.monday(nth);
             let kept_days = days.iter().fold(0, |boxes, (first, last)| boxes | between(monday, *first, *last));
             let boxes = if is_outside { WHOLE_WEEK & !kept_days } else { kept_days };
             if i32::from(known.marked(number)) & !boxes == 0 {
@@ -193,24 +190,6 @@ fn cut(
     }
     let buffers: Arc<[Buffer]> = registers.data_buffers().iter().cloned().chain([Buffer::from_vec(cut)]).collect();
     Ok(Arc::new(BinaryViewArray::try_new(views.into(), buffers, registers.nulls().cloned())?))
-}
-
-/// What a register's days are asked for, spread out: one answer a row.
-fn each<T>(
-    book: &LineBook,
-    registers: &ArrayRef,
-    mut ask: impl FnMut(usize, Option<Boxes<'_>>) -> T,
-) -> impl Iterator<Item = T> {
-    let known = book.read();
-    let mut room = Vec::new();
-    let registers = registers.as_binary_view();
-    let answers: Vec<T> = (0..registers.len())
-        .map(|i| {
-            let register = registers.is_valid(i).then(|| Register::read(registers.value(i))).flatten();
-            ask(i, register.map(|r| r.boxes(&known, &mut room)))
-        })
-        .collect();
-    answers.into_iter()
 }
 
 /// The functions of this file. `stints` is what the aggregate `stints(first_day, last_day)` gives.
@@ -243,36 +222,18 @@ fn parts(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
     });
     let (with_codes, with_book) = (Arc::clone(codes), Arc::clone(book));
     let only = scalar("only", vec![BinaryView, Utf8], BinaryView, move |a: &[ArrayRef], _| {
-        let inside = named_set(&with_codes, &a[1])?;
+        let only = with_book.only(&named_set(&with_codes, &a[1])?);
         let registers = a[0].as_binary_view();
-        let read = || registers.iter().map(|bytes| bytes.and_then(Register::read));
-        // Each line once: where in `lines` its marks of the set alone stand.
-        let (mut lines, mut place_of) = (Vec::new(), HashMap::new());
-        {
-            let known = with_book.read();
-            for number in read().flatten().flat_map(Register::numbers) {
-                place_of.entry(number).or_insert_with(|| {
-                    lines.push(
-                        known.line(number).map(|mark| if inside[usize::from(mark & 127)] { mark } else { BLANK }),
-                    );
-                    lines.len() - 1
-                });
-            }
-        }
-        let numbers = with_book.number(&lines);
         let mut out = BinaryViewBuilder::with_capacity(registers.len()).with_fixed_block_size(256 * 1024);
         let mut value = Vec::new();
-        for register in read() {
+        for register in registers.iter().map(|bytes| bytes.and_then(Register::read)) {
             let Some(register) = register else {
                 out.append_null();
                 continue;
             };
             value.clear();
-            write_register(
-                register.first_week,
-                register.numbers().map(|number| numbers[place_of[&number]]),
-                &mut value,
-            );
+            let numbers = register.numbers().map(|number| only.get(number as usize).copied().unwrap_or_default());
+            write_register(register.first_week, numbers, &mut value);
             out.try_append_value(&value)?;
         }
         Ok(Arc::new(out.finish()))
@@ -287,30 +248,41 @@ fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
     let neutral = codes.set("administrative").unwrap_or([false; LETTERS]);
     let (with_codes, with_book) = (Arc::clone(codes), Arc::clone(book));
     let runs_udf = scalar("runs", vec![BinaryView, Utf8, Int32], list, move |a: &[ArrayRef], _| {
-        let inside = named_set(&with_codes, &a[1])?;
+        let set = named_set(&with_codes, &a[1])?;
+        let counts = |letter: usize| letter != usize::from(BLANK) && !neutral[letter];
+        let inside = with_book.boxes_with(&std::array::from_fn(|letter| counts(letter) && set[letter]));
+        let other = with_book.boxes_with(&std::array::from_fn(|letter| counts(letter) && !set[letter]));
         let least = a[2].as_primitive::<Int32Type>();
-        let of =
-            |i, boxes: Option<Boxes<'_>>| boxes.map_or_else(Vec::new, |b| runs(b, &inside, &neutral, least.value(i)));
-        Ok(as_list(each(&with_book, &a[0], of).collect()))
+        let registers = a[0].as_binary_view().iter().map(|bytes| bytes.and_then(Register::read));
+        let of = |(i, register): (usize, Option<Register<'_>>)| {
+            let weeks = register.into_iter().flat_map(Register::lines);
+            runs(weeks.map(|(monday, number)| (monday, inside.of(number), other.of(number))), least.value(i))
+        };
+        Ok(as_list(registers.enumerate().map(of).collect()))
     });
     let (with_codes, with_book) = (Arc::clone(codes), Arc::clone(book));
     let nth_day = scalar("nth_day", vec![BinaryView, Utf8, Int32], Date32, move |a: &[ArrayRef], _| {
-        let inside = named_set(&with_codes, &a[1])?;
+        let inside = with_book.boxes_with(&named_set(&with_codes, &a[1])?);
         let n = a[2].as_primitive::<Int32Type>();
-        let of = |i, boxes: Option<Boxes<'_>>| {
-            let nth = usize::try_from(n.value(i) - 1).ok()?;
-            days_inside(boxes?, &inside).map(|(day, _)| day).nth(nth)
+        let of = |(i, bytes): (usize, Option<&[u8]>)| {
+            let mut before = u32::try_from(n.value(i) - 1).ok()?;
+            for (monday, number) in Register::read(bytes?)?.lines() {
+                let days = days_of(inside.of(number));
+                if before < days.count_ones() {
+                    return Some(monday + nth_box(days, before) / 2);
+                }
+                before -= days.count_ones();
+            }
+            None
         };
-        Ok(Arc::new(each(&with_book, &a[0], of).collect::<Date32Array>()))
+        Ok(Arc::new(a[0].as_binary_view().iter().enumerate().map(of).collect::<Date32Array>()))
     });
     let (with_codes, with_book) = (Arc::clone(codes), Arc::clone(book));
     let last_day = scalar("last_day_with", vec![BinaryView, Utf8], Date32, move |a: &[ArrayRef], _| {
-        let inside = named_set(&with_codes, &a[1])?;
-        let known = with_book.read();
+        let inside = with_book.boxes_with(&named_set(&with_codes, &a[1])?);
         let last = |bytes: Option<&[u8]>| {
-            let at = |number| known.line(number).iter().rposition(|mark| inside[usize::from(mark & 127)]);
             let mut lines = Register::read(bytes?)?.lines().rev();
-            lines.find_map(|(monday, number)| Some(monday + (at(number)? / 2) as i32))
+            lines.find_map(|(monday, number)| Some(monday + inside.of(number).checked_ilog2()? as i32 / 2))
         };
         Ok(Arc::new(a[0].as_binary_view().iter().map(last).collect::<Date32Array>()))
     });
@@ -364,20 +336,16 @@ fn counts(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
                 .collect();
             Ok(Arc::new(counts))
         });
-    let counted = |name: &'static str, count: fn(&Line, &[bool; LETTERS]) -> u8| {
+    let counted = |name: &'static str, unit: fn(u16) -> u16| {
         let (codes, book) = (Arc::clone(codes), Arc::clone(book));
         scalar(name, vec![BinaryView, Utf8, Date32, Date32], Int32, move |a: &[ArrayRef], _| {
-            let known = book.read();
-            let mut of_line = CountOfLine::new(&known, count, named_set(&codes, &a[1])?);
+            let inside = book.boxes_with(&named_set(&codes, &a[1])?);
             let (first, last) = (a[2].as_primitive::<Date32Type>(), a[3].as_primitive::<Date32Type>());
-            let registers = a[0].as_binary_view().iter().enumerate();
-            let counts: Int32Array = registers
-                .map(|(i, bytes)| {
-                    let register = Register::read(bytes?)?;
-                    Some(of_line.between(register, day_or(first, i, i32::MIN), day_or(last, i, i32::MAX)))
-                })
-                .collect();
-            Ok(Arc::new(counts))
+            let of = |(i, bytes): (usize, Option<&[u8]>)| {
+                let days = (day_or(first, i, i32::MIN), day_or(last, i, i32::MAX));
+                Some(Register::read(bytes?)?.count(days, |number| unit(inside.of(number))))
+            };
+            Ok(Arc::new(a[0].as_binary_view().iter().enumerate().map(of).collect::<Int32Array>()))
         })
     };
     let with_book = Arc::clone(book);
@@ -409,8 +377,8 @@ fn counts(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
     });
     vec![
         missing,
-        counted("days_with", days_inside_of),
-        counted("sessions_with", sessions_inside),
+        counted("days_with", days_of),
+        counted("sessions_with", |boxes| boxes),
         tally,
         marked_weeks,
         tallied_weeks,
@@ -450,18 +418,27 @@ fn weekly(
 
 /// Open sessions of the calendar within the stints and without a mark in the register.
 fn unmarked(known: &NumberedLines, calendar: Register<'_>, register: Option<Register<'_>>, stints: &[u8]) -> i32 {
-    let ahead = register.map_or(0, |r| (i64::from(calendar.first_week) - i64::from(r.first_week)) / 7);
-    let marked = |nth: usize| {
-        let at = usize::try_from(ahead + nth as i64).ok()?;
-        let numbers = register?.numbers;
-        Some(known.marked(u32::from_le_bytes(*numbers.get(at)?)))
+    let register = register.unwrap_or(Register { first_week: calendar.first_week, numbers: &[] });
+    let ahead = (i64::from(calendar.first_week) - i64::from(register.first_week)) / 7;
+    // The calendar's weeks of which the register speaks.
+    let told = (-ahead).max(0)..(register.weeks() as i64 - ahead).max(0);
+    let missing_of = |nth: usize, boxes: i32| {
+        let marked = register.number((nth as i64 + ahead) as usize).map_or(0, |number| known.marked(number));
+        let open = calendar.number(nth).map_or(0, |number| known.marked(number));
+        (open & boxes as u16 & !marked).count_ones()
     };
     let mut missing = 0;
     for (first, last) in Stints::read(stints) {
-        for (nth, (monday, number)) in calendar.lines().enumerate() {
-            let open = i32::from(known.marked(number)) & between(monday, first, last);
-            missing += (open & !i32::from(marked(nth).unwrap_or(0))).count_ones();
-        }
+        let (whole, ends) = calendar.between(first, last);
+        let both = |weeks: i64| (weeks.max(whole.start as i64) as usize).min(whole.end);
+        let told = both(told.start)..both(told.end);
+        let open = calendar.slice(told.clone()).numbers();
+        let marks = register.slice((told.start as i64 + ahead) as usize..(told.end as i64 + ahead) as usize).numbers();
+        let missing_there = |(open, marks)| (known.marked(open) & !known.marked(marks)).count_ones();
+        missing += open.zip(marks).map(missing_there).sum::<u32>();
+        let untold = (whole.start..told.start).chain(told.end..whole.end);
+        missing += untold.map(|nth| missing_of(nth, WHOLE_WEEK)).sum::<u32>();
+        missing += ends.map(|(nth, boxes)| missing_of(nth, boxes)).sum::<u32>();
     }
     missing as i32
 }
@@ -507,7 +484,11 @@ mod tests {
     }
 
     fn spread(book: &LineBook, registers: &ArrayRef) -> Vec<String> {
-        each(book, registers, |_, boxes| String::from_utf8(boxes.unwrap().boxes.to_vec()).unwrap()).collect()
+        let spread = |bytes| {
+            let boxes = Register::read(bytes).unwrap().boxes(&book.read(), &mut Vec::new()).to_vec();
+            String::from_utf8(boxes).unwrap()
+        };
+        registers.as_binary_view().iter().flatten().map(spread).collect()
     }
 
     #[test]
@@ -567,15 +548,16 @@ mod tests {
     fn sessions_and_days_of_a_set() {
         let book = book();
         let registers = numbered(&book, &[(7, "I/.I//II......II............")]);
-        let (known, inside) =
-            (book.read(), CodeTable::parse(include_str!("../../../../sql/reference/attendance_code.csv")));
-        let inside = inside.unwrap().set("codes:I").unwrap();
+        let codes = CodeTable::parse(include_str!("../../../../sql/reference/attendance_code.csv")).unwrap();
+        let inside = book.boxes_with(&codes.set("codes:I").unwrap());
         let register = Register::read(registers.as_binary_view().value(0)).unwrap();
-        let mut sessions = CountOfLine::new(&known, sessions_inside, inside);
-        assert_eq!(sessions.between(register, i32::MIN, i32::MAX), 6);
-        assert_eq!(sessions.between(register, 8, 14), 5);
-        let mut days = CountOfLine::new(&known, days_inside_of, inside);
-        assert_eq!(days.between(register, i32::MIN, i32::MAX), 4);
-        assert_eq!(days.between(register, 8, 13), 2);
+        let sessions = |days| register.count(days, |number| inside.of(number));
+        let days = |days| register.count(days, |number| days_of(inside.of(number)));
+        let count = |first, last| (sessions((first, last)), days((first, last)));
+        assert_eq!(count(i32::MIN, i32::MAX), (6, 4));
+        assert_eq!((count(8, 14), count(8, 13)), ((5, 3), (3, 2)));
+        // Within one week, from Monday to Sunday, of no week, backwards.
+        assert_eq!((count(9, 10), count(7, 13), count(14, 20)), ((2, 1), (4, 3), (2, 1)));
+        assert_eq!((count(21, 99), count(-9, 6), count(14, 9)), ((0, 0), (0, 0), (0, 0)));
     }
 }

@@ -2,10 +2,6 @@
 
 use std::collections::VecDeque;
 
-use model::BLANK;
-
-use super::register::Boxes;
-
 /// A run of school days on which every mark lies in a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -19,42 +15,38 @@ pub(super) struct Run {
     pub ended_on: Option<i32>,
 }
 
-/// Runs of at least `least` days. Blanks and marks that are administrative are passed over, and so is a day
+/// Runs of at least `least` days. Each week is its Monday, its boxes whose mark lies in a set, and those with
+/// another that counts. Blanks and marks that are administrative are neither: they are passed over, and so is a day
 /// on which nothing else is left; any other mark ends the run.
-pub(super) fn runs(register: Boxes<'_>, inside: &[bool; 128], neutral: &[bool; 128], least: i32) -> Vec<Run> {
+pub(super) fn runs(weeks: impl Iterator<Item = (i32, u16, u16)>, least: i32) -> Vec<Run> {
     let mut found = Vec::new();
     let mut now: Option<Run> = None;
-    for (day, boxes) in register.days() {
-        let mut sessions = 0;
-        let mut broken = false;
-        for mark in boxes {
-            if mark == BLANK || neutral[usize::from(mark & 127)] {
-                continue;
-            }
-            if inside[usize::from(mark & 127)] {
-                sessions += 1;
-            } else {
-                broken = true;
-            }
-        }
-        if broken {
-            if let Some(run) = now.take().filter(|r| least <= r.days) {
-                found.push(Run { ended_on: Some(day), ..run });
-            }
-        } else if 0 < sessions {
-            let run = now.get_or_insert(Run {
-                first_day: day,
-                last_day: day,
-                reached_on: day,
-                days: 0,
-                sessions: 0,
-                ended_on: None,
-            });
-            run.last_day = day;
-            run.days += 1;
-            run.sessions += sessions;
-            if run.days <= least {
-                run.reached_on = day;
+    for (monday, inside, other) in weeks {
+        // A week of others alone ends a run on the first of them.
+        let first_other = other.trailing_zeros() as i32 / 2;
+        let days = if inside == 0 { first_other.min(7)..(first_other + 1).min(7) } else { 0..7 };
+        for nth in days {
+            let (inside, other) = (inside >> (2 * nth) & 0b11, other >> (2 * nth) & 0b11);
+            let day = monday + nth;
+            if other != 0 {
+                if let Some(run) = now.take().filter(|r| least <= r.days) {
+                    found.push(Run { ended_on: Some(day), ..run });
+                }
+            } else if inside != 0 {
+                let run = now.get_or_insert(Run {
+                    first_day: day,
+                    last_day: day,
+                    reached_on: day,
+                    days: 0,
+                    sessions: 0,
+                    ended_on: None,
+                });
+                run.last_day = day;
+                run.days += 1;
+                run.sessions += inside.count_ones() as i32;
+                if run.days <= least {
+                    run.reached_on = day;
+                }
             }
         }
     }
@@ -94,10 +86,10 @@ impl MarkedWeeks<'_> {
     }
 }
 
-/// The day of a week's box that is the `nth` set, from 0; none are less.
-fn nth_day(boxes: u16, nth: i32) -> i32 {
+/// The place of a week's box that is the `nth` set, from 0; there are no fewer.
+pub(super) fn nth_box(boxes: u16, nth: u32) -> i32 {
     let rest = (0..nth).fold(boxes, |rest, _| rest & rest.wrapping_sub(1));
-    rest.trailing_zeros() as i32 / 2
+    rest.trailing_zeros() as i32
 }
 
 /// The windows of `weeks` successive school weeks with at least `least` marks, as far as their last mark is on
@@ -138,9 +130,9 @@ pub(super) fn in_weeks(
         if last < from || sessions < least {
             continue;
         }
-        let first = window.front().map(|(_, monday, boxes)| monday + nth_day(*boxes, 0));
+        let first = window.front().map(|(_, monday, boxes)| monday + nth_box(*boxes, 0) / 2);
         let reached = found.get_or_insert(Reached {
-            reached_on: monday + nth_day(boxes, (least - before - 1).max(0)),
+            reached_on: monday + nth_box(boxes, (least - before - 1).max(0) as u32) / 2,
             first_day: first.unwrap_or(last),
             last_day: last,
             sessions,
@@ -151,32 +143,22 @@ pub(super) fn in_weeks(
     found
 }
 
-/// Days with at least one mark in a set, and how many.
-pub(super) fn days_inside<'a>(register: Boxes<'a>, inside: &'a [bool; 128]) -> impl Iterator<Item = (i32, i32)> + 'a {
-    register
-        .days()
-        .map(|(day, boxes)| (day, boxes.iter().filter(|b| inside[usize::from(**b & 127)]).count() as i32))
-        .filter(|(_, sessions)| 0 < *sessions)
-}
-
 #[cfg(test)]
 mod tests {
-    use model::{CodeTable, SESSIONS_A_WEEK};
+    use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
 
     use super::*;
-
-    fn sets() -> ([bool; 128], [bool; 128]) {
-        let codes = CodeTable::parse(include_str!("../../../../sql/reference/attendance_code.csv")).unwrap();
-        (codes.set("codes:G N O U").unwrap(), codes.set("administrative").unwrap())
-    }
+    use crate::line_book::boxes_with;
 
     fn found(lines: &[&str], least: i32) -> Vec<(i32, i32, i32, i32, Option<i32>)> {
-        let boxes = lines.concat();
-        let (inside, neutral) = sets();
-        runs(Boxes { first_day: 0, boxes: boxes.as_bytes() }, &inside, &neutral, least)
-            .iter()
-            .map(|r| (r.first_day, r.last_day, r.days, r.sessions, r.ended_on))
-            .collect()
+        let codes = CodeTable::parse(include_str!("../../../../sql/reference/attendance_code.csv")).unwrap();
+        let (set, neutral) = (codes.set("codes:G N O U").unwrap(), codes.set("administrative").unwrap());
+        let counts = |mark: u8| mark != BLANK && !neutral[usize::from(mark)];
+        let weeks = lines.iter().enumerate().map(|(nth, line)| {
+            let inside = boxes_with(line.as_bytes(), |mark| counts(mark) && set[usize::from(mark)]);
+            (7 * nth as i32, inside, boxes_with(line.as_bytes(), |mark| counts(mark) && !set[usize::from(mark)]))
+        });
+        runs(weeks, least).iter().map(|r| (r.first_day, r.last_day, r.days, r.sessions, r.ended_on)).collect()
     }
 
     #[test]

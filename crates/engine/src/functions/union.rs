@@ -154,15 +154,14 @@ impl Registers {
                     let mut both = Gathered::default();
                     let before = Given::of(self.arrays.get(array).unwrap_or(values)).register(row);
                     for register in [before, Some(register)].into_iter().flatten() {
-                        let boxes = register.boxes(&known, &mut room);
-                        lay_over(&mut both, boxes.first_day, boxes.boxes)?;
+                        lay_over(&mut both, register.first_week, register.boxes(&known, &mut room))?;
                     }
                     self.first[*group] = None;
                     self.gathered.insert(*group, both);
                 }
                 (_, true) => {
-                    let boxes = register.boxes(&known, &mut room);
-                    lay_over(self.gathered.entry(*group).or_default(), boxes.first_day, boxes.boxes)?;
+                    let gathered = self.gathered.entry(*group).or_default();
+                    lay_over(gathered, register.first_week, register.boxes(&known, &mut room))?;
                 }
             }
         }
