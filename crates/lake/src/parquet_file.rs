@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{Int32Type, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{Date32Type, Int32Type, SchemaRef, TimestampMicrosecondType};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
@@ -28,6 +28,7 @@ pub struct FileWriter {
     writer: ArrowWriter<Vec<u8>>,
     rows: u64,
     urns: Option<(i32, i32)>,
+    weeks: Option<(i32, i32)>,
     known_from: Option<(i64, i64)>,
 }
 
@@ -36,7 +37,7 @@ impl FileWriter {
     pub fn new(schema: SchemaRef) -> Result<Self, LakeError> {
         let properties = properties(&schema);
         let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties))?;
-        Ok(Self { writer, rows: 0, urns: None, known_from: None })
+        Ok(Self { writer, rows: 0, urns: None, weeks: None, known_from: None })
     }
 
     /// Adds rows.
@@ -48,6 +49,9 @@ impl FileWriter {
         self.rows += batch.num_rows() as u64;
         if let Some(urns) = batch.column_by_name("urn").and_then(|c| c.as_primitive_opt::<Int32Type>()) {
             widen(&mut self.urns, arrow::compute::min(urns), arrow::compute::max(urns));
+        }
+        if let Some(weeks) = batch.column_by_name("week_start").and_then(|c| c.as_primitive_opt::<Date32Type>()) {
+            widen(&mut self.weeks, arrow::compute::min(weeks), arrow::compute::max(weeks));
         }
         if let Some(times) =
             batch.column_by_name("known_from").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>())
@@ -89,6 +93,7 @@ impl FileWriter {
             rows: self.rows,
             partition,
             urns: self.urns,
+            weeks: self.weeks,
             known_from: self.known_from,
         }))
     }

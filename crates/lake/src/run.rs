@@ -23,6 +23,9 @@ pub struct DataFile {
     pub partition: BTreeMap<String, String>,
     /// Least and greatest URN, where the table has one.
     pub urns: Option<(i32, i32)>,
+    /// Least and greatest `week_start`, days from the epoch, where the table has one; none: not known.
+    #[serde(default)]
+    pub weeks: Option<(i32, i32)>,
     /// Least and greatest `known_from`, microseconds from the epoch.
     pub known_from: Option<(i64, i64)>,
 }

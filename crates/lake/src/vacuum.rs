@@ -75,6 +75,7 @@ mod tests {
             rows: 1,
             partition: BTreeMap::new(),
             urns: None,
+            weeks: None,
             known_from: None,
         };
         let state = TableState { version: Some(n), files: names.iter().map(file).collect() };

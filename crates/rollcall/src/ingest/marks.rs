@@ -16,7 +16,8 @@ use chrono::NaiveDate;
 use engine::Incoming;
 use futures::{StreamExt, TryStreamExt};
 use lake::landing::{Receipt, ReceiptFile};
-use lake::register::{Changed, Month, Roots, Stated, Withdrawn, month_of};
+use lake::register::month::{Month, finish, reaches};
+use lake::register::{Changed, Roots, Stated, Withdrawn};
 use lake::{Table, TableState};
 use model::line::{day_of, days_from_epoch};
 use model::{Outcome, Problem, Session};
@@ -121,7 +122,7 @@ pub(super) async fn merge(
     let mut pending: BTreeMap<i32, Vec<Waiting>> = BTreeMap::new();
     for (urn, lines) in retold(ingest, staged, receipt, &joined, taken_before).await? {
         rewriting.last = urn;
-        rewriting.merge_all(ingest, staged, vec![School { urn, lines, files: Vec::new() }], at).await?;
+        rewriting.merge_all(ingest, staged, vec![School { urn, lines, files: Vec::new() }], at, summary).await?;
     }
     rewriting.finish_round(ingest, staged, summary).await?;
 
@@ -189,7 +190,7 @@ async fn merge_pending(
     for (urn, mut files) in ready {
         if urn <= rewriting.last {
             // Out of turn: a file that holds many schools came after files of single ones.
-            doubts.extend(rewriting.merge_all(ingest, staged, std::mem::take(&mut schools), at).await?);
+            doubts.extend(rewriting.merge_all(ingest, staged, std::mem::take(&mut schools), at, summary).await?);
             rewriting.finish_round(ingest, staged, summary).await?;
         }
         files.sort_by(|a, b| a.name.cmp(&b.name));
@@ -200,7 +201,7 @@ async fn merge_pending(
         rewriting.last = urn;
         schools.push(School { urn, lines: Vec::new(), files });
     }
-    doubts.extend(rewriting.merge_all(ingest, staged, schools, at).await?);
+    doubts.extend(rewriting.merge_all(ingest, staged, schools, at, summary).await?);
     report(ingest, doubts, &mut registers.taken);
     state_details(ingest, staged, details, at).await
 }
@@ -303,31 +304,39 @@ impl Rewriting {
     async fn merge_all(
         &mut self,
         ingest: &Ingest<'_>,
-        staged: &Staged,
+        staged: &mut Staged,
         schools: Vec<School>,
         at: i64,
+        summary: &mut Summary,
     ) -> Result<Vec<Doubt>> {
         let mut weeks: BTreeSet<i32> = BTreeSet::new();
         for school in &schools {
             weeks.extend(school.lines.iter().map(|l| l.week));
             weeks.extend(school.files.iter().flat_map(|f| f.grid.mondays()));
         }
-        let mut by_month: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
-        for week in weeks {
-            by_month.entry(month_of(week)).or_default().insert(week);
+        let mut state = staged.run.table(Table::RegisterWeek);
+        let mut by_month = reaches(&state, &weeks);
+        let is_out_of_reach = |(month, (_, weeks)): (&String, &(_, BTreeSet<i32>))| {
+            self.months.get(month).and_then(|parts| parts.first()).is_some_and(|part| !part.reach().holds(weeks))
+        };
+        if by_month.iter().any(is_out_of_reach) {
+            let last = self.last;
+            self.finish_round(ingest, staged, summary).await?;
+            self.last = last;
+            state = staged.run.table(Table::RegisterWeek);
+            by_month = reaches(&state, &weeks);
         }
-        let state = staged.run.table(Table::RegisterWeek);
         let (roots, schools) = (Arc::new(staged.roots.clone()), Arc::new(schools));
         // A day touches a month or two, and cores would wait for them: each is cut in parts of as many schools.
         let parts = ingest.config.cores().div_ceil(by_month.len().max(1)).min(schools.len().max(1));
         let last_urns: Vec<i32> = (1..parts).map(|nth| schools[nth * schools.len() / parts - 1].urn).collect();
         let mut to_do = Vec::new();
-        for (name, weeks) in by_month {
+        for (name, (reach, weeks)) in by_month {
             let mut of_month = self.months.remove(&name).unwrap_or_default();
             if of_month.is_empty() {
                 let mut least = i32::MIN;
                 for greatest in last_urns.iter().copied().chain([i32::MAX]) {
-                    of_month.push(Month::begin(ingest.lake, &state, name.clone(), (least, greatest)).await?);
+                    of_month.push(Month::begin(ingest.lake, &state, &name, reach, (least, greatest)).await?);
                     least = greatest.saturating_add(1);
                 }
             }
@@ -381,7 +390,7 @@ impl Rewriting {
             while working.len() < ingest.config.cores() {
                 let Some((name, parts)) = waiting.next() else { break };
                 let (lake, state) = (ingest.lake.clone(), state.clone());
-                working.spawn(async move { lake::register::finish(&lake, &state, &name, parts).await });
+                working.spawn(async move { finish(&lake, &state, &name, parts).await });
             }
             let Some(done) = working.join_next().await else { break };
             let (written, Changed { opened, closed }) = done.context("a month could not be written")??;
