@@ -21,34 +21,51 @@ const FOLD: usize = 8;
 /// A file is written in parts of at least so many rows.
 const PART: usize = 512 * 1024;
 
-/// Adds rows to a partition, folding files where enough of like size have gathered.
+/// Adds rows to a partition, folding files where enough of like size have gathered; those of `large` rows or more
+/// are left for another time.
 pub async fn append(
     lake: &Lake,
     table: Table,
     partition: BTreeMap<String, String>,
     files: Vec<DataFile>,
     rows: &RecordBatch,
+    large: u64,
 ) -> Result<Vec<DataFile>, LakeError> {
     if rows.num_rows() == 0 {
         return Ok(files);
     }
-    let mut kept = files;
-    let mut gathered = vec![rows.clone()];
+    let (mut kept, mut folding) = (files, Vec::new());
     let mut size = rows.num_rows() as u64;
-    loop {
-        let (alike, others): (Vec<_>, Vec<_>) = kept.iter().cloned().partition(|f| f.rows <= 2 * size);
+    while size < large {
+        let is_alike = |f: &DataFile| f.rows <= 2 * size && f.rows < large;
+        let (mut alike, others): (Vec<_>, Vec<_>) = kept.iter().cloned().partition(is_alike);
         if alike.len() + 1 < FOLD {
             break;
         }
-        let reading = alike.iter().cloned().map(|file| {
-            let lake = lake.clone();
-            tokio::spawn(async move { read_all(&lake, table, std::iter::once(&file)).await })
-        });
-        for read in join_all(reading.collect::<Vec<_>>()).await {
-            gathered.push(read.map_err(|e| LakeError::stopped(table.name(), &e))??);
-        }
         size += alike.iter().map(|f| f.rows).sum::<u64>();
+        folding.append(&mut alike);
         kept = others;
+    }
+    kept.extend(folded(lake, table, partition, folding, rows.clone()).await?);
+    kept.sort();
+    Ok(kept)
+}
+
+/// Writes the rows of some files and others as one, or as parts of schools where they are many.
+pub async fn folded(
+    lake: &Lake,
+    table: Table,
+    partition: BTreeMap<String, String>,
+    files: Vec<DataFile>,
+    rows: RecordBatch,
+) -> Result<Vec<DataFile>, LakeError> {
+    let reading = files.into_iter().map(|file| {
+        let lake = lake.clone();
+        tokio::spawn(async move { read_all(&lake, table, std::iter::once(&file)).await })
+    });
+    let mut gathered = vec![rows];
+    for read in join_all(reading.collect::<Vec<_>>()).await {
+        gathered.push(read.map_err(|e| LakeError::stopped(table.name(), &e))??);
     }
     let all = sorted(table, &concat_batches(&table.schema(), &gathered)?)?;
     let writing = parts_of(table, &all, PART).into_iter().map(|part| {
@@ -59,11 +76,11 @@ pub async fn append(
             writer.put(&lake, &path::table(table), partition).await
         })
     });
-    for written in join_all(writing.collect::<Vec<_>>()).await {
-        kept.extend(written.map_err(|e| LakeError::stopped(table.name(), &e))??);
+    let mut written = Vec::new();
+    for part in join_all(writing.collect::<Vec<_>>()).await {
+        written.extend(part.map_err(|e| LakeError::stopped(table.name(), &e))??);
     }
-    kept.sort();
-    Ok(kept)
+    Ok(written)
 }
 
 /// Rows in order as they are written: many are written by several cores, each some schools, at least so many rows.

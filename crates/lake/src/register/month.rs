@@ -30,6 +30,8 @@ use crate::{Lake, LakeError, Table, append, path};
 
 /// A believed file is ended at the next school once it holds so many lines.
 const FILE_ROWS: u64 = 2_000_000;
+/// Past files of the newest month of so many lines are folded once their week has ended, not as they gather.
+const LARGE: u64 = 64 * 1024;
 /// Lines gathered before they go to the Parquet writer.
 const BATCH_ROWS: usize = 32 * 1024;
 
@@ -116,6 +118,8 @@ pub struct Reach {
     /// The first and the last week.
     weeks: (i32, i32),
     apart: i32,
+    /// The week of this month that lay apart and does no longer.
+    ended: Option<i32>,
 }
 
 impl Reach {
@@ -139,18 +143,19 @@ pub fn reaches(state: &TableState, weeks: &BTreeSet<i32>) -> BTreeMap<String, (R
     for week in weeks {
         by_month.entry(month_of(*week)).or_default().insert(*week);
     }
-    let ending = newest_held.filter(|held| *held < newest).map(month_of);
-    if let Some(month) = &ending {
-        by_month.entry(month.clone()).or_default();
+    let ending = newest_held.filter(|held| *held < newest);
+    if let Some(week) = ending {
+        by_month.entry(month_of(week)).or_default();
     }
     let reach = |(month, stated): (String, BTreeSet<i32>)| {
+        let ended = ending.filter(|week| month_of(*week) == month);
         let weeks = match (stated.first(), stated.last()) {
-            _ if ending.as_ref() == Some(&month) => (i32::MIN, i32::MAX),
+            _ if ended.is_some() => (i32::MIN, i32::MAX),
             (_, Some(last)) if *last < newest => (i32::MIN, newest - 1),
             (Some(first), _) if *first == newest => (newest, newest),
             _ => (i32::MIN, i32::MAX),
         };
-        (month, (Reach { weeks, apart: newest }, stated))
+        (month, (Reach { weeks, apart: newest, ended }, stated))
     };
     by_month.into_iter().map(reach).collect()
 }
@@ -223,7 +228,7 @@ pub async fn finish(
     mut parts: Vec<Month>,
 ) -> Result<(Vec<DataFile>, Changed), LakeError> {
     parts.sort_by_key(|part| part.schools);
-    let reach = parts.first().map(|part| part.reach);
+    let Some(reach) = parts.first().map(|part| part.reach) else { return Ok(Default::default()) };
     let copying = parts.into_iter().map(|part| tokio::task::spawn_blocking(|| part.copied()));
     let (mut writers, mut closed, mut changed) = (Vec::new(), Vec::new(), Changed::default());
     for part in join_all(copying.collect::<Vec<_>>()).await {
@@ -234,7 +239,7 @@ pub async fn finish(
         changed.closed += part.changed.closed;
     }
     let of_month = |f: &&DataFile| f.partition.get("month").is_some_and(|m| m == month);
-    let is_left = |f: &&DataFile| reach.is_some_and(|reach| !reach.takes_up(f));
+    let is_left = |f: &&DataFile| !reach.takes_up(f);
     let left: Vec<DataFile> = state.of_belief(CURRENT).filter(of_month).filter(is_left).cloned().collect();
     // What is believed and what was are written at once.
     let root = path::table(Table::RegisterWeek);
@@ -245,7 +250,15 @@ pub async fn finish(
     }
     let closed = arrow::compute::concat_batches(&Table::RegisterWeek.schema(), &closed)?;
     let past = state.of_belief(PAST).filter(of_month).cloned();
-    let mut files = append::append(lake, Table::RegisterWeek, partition(month, PAST), past.collect(), &closed).await?;
+    let (ended, past): (Vec<_>, Vec<_>) =
+        past.partition(|f| reach.ended.is_some_and(|week| f.weeks.is_some_and(|weeks| weeks.1 == week)));
+    let (table, its) = (Table::RegisterWeek, partition(month, PAST));
+    let large = if month_of(reach.apart) == month { LARGE } else { u64::MAX };
+    let mut files = append::append(lake, table, its.clone(), past, &closed, large).await?;
+    files.extend(match ended.len() {
+        0 | 1 => ended,
+        _ => append::folded(lake, table, its, ended, RecordBatch::new_empty(table.schema())).await?,
+    });
     files.extend(left);
     while let Some(written) = writing.join_next().await {
         files.extend(written.map_err(|e| LakeError::stopped(month, &e))??);
@@ -492,11 +505,15 @@ mod tests {
         all
     }
 
-    /// The weeks that each believed file spans.
-    fn spans(state: &TableState) -> Vec<(i32, i32)> {
-        let mut spans: Vec<_> = state.of_belief(CURRENT).map(|f| f.weeks.unwrap()).collect();
+    /// The weeks that each file of a belief spans.
+    fn spans_of(state: &TableState, belief: &str) -> Vec<(i32, i32)> {
+        let mut spans: Vec<_> = state.of_belief(belief).map(|f| f.weeks.unwrap()).collect();
         spans.sort();
         spans
+    }
+
+    fn spans(state: &TableState) -> Vec<(i32, i32)> {
+        spans_of(state, CURRENT)
     }
 
     #[tokio::test]
@@ -510,15 +527,17 @@ mod tests {
         // The week restated alone: the others' file stays as it is.
         let third = merged(&lake, &second, &[c], b'O', 3).await;
         assert_eq!(spans(&third), [(a, b), (c, c)]);
-        let of_others = |state: &TableState| state.files.iter().filter(|f| f.weeks == Some((a, b))).next().cloned();
+        let of_others = |state: &TableState| state.files.iter().find(|f| f.weeks == Some((a, b))).cloned();
         assert_eq!(of_others(&third), of_others(&second));
         // One before it, then both.
         let fourth = merged(&lake, &third, &[a], b'I', 4).await;
         let fifth = merged(&lake, &fourth, &[b, c], b'I', 5).await;
         assert_eq!(spans(&fifth), [(a, b), (c, c)]);
-        // Another week begins, in the same month and in the next.
+        assert_eq!(spans_of(&fifth, PAST), [(a, a), (b, c), (c, c)]);
+        // Another week begins, in the same month and in the next: the past of the ended one is folded.
         let sixth = merged(&lake, &fifth, &[d], b'/', 6).await;
         assert_eq!(spans(&sixth), [(a, c), (d, d)]);
+        assert_eq!(spans_of(&sixth, PAST), [(a, a), (b, c)]);
         let seventh = merged(&lake, &sixth, &[next], b'/', 7).await;
         assert_eq!(spans(&seventh), [(a, d), (next, next)]);
         assert_ne!(month_of(d), month_of(next));

@@ -442,7 +442,7 @@ impl Ingest<'_> {
     async fn append(&self, run: &mut RunRecord, table: Table, rows: RecordBatch) -> Result<()> {
         let partition = BTreeMap::from([("belief".to_owned(), lake::table::CURRENT.to_owned())]);
         let state = run.table(table);
-        let files = lake::append::append(self.lake, table, partition, state.files, &rows).await?;
+        let files = lake::append::append(self.lake, table, partition, state.files, &rows, u64::MAX).await?;
         run.tables.insert(table.name().to_owned(), TableState { version: state.version, files });
         Ok(())
     }

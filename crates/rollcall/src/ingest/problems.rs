@@ -296,13 +296,15 @@ async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
     let days = column("session_date")?.as_primitive::<Date32Type>();
     let seen = column("known_from")?.as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
     let returns = column("return_id")?.as_primitive::<Int64Type>();
-    let of_return = return_days(ingest, run).await?;
+    // A problem that came back after it was mended is open again.
+    let is_mended = |i: usize| last_fix.get(ids.value(i)).is_some_and(|fixed| seen.value(i) <= *fixed);
+    let says_no_day = (0..rows.num_rows()).any(|i| days.is_null(i) && !is_mended(i));
+    let of_return = if says_no_day { return_days(ingest, run).await? } else { HashMap::new() };
     let mut open = BTreeMap::new();
     let mut doubled = HashSet::new();
     for i in 0..rows.num_rows() {
         let id = ids.value(i);
-        // A problem that came back after it was mended is open again.
-        if last_fix.get(id).is_some_and(|fixed| seen.value(i) <= *fixed) || !doubled.insert(id) {
+        if is_mended(i) || !doubled.insert(id) {
             continue;
         }
         let urn = urns.is_valid(i).then(|| urns.value(i));

@@ -230,7 +230,7 @@ pub(super) async fn state(
     }
     let partition = |belief: &str| BTreeMap::from([("belief".to_owned(), belief.to_owned())]);
     let past: Vec<_> = before.of_belief(PAST).cloned().collect();
-    let mut files = lake::append::append(ingest.lake, table, partition(PAST), past, &merged.closed).await?;
+    let mut files = lake::append::append(ingest.lake, table, partition(PAST), past, &merged.closed, u64::MAX).await?;
     let mut writer = lake::parquet_file::FileWriter::new(table.schema())?;
     writer.write(&lake::append::sorted(table, &merged.current)?)?;
     files.extend(writer.put(ingest.lake, &lake::path::table(table), partition(CURRENT)).await?);
