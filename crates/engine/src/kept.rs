@@ -48,7 +48,7 @@ impl Session {
 
     /// The result that is kept, if one is.
     pub(crate) async fn kept(&self, definition: &Definition) -> Result<Option<Arc<dyn TableProvider>>, EngineError> {
-        if !self.uses_kept || !self.can_keep(definition) {
+        if !self.engine.keeps || !self.can_keep(definition) {
             return Ok(None);
         }
         let place = self.kept_at(definition);

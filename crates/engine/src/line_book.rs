@@ -194,6 +194,11 @@ impl NumberedLines {
         number
     }
 
+    /// All of them, in order of number.
+    pub(crate) fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.lines.len()

@@ -3,8 +3,12 @@
 //!
 //! Lines lie in order of (urn, pupil_key, week_start) in every file, so a child's lines of all months come up
 //! together: no hash table and no sort, and no more memory than a batch of each file. Cores share the schools.
+//! Where results are kept, so are the registers of the [`earlier`] weeks.
+
+mod earlier;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -35,6 +39,7 @@ use parquet::file::statistics::Statistics;
 use tokio::sync::OnceCell;
 
 use crate::line_book::LineBook;
+use earlier::Earlier;
 
 /// Lines read at a time from each file.
 const LINES: usize = 8 * 1024;
@@ -63,6 +68,8 @@ pub struct Belief {
     pub newest: bool,
     /// Each key of a changed UPN to the first key of its chain.
     pub joined: HashMap<i64, i64>,
+    /// Whether registers of earlier weeks may be held in memory, and kept in the lake.
+    pub keeps: bool,
 }
 
 /// The columns of `believed.register`: one row a child and school, through every change of UPN. A register is
@@ -77,8 +84,21 @@ pub fn schema() -> SchemaRef {
 }
 
 /// `believed.register` over these lines, in so many parts.
-pub(crate) fn table(belief: Belief, book: Arc<LineBook>, parts: usize) -> Result<Arc<dyn TableProvider>> {
-    let shared = Arc::new(Shared { belief, book, parts: parts.max(1), shares: OnceCell::new(), schema: schema() });
+pub(crate) fn table(mut belief: Belief, book: Arc<LineBook>, parts: usize) -> Result<Arc<dyn TableProvider>> {
+    let last_day = model::line::days_from_epoch(belief.as_of.as_of);
+    let split = match &belief.lines {
+        Lines::Files(lake, files) if belief.keeps && belief.newest => {
+            earlier::Files::of(lake, files, last_day, &belief.joined).map(|split| (lake.clone(), split))
+        }
+        _ => None,
+    };
+    let earlier = split.map(|(lake, (earlier, apart))| {
+        belief.lines = Lines::Files(lake, apart);
+        earlier
+    });
+    let parts = parts.max(1);
+    let (shares, held) = (OnceCell::new(), OnceCell::new());
+    let shared = Arc::new(Shared { belief, book, parts, shares, schema: schema(), earlier, held });
     let partitions = (0..shared.parts)
         .map(|nth| Arc::new(Part { shared: Arc::clone(&shared), nth }) as Arc<dyn PartitionStream>)
         .collect();
@@ -93,6 +113,26 @@ struct Shared {
     /// The last URN of each part but the last, once it has been worked out.
     shares: OnceCell<Vec<i32>>,
     schema: SchemaRef,
+    /// The files of weeks before those of the lines, whose registers go on with them.
+    earlier: Option<earlier::Files>,
+    /// Their registers, once they have been read.
+    held: OnceCell<Arc<Earlier>>,
+}
+
+impl Shared {
+    /// Other lines, and no earlier ones, in the same session.
+    fn of(&self, lines: Lines) -> Self {
+        let Belief { as_of, newest, joined, .. } = &self.belief;
+        let belief = Belief { lines, as_of: *as_of, newest: *newest, joined: joined.clone(), keeps: false };
+        let (book, schema) = (Arc::clone(&self.book), Arc::clone(&self.schema));
+        Self { belief, book, parts: self.parts, shares: OnceCell::new(), schema, earlier: None, held: OnceCell::new() }
+    }
+
+    async fn earlier(&self) -> Result<Option<Arc<Earlier>>> {
+        let Some(files) = &self.earlier else { return Ok(None) };
+        let read = || async { Ok::<_, DataFusionError>(Arc::new(files.registers(self).await?)) };
+        Ok(Some(Arc::clone(self.held.get_or_try_init(read).await?)))
+    }
 }
 
 #[derive(Debug)]
@@ -107,27 +147,33 @@ impl PartitionStream for Part {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (shared, nth) = (Arc::clone(&self.shared), self.nth);
-        let begun = async move {
-            let last_urns = shared.shares.get_or_try_init(|| shares(&shared.belief.lines, shared.parts)).await?;
-            let after = nth.checked_sub(1).map_or(Some(i32::MIN), |before| last_urns.get(before).copied());
-            let last = last_urns.get(nth).copied().unwrap_or(i32::MAX);
-            let gathering = match after {
-                // Fewer schools than parts: nothing is left for this one.
-                None => None,
-                Some(after) => Some(Gathering::begin(Arc::clone(&shared), (after, last)).await?),
-            };
-            Ok::<_, DataFusionError>(gathering)
-        };
-        let batches = futures::stream::once(begun);
-        let batches = futures::TryStreamExt::try_flatten(futures::TryStreamExt::map_ok(batches, |gathering| {
-            futures::stream::try_unfold(gathering, |gathering| async move {
-                let Some(mut gathering) = gathering else { return Ok(None) };
-                Ok(gathering.batch().await?.map(|batch| (batch, Some(gathering))))
-            })
-        }));
-        Box::pin(RecordBatchStreamAdapter::new(schema(), Box::pin(batches)))
+        registers(Arc::clone(&self.shared), self.nth)
     }
+}
+
+/// The registers of one part.
+fn registers(shared: Arc<Shared>, nth: usize) -> SendableRecordBatchStream {
+    let begun = async move {
+        let earlier = shared.earlier().await?;
+        let shares = shared.shares.get_or_try_init(|| shares(&shared.belief.lines, earlier.as_deref(), shared.parts));
+        let last_urns = shares.await?;
+        let after = nth.checked_sub(1).map_or(Some(i32::MIN), |before| last_urns.get(before).copied());
+        let last = last_urns.get(nth).copied().unwrap_or(i32::MAX);
+        let gathering = match after {
+            // Fewer schools than parts: nothing is left for this one.
+            None => None,
+            Some(after) => Some(Gathering::begin(Arc::clone(&shared), earlier, (after, last)).await?),
+        };
+        Ok::<_, DataFusionError>(gathering)
+    };
+    let batches = futures::stream::once(begun);
+    let batches = futures::TryStreamExt::try_flatten(futures::TryStreamExt::map_ok(batches, |gathering| {
+        futures::stream::try_unfold(gathering, |gathering| async move {
+            let Some(mut gathering) = gathering else { return Ok(None) };
+            Ok(gathering.batch().await?.map(|batch| (batch, Some(gathering))))
+        })
+    }));
+    Box::pin(RecordBatchStreamAdapter::new(schema(), Box::pin(batches)))
 }
 
 /// A file's footer, read without the rest: a country's year is hundreds of files.
@@ -143,14 +189,17 @@ impl MetadataFetch for Footer {
     }
 }
 
-/// The last URNs of all parts but the last, so that each has about as many lines.
-async fn shares(lines: &Lines, parts: usize) -> Result<Vec<i32>> {
+/// The last URNs of all parts but the last, so that each has about as many lines, or registers of earlier ones.
+async fn shares(lines: &Lines, earlier: Option<&Earlier>, parts: usize) -> Result<Vec<i32>> {
     let Lines::Files(lake, files) = lines else { return Ok(Vec::new()) };
     if parts < 2 {
         return Ok(Vec::new());
     }
     let mut rows: BTreeMap<i32, i64> = BTreeMap::new();
-    for file in files {
+    for school in earlier.into_iter().flat_map(|earlier| earlier.urns().chunk_by(|a, b| a == b)) {
+        rows.insert(school[0], school.len() as i64);
+    }
+    for file in files.iter().filter(|_| earlier.is_none()) {
         let footer = Footer { store: lake.store(), place: place(file) };
         let metadata = ParquetMetaDataReader::new().load_and_finish(footer, file.bytes).await?;
         for group in metadata.row_groups() {
@@ -330,6 +379,8 @@ struct Gathering {
     shared: Arc<Shared>,
     schools: (i32, i32),
     chains: Vec<Chain>,
+    /// Registers of earlier weeks, and which of them are still to come.
+    earlier: Option<(Arc<Earlier>, Range<usize>)>,
     /// Lines of this school's children whose UPN has changed, by the first key of the chain.
     joined: BTreeMap<i64, Vec<Joined>>,
     school: i32,
@@ -385,7 +436,7 @@ fn laid_over(book: &LineBook, earlier: u32, later: u32) -> u32 {
 }
 
 impl Gathering {
-    async fn begin(shared: Arc<Shared>, schools: (i32, i32)) -> Result<Self> {
+    async fn begin(shared: Arc<Shared>, earlier: Option<Arc<Earlier>>, schools: (i32, i32)) -> Result<Self> {
         let chains = match &shared.belief.lines {
             Lines::Files(_, files) => chained(files, schools, &shared.book)?,
             Lines::Rows(rows) => {
@@ -406,6 +457,7 @@ impl Gathering {
         Ok(Self {
             schools,
             chains: at_lines,
+            earlier: earlier.map(|earlier| (Arc::clone(&earlier), earlier.of_schools(schools))),
             joined: BTreeMap::new(),
             school: i32::MIN,
             last_day,
@@ -423,7 +475,7 @@ impl Gathering {
     /// The next registers; none at the end.
     async fn batch(&mut self) -> Result<Option<RecordBatch>> {
         while self.urn.len() < REGISTERS {
-            let Some(at) = self.chains.iter().map(Chain::at).min() else {
+            let Some(at) = self.chains.iter().map(Chain::at).chain(self.next_earlier()).min() else {
                 self.end_school()?;
                 break;
             };
@@ -451,9 +503,31 @@ impl Gathering {
         Ok(Some(RecordBatch::try_new(schema(), columns)?))
     }
 
+    /// Whose register of earlier weeks comes next.
+    fn next_earlier(&self) -> Option<(i32, i64)> {
+        let (earlier, rows) = self.earlier.as_ref()?;
+        (!rows.is_empty()).then(|| earlier.at(rows.start))
+    }
+
     /// Takes up all lines of one key.
     async fn child(&mut self, at: (i32, i64)) -> Result<()> {
         let root = self.shared.belief.joined.get(&at.1).copied();
+        if self.next_earlier() == Some(at)
+            && let Some((earlier, rows)) = &mut self.earlier
+            && let Some(row) = rows.next()
+        {
+            for line in earlier.lines(row) {
+                let (week, number) = line?;
+                match root {
+                    None => self.lines.push((week, number)),
+                    // Whatever was learnt when: of the weeks to come it says nothing.
+                    Some(root) => {
+                        let line = Joined { known_from: i64::MIN, line_key: at.1, week, number };
+                        self.joined.entry(root).or_default().push(line);
+                    }
+                }
+            }
+        }
         let mut i = 0;
         while i < self.chains.len() {
             let chain = &mut self.chains[i];

@@ -95,12 +95,14 @@ pub struct Engine {
     lake: Lake,
     library: Arc<Library>,
     settings: Settings,
+    /// Whether what is kept is taken up.
+    pub(crate) keeps: bool,
 }
 
 impl Engine {
     /// An engine over a lake.
     pub fn new(lake: Lake, library: Arc<Library>, settings: Settings) -> Self {
-        Self { lake, library, settings }
+        Self { lake, library, settings, keeps: true }
     }
 
     /// What the names mean.
@@ -113,10 +115,15 @@ impl Engine {
         &self.lake
     }
 
+    /// Whether registers of a run are joined by hashing.
+    fn hashes(&self, run: &RunRecord) -> bool {
+        let lines: u64 = run.table(Table::RegisterWeek).of_belief(CURRENT).map(|f| f.rows).sum();
+        lines < self.settings.hashed_lines
+    }
+
     /// Opens one ledger version at one pair of times.
     pub async fn session(&self, run: &RunRecord, as_of: AsOf) -> Result<Session, EngineError> {
-        let lines: u64 = run.table(Table::RegisterWeek).of_belief(CURRENT).map(|f| f.rows).sum();
-        let hashes = lines < self.settings.hashed_lines;
+        let hashes = self.hashes(run);
         let config = SessionConfig::new()
             .with_target_partitions(self.settings.partitions)
             .with_information_schema(true)
@@ -150,7 +157,6 @@ impl Engine {
             run: run.clone(),
             as_of,
             url,
-            uses_kept: true,
             book,
             at_once: if hashes { 2 } else { 1 },
             room: Room::of(self.settings.held_bytes),
@@ -177,7 +183,6 @@ pub struct Session {
     pub(crate) run: RunRecord,
     pub(crate) as_of: AsOf,
     pub(crate) url: ObjectStoreUrl,
-    pub(crate) uses_kept: bool,
     book: Arc<LineBook>,
     /// How many definitions are worked out at once.
     at_once: usize,
@@ -188,9 +193,27 @@ pub struct Session {
 
 impl Session {
     /// The same, with every answer worked out from the lines again.
-    pub fn afresh(mut self) -> Self {
-        self.uses_kept = false;
-        self
+    pub async fn afresh(self) -> Result<Self, EngineError> {
+        Engine { keeps: false, ..self.engine }.session(&self.run, self.as_of).await
+    }
+
+    /// The same times in another ledger. What rests on tables that are the same in both is held on.
+    pub async fn onto(mut self, run: &RunRecord) -> Result<Self, EngineError> {
+        if self.engine.hashes(run) != self.engine.hashes(&self.run) {
+            return self.engine.session(run, self.as_of).await;
+        }
+        let is_moved = |table: &Table| self.run.table(*table).files != run.table(*table).files;
+        let moved: BTreeSet<Table> = Table::ALL.into_iter().filter(is_moved).collect();
+        self.forget("rules")?;
+        self.forget("incoming")?;
+        for definition in self.engine.library.in_order() {
+            if !self.engine.library.rests_on(&definition.name).is_disjoint(&moved) {
+                self.let_go(definition.folder(), short(&definition.name))?;
+            }
+        }
+        self.run = run.clone();
+        self.register_given(&self.url).await?;
+        Ok(self)
     }
 
     /// What the names mean.
@@ -278,7 +301,9 @@ impl Session {
     /// Lets `believed.register` be gathered from these lines; `joined` has the columns of [`crate::joined_keys::schema`].
     pub fn put_register(&self, lines: Lines, joined: &RecordBatch, newest: bool) -> Result<(), EngineError> {
         let column = |i: usize| joined.column(i).as_primitive::<Int64Type>().values().iter().copied();
-        let belief = Belief { lines, as_of: self.as_of, newest, joined: column(0).zip(column(1)).collect() };
+        let joined = column(0).zip(column(1)).collect();
+        let keeps = self.engine.keeps && self.engine.hashes(&self.run);
+        let belief = Belief { lines, as_of: self.as_of, newest, joined, keeps };
         let book = Arc::clone(&self.book);
         self.put("believed", "register", registers::table(belief, book, self.engine.settings.partitions)?)
     }

@@ -65,6 +65,11 @@ pub fn published(name: &str) -> Path {
     Path::from_iter(["published", name])
 }
 
+/// Registers that were gathered of some files of the ledger.
+pub fn gathered(fingerprint: &str) -> Path {
+    Path::from_iter(["kept", "believed.register", &format!("{fingerprint}.arrow")])
+}
+
 /// A kept result of one definition at one ledger version and pair of times.
 pub fn kept(name: &str, fingerprint: &str) -> Path {
     Path::from_iter(["kept", name, &format!("{fingerprint}.parquet")])

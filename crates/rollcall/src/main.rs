@@ -338,7 +338,7 @@ impl House {
                     (false, format) => format.unwrap_or(ask::Form::Table),
                 };
                 let session = self.session(as_of, known_at).await?;
-                let session = if fresh { session.afresh() } else { session };
+                let session = if fresh { session.afresh().await? } else { session };
                 ask::print(session.stream(&sql).await?, format).await
             }
             Command::Explain { name, as_of, known_at } => {
@@ -379,7 +379,7 @@ impl House {
             }
             Command::Build { as_of, known_at, no_keep } => {
                 let session = self.session(as_of, known_at).await?;
-                let session = if no_keep { session.afresh() } else { session };
+                let session = if no_keep { session.afresh().await? } else { session };
                 let bar = progress::Bar::new(json);
                 let built = ask::build(&session, !no_keep, &bar).await?;
                 bar.finish();

@@ -24,13 +24,13 @@ use crate::line_book::{BLANK_LINE, LETTERS, Line, LineBook, NumberedLines, write
 
 /// A register, read: the numbers of its lines, a week each.
 #[derive(Clone, Copy)]
-pub(super) struct Register<'a> {
+pub(crate) struct Register<'a> {
     pub(super) first_week: i32,
     numbers: &'a [[u8; 4]],
 }
 
 impl<'a> Register<'a> {
-    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         let (week, numbers) = bytes.split_first_chunk::<4>()?;
         Some(Self { first_week: i32::from_le_bytes(*week), numbers: numbers.as_chunks().0 })
     }
@@ -46,7 +46,7 @@ impl<'a> Register<'a> {
     }
 
     /// Each week's Monday and line.
-    fn lines(self) -> impl DoubleEndedIterator<Item = (i32, u32)> + ExactSizeIterator + 'a {
+    pub(crate) fn lines(self) -> impl DoubleEndedIterator<Item = (i32, u32)> + ExactSizeIterator + 'a {
         self.numbers().enumerate().map(move |(nth, number)| (self.monday(nth), number))
     }
 

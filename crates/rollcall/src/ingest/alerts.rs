@@ -3,7 +3,7 @@
 //! An alert is derived: whether it stands is a question to the marks. What is kept is only that its answer
 //! changed, and when, so that a rebuild from landing gives the same events.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -12,6 +12,7 @@ use arrow::array::{
     new_null_array,
 };
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use engine::session::Session;
 use lake::landing::Receipt;
 use lake::{RunRecord, Table};
 use model::AcademicYear;
@@ -45,15 +46,15 @@ struct Event<'a> {
     reason: &'static str,
 }
 
-/// Appends what changed with this arrival. Where it is the last one for now, all figures are worked out from
+/// Appends what changed with this arrival; `session` is that of the ledger with it. Where it is the last one for now, all figures are worked out from
 /// the same registers and kept: whoever asks next finds them.
 pub(super) async fn record(
     ingest: &Ingest<'_>,
+    session: &Session,
     run: &mut RunRecord,
     receipt: &Receipt,
     keeps_figures: bool,
 ) -> Result<()> {
-    let session = ingest.session(run, receipt).await?;
     let stands = "alerts.standing";
     if keeps_figures {
         // What is asked for below is asked for here too: what only leads to the figures is let go on the way.
@@ -72,7 +73,7 @@ pub(super) async fn record(
     told.read(&mut before);
 
     let year = AcademicYear::of(receipt.received_at.date_naive());
-    let ids: BTreeSet<&str> = standing.keys().chain(before.keys()).copied().collect();
+    let ids = standing.keys().chain(before.keys().filter(|id| !standing.contains_key(*id))).copied();
     let mut events = Vec::new();
     for id in ids {
         let (was, is) = (before.get(id).copied(), standing.get(id).copied());
@@ -102,6 +103,7 @@ pub(super) async fn record(
             (None, None) => {}
         }
     }
+    events.sort_by_key(|event| event.id);
     ingest.append(run, Table::AlertEvent, rows(&events, receipt)?).await
 }
 

@@ -104,7 +104,8 @@ pub(super) async fn decode(
 }
 
 /// Merges marks files into the register ledger: those `unpacked` already, and wave after wave of others. A wave
-/// is judged while the one before it is merged and the one after it decoded.
+/// is judged while the one before it is merged and the one after it decoded. Gives on the session of the ledger before
+/// them, in which the rules asked who is on roll.
 #[allow(clippy::too_many_arguments)]
 pub(super) async fn merge(
     ingest: &Ingest<'_>,
@@ -115,7 +116,7 @@ pub(super) async fn merge(
     joined: Vec<Joined>,
     taken_before: &HashSet<i64>,
     summary: &mut Summary,
-) -> Result<Registers> {
+) -> Result<(Registers, engine::session::Session)> {
     let at = receipt.received_at.timestamp_micros();
     let mut registers = Registers::default();
     let mut rewriting = Rewriting { months: BTreeMap::new(), last: i32::MIN };
@@ -140,7 +141,7 @@ pub(super) async fn merge(
                 break;
             }
         }
-        anyhow::Ok(())
+        anyhow::Ok(session)
     };
     let merging = async {
         while let Some(wave) = to_merge.recv().await {
@@ -153,10 +154,10 @@ pub(super) async fn merge(
         }
         anyhow::Ok(())
     };
-    futures::try_join!(judging, merging)?;
+    let (session, ()) = futures::try_join!(judging, merging)?;
     merge_pending(ingest, staged, &mut pending, i32::MAX, &mut rewriting, &mut registers, at, summary).await?;
     rewriting.finish_round(ingest, staged, summary).await?;
-    Ok(registers)
+    Ok((registers, session))
 }
 
 /// Puts a decoded file's schools where they wait for their turn.
@@ -422,7 +423,6 @@ async fn judge(
     if incoming.files.num_rows() == 0 {
         return Ok(());
     }
-    session.build(&["tables.roll_key".to_owned()], false, &|_| {}).await?;
     let found = engine::rules::judge(session, incoming, |_| true).await?;
     let mut unplaced: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for found in found {
