@@ -197,25 +197,6 @@ impl Session {
         Engine { keeps: false, ..self.engine }.session(&self.run, self.as_of).await
     }
 
-    /// The same times in another ledger. What rests on tables that are the same in both is held on.
-    pub async fn onto(mut self, run: &RunRecord) -> Result<Self, EngineError> {
-        if self.engine.hashes(run) != self.engine.hashes(&self.run) {
-            return self.engine.session(run, self.as_of).await;
-        }
-        let is_moved = |table: &Table| self.run.table(*table).files != run.table(*table).files;
-        let moved: BTreeSet<Table> = Table::ALL.into_iter().filter(is_moved).collect();
-        self.forget("rules")?;
-        self.forget("incoming")?;
-        for definition in self.engine.library.in_order() {
-            if !self.engine.library.rests_on(&definition.name).is_disjoint(&moved) {
-                self.let_go(definition.folder(), short(&definition.name))?;
-            }
-        }
-        self.run = run.clone();
-        self.register_given(&self.url).await?;
-        Ok(self)
-    }
-
     /// What the names mean.
     pub fn library(&self) -> &Arc<Library> {
         &self.engine.library

@@ -125,8 +125,9 @@ fn properties(schema: &SchemaRef) -> WriterProperties {
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
     }
-    // Fractions hardly repeat.
-    for field in schema.fields().iter().filter(|f| f.data_type().is_floating()) {
+    // Fractions and names of children hardly repeat.
+    let is_distinct = |name: &str| ["upn", "alert_id", "evidence"].contains(&name);
+    for field in schema.fields().iter().filter(|f| f.data_type().is_floating() || is_distinct(f.name())) {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
     }
     properties.build()

@@ -12,7 +12,6 @@ use arrow::array::{
     new_null_array,
 };
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
-use engine::session::Session;
 use lake::landing::Receipt;
 use lake::{RunRecord, Table};
 use model::AcademicYear;
@@ -46,15 +45,15 @@ struct Event<'a> {
     reason: &'static str,
 }
 
-/// Appends what changed with this arrival; `session` is that of the ledger with it. Where it is the last one for now, all figures are worked out from
+/// Appends what changed with this arrival. Where it is the last one for now, all figures are worked out from
 /// the same registers and kept: whoever asks next finds them.
 pub(super) async fn record(
     ingest: &Ingest<'_>,
-    session: &Session,
     run: &mut RunRecord,
     receipt: &Receipt,
     keeps_figures: bool,
 ) -> Result<()> {
+    let session = ingest.session(run, receipt).await?;
     let stands = "alerts.standing";
     if keeps_figures {
         // What is asked for below is asked for here too: what only leads to the figures is let go on the way.

@@ -104,8 +104,7 @@ pub(super) async fn decode(
 }
 
 /// Merges marks files into the register ledger: those `unpacked` already, and wave after wave of others. A wave
-/// is judged while the one before it is merged and the one after it decoded. Gives on the session of the ledger before
-/// them, in which the rules asked who is on roll.
+/// is judged while the one before it is merged and the one after it decoded.
 #[allow(clippy::too_many_arguments)]
 pub(super) async fn merge(
     ingest: &Ingest<'_>,
@@ -116,7 +115,7 @@ pub(super) async fn merge(
     joined: Vec<Joined>,
     taken_before: &HashSet<i64>,
     summary: &mut Summary,
-) -> Result<(Registers, engine::session::Session)> {
+) -> Result<Registers> {
     let at = receipt.received_at.timestamp_micros();
     let mut registers = Registers::default();
     let mut rewriting = Rewriting { months: BTreeMap::new(), last: i32::MIN };
@@ -141,7 +140,7 @@ pub(super) async fn merge(
                 break;
             }
         }
-        anyhow::Ok(session)
+        anyhow::Ok(())
     };
     let merging = async {
         while let Some(wave) = to_merge.recv().await {
@@ -154,10 +153,10 @@ pub(super) async fn merge(
         }
         anyhow::Ok(())
     };
-    let (session, ()) = futures::try_join!(judging, merging)?;
+    futures::try_join!(judging, merging)?;
     merge_pending(ingest, staged, &mut pending, i32::MAX, &mut rewriting, &mut registers, at, summary).await?;
     rewriting.finish_round(ingest, staged, summary).await?;
-    Ok((registers, session))
+    Ok(registers)
 }
 
 /// Puts a decoded file's schools where they wait for their turn.

@@ -374,12 +374,12 @@ impl Ingest<'_> {
             tracing::debug!(arrival = receipt.n, "rolls and other small files merged");
             let mut staged = Staged { run, roots: merged.roots };
             let (joined, mut taken, rolls) = (merged.joined, merged.taken, merged.rolls);
-            let (registers, session) =
+            let registers =
                 marks::merge(self, &mut staged, receipt, waves, unpacked, joined, &taken_before, summary).await?;
             taken.extend(registers.taken);
-            anyhow::Ok((staged, taken, registers.stated, rolls, session))
+            anyhow::Ok((staged, taken, registers.stated, rolls))
         };
-        let ((), (mut staged, taken, stated, rolls, session)) = futures::try_join!(decoding, merging)?;
+        let ((), (mut staged, taken, stated, rolls)) = futures::try_join!(decoding, merging)?;
         tracing::debug!(arrival = receipt.n, "marks merged");
         problems::record(self, &mut staged.run, receipt, &taken, &stated, &rolls, &staged.roots).await?;
         self.append(&mut staged.run, Table::Return, problems::return_rows(receipt, &taken)?).await?;
@@ -390,8 +390,7 @@ impl Ingest<'_> {
             // After a first load others follow: its figures are worked out when somebody asks.
             let lines = |run: &RunRecord| -> u64 { run.table(Table::RegisterWeek).files.iter().map(|f| f.rows).sum() };
             let is_first_load = lines(&before.run) * 2 < lines(&staged.run);
-            let session = session.onto(&staged.run).await?;
-            alerts::record(self, &session, &mut staged.run, receipt, keeps_figures && !is_first_load).await?;
+            alerts::record(self, &mut staged.run, receipt, keeps_figures && !is_first_load).await?;
             tracing::debug!(arrival = receipt.n, "alerts recorded");
         }
         for taken in &taken {
