@@ -10,7 +10,7 @@ const PUPILS: [&str; 3] = ["Q850200120003", "H850200723000", "T20110001804V"];
 const BELIEF: &str = "SELECT urn, pupil_key, week_start, marks, known_from, known_to FROM ledger.register_week";
 const FIGURES: &str = "SELECT * FROM metrics.pupil_year";
 
-/// One arrival: when, and what each of two schools says of a week.
+/// One arrival: when, and what each of two schools says of a week, of two months.
 #[derive(Clone, Debug)]
 struct Sent {
     day: u32,
@@ -19,7 +19,7 @@ struct Sent {
 
 impl Sent {
     fn at(&self) -> String {
-        let first = chrono::NaiveDate::from_ymd_opt(2026, 10, 1).unwrap();
+        let first = chrono::NaiveDate::from_ymd_opt(2026, 10, 20).unwrap();
         format!("{}T18:00:00Z", first + chrono::Days::new(self.day.into()))
     }
 
@@ -40,7 +40,7 @@ fn marks() -> impl Strategy<Value = String> {
 }
 
 fn arrivals() -> impl Strategy<Value = Vec<Sent>> {
-    let file = (0u64..3, 140001u32..140003, marks(), marks(), 0usize..3).prop_map(|(n, urn, a, b, pupils)| {
+    let file = (0u64..6, 140001u32..140003, marks(), marks(), 0usize..3).prop_map(|(n, urn, a, b, pupils)| {
         let monday = chrono::NaiveDate::from_ymd_opt(2026, 9, 7).unwrap() + chrono::Days::new(7 * n);
         let rows: Vec<(&str, &str)> =
             [(PUPILS[0], a.as_str()), (PUPILS[1], b.as_str())].into_iter().take(1 + pupils.min(1)).collect();
@@ -81,6 +81,7 @@ fn reordered_doubled_and_replayed_arrivals_end_in_the_same_belief() {
         sent.iter().for_each(|s| s.receive(&in_order));
         let belief = in_order.ask(BELIEF, &[]);
         let figures = in_order.ask(FIGURES, &["--as-of", "2026-10-30"]);
+        prop_assert_eq!(&in_order.ask(FIGURES, &["--as-of", "2026-10-30", "--fresh"]), &figures);
 
         let shuffled = started();
         let mut order: Vec<usize> = (0..sent.len()).collect();
