@@ -236,6 +236,46 @@ fn a_later_roll_mends_what_was_wrong_for_want_of_it() {
 }
 
 #[test]
+fn marks_that_a_roll_leaves_outside_are_listed_whichever_came_first() {
+    let week = |a: &str| week(140001, "2026-09-07", &[(A, a), (B, "/\\/\\/\\/\\/\\")]);
+    let from = |entry: &str| roll(140001, &[A, B]).replacen("2026-09-01", entry, 1);
+    let open = "SELECT rule, rows, found FROM quality.problem \
+                WHERE rule NOT IN ('upn_check_letter', 'marks_withdrawn') AND fixed_by IS NULL";
+    let possible = "SELECT possible FROM metrics.child_year ORDER BY possible";
+
+    // The roll first: the marks are found outside when they come, and the roll sent again finds them no second time.
+    let authority = started();
+    authority.receive("2026-09-08T05:00:00Z", &[("roll.csv", &from("2026-09-09"))]);
+    authority.receive("2026-09-11T18:00:00Z", &[("marks.csv", &week("/\\/\\/\\/\\/\\"))]);
+    assert_eq!(authority.ask(open, &[]), ["mark_outside_enrolment,4,4 marks outside the enrolment"]);
+    authority.receive("2026-09-14T05:00:00Z", &[("roll.csv", &(from("2026-09-09") + "\n"))]);
+    assert_eq!(authority.ask(open, &[]), ["mark_outside_enrolment,4,4 marks outside the enrolment"]);
+    assert_eq!(authority.ask(possible, &["--as-of", "2026-09-14"]), ["10", "6"]);
+
+    // The marks first: the roll that leaves them outside says so, until a roll holds the child on those days.
+    let authority = started();
+    let held = ["held_mark_outside_enrolment,4,4 marks held outside the enrolment"];
+    authority.receive("2026-09-11T18:00:00Z", &[("marks.csv", &week("/\\/\\/\\/\\/\\"))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+    authority.receive("2026-09-14T05:00:00Z", &[("roll_1.csv", &from("2026-09-09"))]);
+    assert_eq!(authority.ask(open, &[]), held);
+    assert_eq!(authority.ask(possible, &["--as-of", "2026-09-14"]), ["10", "6"]);
+    authority.receive("2026-09-15T05:00:00Z", &[("roll_2.csv", &from("2026-09-09"))]);
+    assert_eq!(
+        authority.ask("SELECT first_seen, fixed_by FROM quality.problem WHERE rows = 4", &[]),
+        ["2026-09-14T05:00:00Z,"]
+    );
+    authority.receive("2026-09-16T05:00:00Z", &[("roll_3.csv", &from("2026-09-07"))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+    // A child that left before its last marks; the marks sent again without those days mend it too.
+    let left = roll(140001, &[A, B]).replacen("2026-09-01,", "2026-09-07,2026-09-10", 1);
+    authority.receive("2026-09-17T05:00:00Z", &[("roll_4.csv", &left)]);
+    assert_eq!(authority.ask(open, &[]), ["held_mark_outside_enrolment,2,2 marks held outside the enrolment"]);
+    authority.receive("2026-09-18T05:00:00Z", &[("marks_2.csv", &week("/\\/\\/\\/\\.."))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+}
+
+#[test]
 fn a_marks_history_is_told_as_known_then_and_by_the_child() {
     let authority = started();
     let monday =

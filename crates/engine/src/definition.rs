@@ -79,6 +79,9 @@ pub struct Header {
     /// For a rule: what would be right.
     #[serde(default)]
     pub expected: String,
+    /// For a rule: it is asked once the arrival has been merged, of what is held then.
+    #[serde(default)]
+    pub of_held: bool,
     /// For a rule on marks: a later roll that holds the child on that day mends what it found, without the marks
     /// being sent again.
     #[serde(default)]

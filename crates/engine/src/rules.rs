@@ -86,7 +86,7 @@ pub struct Found {
     pub found: String,
 }
 
-/// Runs every rule that passes `wanted` over what has come in.
+/// Runs every rule that passes `wanted` over what has come in: before it is merged, or those of what is held after.
 pub async fn judge(
     session: &Session,
     incoming: Incoming,

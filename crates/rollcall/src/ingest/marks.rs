@@ -422,7 +422,7 @@ async fn judge(
     if incoming.files.num_rows() == 0 {
         return Ok(());
     }
-    let found = engine::rules::judge(session, incoming, |_| true).await?;
+    let found = engine::rules::judge(session, incoming, |rule| !rule.header.of_held).await?;
     let mut unplaced: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for found in found {
         let Some(i) = usize::try_from(found.file_id).ok().filter(|i| *i < files.len()) else { continue };

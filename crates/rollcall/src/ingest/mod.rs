@@ -379,8 +379,9 @@ impl Ingest<'_> {
             taken.extend(registers.taken);
             anyhow::Ok((staged, taken, registers.stated, rolls))
         };
-        let ((), (mut staged, taken, stated, rolls)) = futures::try_join!(decoding, merging)?;
+        let ((), (mut staged, mut taken, stated, rolls)) = futures::try_join!(decoding, merging)?;
         tracing::debug!(arrival = receipt.n, "marks merged");
+        tables::judge_held(self, &staged.run, receipt, &mut taken).await?;
         problems::record(self, &mut staged.run, receipt, &taken, &stated, &rolls, &staged.roots).await?;
         self.append(&mut staged.run, Table::Return, problems::return_rows(receipt, &taken)?).await?;
         self.append(&mut staged.run, Table::ReturnSchool, problems::return_school_rows(receipt, &taken)?).await?;

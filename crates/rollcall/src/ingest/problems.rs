@@ -140,7 +140,9 @@ pub(super) async fn record(
         .flat_map(|t| t.schools.iter().map(|s| s.urn).chain([t.urn]).map(|urn| ((t.kind, urn), t.return_id)))
         .collect();
     let rules = ingest.library.of_folder("rules").filter(|r| r.header.mended_by_roll);
-    let by_roll: HashSet<&str> = rules.map(|r| r.name.trim_start_matches("rules.")).collect();
+    let (of_held, by_roll): (Vec<_>, Vec<_>) = rules.partition(|r| r.header.of_held);
+    let [of_held, by_roll] = [of_held, by_roll]
+        .map(|rules| rules.into_iter().map(|r| r.name.trim_start_matches("rules.")).collect::<HashSet<&str>>());
     let roll = |urn: i32, key: i64, day: i32| {
         let stints = rolls.get(&(urn, roots.get(&key).copied().unwrap_or(key)))?;
         stints.iter().find(|s| s.entry <= day && s.leaving.is_none_or(|last| day <= last)).map(|s| s.return_id)
@@ -151,12 +153,16 @@ pub(super) async fn record(
         kept.filter(|t| t.file == open.file).map(|t| t.return_id).next_back()
     };
     let mended = |open: &Open| -> Option<i64> {
-        let by = accepted.get(&(open.kind.as_str(), open.urn)).copied();
-        if open.kind != "marks" || open.refuses_file {
+        let by = |kind: &str| accepted.get(&(kind, open.urn)).copied();
+        let is_of_marks = open.kind == "marks" && !open.refuses_file;
+        if !is_of_marks {
             let is_told = open.urn.is_some() || open.kind == "schools" || open.kind == "links";
-            return by.filter(|_| is_told).or_else(|| same_file(open));
+            let mended = by(&open.kind).filter(|_| is_told).or_else(|| same_file(open));
+            if mended.is_some() || !of_held.contains(open.rule.as_str()) {
+                return mended;
+            }
         }
-        if by_roll.contains(open.rule.as_str())
+        if (by_roll.contains(open.rule.as_str()) || of_held.contains(open.rule.as_str()))
             && let Some(by) = roll(open.urn?, open.pupil_key?, open.days?.0)
         {
             return Some(by);
@@ -165,8 +171,17 @@ pub(super) async fn record(
         let coverage = stated.get(&urn)?;
         let covered = coverage.days.0 <= day_of(first) && day_of(last) <= coverage.days.1;
         let child = open.pupil_key.is_none_or(|key| coverage.pupils.contains(&key));
-        by.filter(|_| covered && child)
+        by("marks").filter(|_| covered && child)
     };
+    let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
+    // What was found of a child's marks when they came is not found once more of those held.
+    let mut told: HashSet<(Option<i32>, i64)> = HashSet::new();
+    let of_marks = raised.values().map(|r| r.problem).filter(|problem| by_roll.contains(problem.rule.as_str()));
+    told.extend(of_marks.filter_map(|problem| Some((problem.urn, root(problem.pupil_key?)))));
+    let of_marks = open.values().filter(|open| by_roll.contains(open.rule.as_str()) && mended(open).is_none());
+    told.extend(of_marks.filter_map(|open| Some((open.urn, root(open.pupil_key?)))));
+    let is_told = |problem: &Problem| problem.pupil_key.is_some_and(|key| told.contains(&(problem.urn, root(key))));
+    raised.retain(|_, r| !of_held.contains(r.problem.rule.as_str()) || !is_told(r.problem));
     let fixes: Vec<(&String, i64)> = open
         .iter()
         .filter(|(id, _)| !raised.contains_key(*id))

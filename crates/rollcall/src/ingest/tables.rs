@@ -82,6 +82,43 @@ pub(super) fn incoming_files(files: &[Decoded]) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(engine::rules::file_schema(), columns)?)
 }
 
+/// What rolls leave outside: asks the rules of what is held, once an arrival has been merged, and adds what they find
+/// to its returns.
+pub(super) async fn judge_held(
+    ingest: &Ingest<'_>,
+    run: &RunRecord,
+    receipt: &Receipt,
+    taken: &mut [Taken],
+) -> Result<()> {
+    let kept = taken.iter().enumerate().filter(|(_, t)| t.kind == Kind::Roll.name() && !t.refused);
+    let schools: Vec<(usize, &Taken, &OfSchool)> =
+        kept.flat_map(|(i, t)| t.schools.iter().map(move |school| (i, t, school))).collect();
+    if schools.is_empty() {
+        return Ok(());
+    }
+    let [first_day, last_day] = day_columns(schools.iter().map(|_| None));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.0 as i64))),
+        Arc::new(StringArray::from_iter_values(schools.iter().map(|(_, t, _)| t.file.as_str()))),
+        Arc::new(StringArray::from_iter_values(schools.iter().map(|(_, t, _)| t.kind))),
+        Arc::new(schools.iter().map(|(.., s)| s.urn).collect::<Int32Array>()),
+        Arc::new(schools.iter().map(|_| None::<i32>).collect::<Int32Array>()),
+        Arc::new(Int64Array::from_iter_values(schools.iter().map(|(.., s)| s.rows as i64))),
+        first_day,
+        last_day,
+        Arc::new(BooleanArray::from(vec![false; schools.len()])),
+    ];
+    let files = RecordBatch::try_new(engine::rules::file_schema(), columns)?;
+    let incoming = Incoming { files, registers: RecordBatch::new_empty(engine::rules::register_schema()) };
+    let session = ingest.session(run, receipt).await?;
+    for found in engine::rules::judge(&session, incoming, |rule| rule.header.of_held).await? {
+        if let Some(taken) = usize::try_from(found.file_id).ok().and_then(|i| taken.get_mut(i)) {
+            taken.problems.push(as_problem(&found));
+        }
+    }
+    Ok(())
+}
+
 /// The one six-digit number in a file's own name; none where there is none or several.
 fn named_urn(name: &str) -> Option<i32> {
     let base = name.rsplit('/').next().unwrap_or(name);
@@ -166,7 +203,7 @@ async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &
     }
     let session = ingest.session(run, receipt).await?;
     let reads_marks = |rule: &engine::Definition| rule.reads.iter().any(|r| r == "incoming.register");
-    let found = engine::rules::judge(&session, incoming, |rule| !reads_marks(rule)).await?;
+    let found = engine::rules::judge(&session, incoming, |rule| !rule.header.of_held && !reads_marks(rule)).await?;
     for found in found {
         let Some(file) = usize::try_from(found.file_id).ok().and_then(|i| files.get_mut(i)) else { continue };
         file.problems.push(as_problem(&found));
