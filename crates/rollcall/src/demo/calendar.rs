@@ -133,11 +133,7 @@ impl Terms {
 
     /// The days on which a school with these habits keeps a register, in order.
     pub fn school_days(&self, habits: &Habits) -> Vec<SchoolDay> {
-        let mut halves = self.halves;
-        if habits.early_october {
-            halves[0].1 = halves[0].1 - Days::new(7);
-            halves[1].0 = halves[1].0 - Days::new(7);
-        }
+        let mut halves = self.halves_of(habits);
         if habits.starts_a_day_later {
             halves[0].0 = halves[0].0 + Days::new(1);
         }
@@ -165,6 +161,25 @@ impl Terms {
             }
         }
         days
+    }
+
+    /// The weekdays of the breaks between half terms.
+    pub fn breaks(&self, habits: &Habits) -> impl Iterator<Item = NaiveDate> {
+        let halves = self.halves_of(habits);
+        let between = std::iter::zip(halves, halves.into_iter().skip(1));
+        let days = between.flat_map(|((_, last), (first, _))| {
+            last.iter_days().skip(1).take_while(move |day| *day < first).collect::<Vec<_>>()
+        });
+        days.filter(|day| day.weekday().num_days_from_monday() < 5)
+    }
+
+    fn halves_of(&self, habits: &Habits) -> [(NaiveDate, NaiveDate); 6] {
+        let mut halves = self.halves;
+        if habits.early_october {
+            halves[0].1 = halves[0].1 - Days::new(7);
+            halves[1].0 = halves[1].0 - Days::new(7);
+        }
+        halves
     }
 
     /// Days on which schools put their staff training: next to breaks, and Fridays in between.

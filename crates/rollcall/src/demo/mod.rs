@@ -156,7 +156,8 @@ fn check(plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The register of schools: with the opening arrival, and again once a school has become an academy.
+/// The register of schools, and the calendars of those new in it: with the opening arrival, and again once a school
+/// has become an academy.
 fn put_establishments(plan: &Plan, authority: &Authority, post: &Post) -> anyhow::Result<Written> {
     let converted = post.arrivals.iter().position(|arrival| plan.events && arrival.on > authority.conversion_eve());
     let mut written = Written::default();
@@ -165,8 +166,19 @@ fn put_establishments(plan: &Plan, authority: &Authority, post: &Post) -> anyhow
         let stamp = on.format("%Y%m%d");
         let establishments = gias::establishments(authority, plan.la_code, on);
         let links = gias::links(authority, on);
-        for (name, bytes) in [("", establishments), ("links_", links)] {
-            let name = format!("{name}edubasealldata{stamp}.csv");
+        let mut calendars = String::from("URN,Date,Session,Open,Reason\n");
+        let opening = arrival == 0;
+        for school in &authority.schools {
+            let Some(urn) = (if opening { Some(school.urn) } else { school.later_urn }) else { continue };
+            for day in authority.terms.breaks(&school.habits) {
+                calendars += &format!("{urn},{day},AM,No,Holiday\n{urn},{day},PM,No,Holiday\n");
+            }
+        }
+        for (name, bytes) in [
+            (format!("edubasealldata{stamp}.csv"), establishments),
+            (format!("links_edubasealldata{stamp}.csv"), links),
+            (format!("calendars_{stamp}.csv"), calendars.into_bytes()),
+        ] {
             written.add(&post.put(arrival, &name, &bytes)?);
         }
     }
