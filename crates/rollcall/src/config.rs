@@ -113,6 +113,7 @@ impl Config {
             bail!("{}: la_code is {}; expected an authority's three digits, e.g. 850", path.display(), config.la_code);
         }
         for (name, source) in &config.sources {
+            source_name(name).with_context(|| format!("{}: [sources.{name}]", path.display()))?;
             let is_urn = |urn: &&String| sources::marks::parse_urn(urn.as_bytes()).is_some();
             if let Some(urn) = source.schools.keys().find(|urn| !is_urn(urn)) {
                 bail!("{}: [sources.{name}.schools.{urn}]: expected a school's URN, six digits", path.display());
@@ -241,6 +242,15 @@ unpacked_limit_mib = 4096
     )
 }
 
+/// A source's name, which is a folder's in landing and stands beside every return.
+pub(crate) fn source_name(name: &str) -> Result<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if !(1..=40).contains(&name.len()) || !name.chars().all(is_plain) || model::id::without_upns(name) != name {
+        bail!("a source is named by up to 40 letters, digits, `-` and `_`, and not by a child's number");
+    }
+    Ok(name.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,5 +296,16 @@ mod tests {
         assert!(wrong.check_codes(&codes).unwrap_err().to_string().contains("`QQ`"));
         let said = read("la_code = 850\n[sources.drop.schools.14.codes]\nx = \"/\"\n").unwrap_err().to_string();
         assert!(said.contains("[sources.drop.schools.14]") && said.contains("six digits"), "{said}");
+    }
+
+    #[test]
+    fn a_source_is_a_plain_name() {
+        for name in ["drop", "mis-2", "North_West"] {
+            assert_eq!(source_name(name).unwrap(), name);
+        }
+        let long = "x".repeat(41);
+        for name in ["", "a b", "../x", "Q850200120003", "of-Q850200120003", &long] {
+            assert!(source_name(name).is_err(), "{name}");
+        }
     }
 }

@@ -60,7 +60,7 @@ enum Command {
         #[arg(long, value_parser = instant)]
         received_at: Option<DateTime<Utc>>,
         /// Which configured source they came from.
-        #[arg(long, default_value = "drop")]
+        #[arg(long, default_value = "drop", value_parser = config::source_name)]
         source: String,
     },
     /// Ask in SQL.

@@ -65,12 +65,18 @@ impl Pipeline {
                 path.display()
             ),
         };
-        toml::from_str(&text).with_context(|| {
+        let pipeline: Self = toml::from_str(&text).with_context(|| {
             format!(
                 "{}: a step is one of `ingest` + `source`, `publish`, `submission` + `to`, `vacuum_after_days`",
                 path.display()
             )
-        })
+        })?;
+        for step in &pipeline.step {
+            if let Step::Ingest(step) = step {
+                crate::config::source_name(&step.source).with_context(|| path.display().to_string())?;
+            }
+        }
+        Ok(pipeline)
     }
 }
 
