@@ -276,6 +276,24 @@ fn marks_that_a_roll_leaves_outside_are_listed_whichever_came_first() {
 }
 
 #[test]
+fn rows_of_an_unnested_list_are_told_apart_by_what_is_grouped_after() {
+    let authority = started();
+    let marks = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\II/\\/\\..")]);
+    authority.receive("2026-09-11T18:00:00Z", &[("marks.csv", &marks)]);
+    let ask = |sql: &str| authority.ask(sql, &["--as-of", "2026-09-11"]);
+    // A child is one of a school's list, a day one of its sessions'; neither is needed but to be counted.
+    let children = "SELECT count(*) FROM (SELECT urn, x FROM (SELECT urn, unnest(array_agg(pupil_key)) AS x \
+                    FROM tables.enrolment GROUP BY urn) GROUP BY urn, x)";
+    assert_eq!(ask(children), ["2"]);
+    assert_eq!(ask(&format!("SELECT ({children}) AS n")), ["2"]);
+    let days = "SELECT count(*) FROM (SELECT DISTINCT urn, academic_year, in_cohort, date FROM tables.school_session)";
+    assert_eq!(ask(days), ["5"]);
+    let days = "SELECT count(*) FROM (SELECT DISTINCT urn, s['date'] FROM (SELECT urn, unnest(session_counts(register)) AS s \
+                FROM tables.register_year GROUP BY urn))";
+    assert_eq!(ask(days), ["5"]);
+}
+
+#[test]
 fn a_marks_history_is_told_as_known_then_and_by_the_child() {
     let authority = started();
     let monday =

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, NaiveDate, Utc};
 use engine::session::Session;
@@ -213,6 +213,17 @@ impl World {
     }
 }
 
+/// How many of its grain a view has more than one row of.
+pub fn doubles(name: &str, grain: &[String]) -> String {
+    let grain = grain.join(", ");
+    format!("SELECT count(*) AS doubles FROM (SELECT {grain} FROM {name} GROUP BY {grain} HAVING 1 < count(*))")
+}
+
+async fn doubled(session: &Session, name: &str, grain: &[String]) -> Result<i64, Fault> {
+    let rows = session.rows(&doubles(name, grain)).await.map_err(|e| Fault(format!("{name}: {e}")))?;
+    Ok(rows.iter().map(|b| b.column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0)).sum())
+}
+
 fn next<'a>(parts: &mut impl Iterator<Item = &'a str>) -> Result<&'a str, Fault> {
     parts.next().ok_or_else(|| Fault("a word is missing".to_owned()))
 }
@@ -249,7 +260,15 @@ impl sqllogictest::AsyncDB for World {
             }
             return Ok(DBOutput::StatementComplete(0));
         }
-        let rows = self.session().await?.rows(sql).await.map_err(|e| Fault(e.to_string()))?;
+        let session = self.session().await?;
+        let rows = session.rows(sql).await.map_err(|e| Fault(e.to_string()))?;
+        for name in engine::definition::reads_of(sql).map_err(Fault)? {
+            let grain = session.library().get(&name).map(|d| d.header.grain.clone()).unwrap_or_default();
+            let found = if grain.is_empty() { 0 } else { doubled(session, &name, &grain).await? };
+            if 0 < found {
+                return Err(Fault(format!("{found} rows of {name} are of one {}", grain.join(", "))));
+            }
+        }
         let options = arrow::util::display::FormatOptions::default().with_null("NULL");
         let mut out = Vec::new();
         for batch in &rows {
@@ -268,6 +287,26 @@ impl sqllogictest::AsyncDB for World {
     }
 
     async fn shutdown(&mut self) {}
+}
+
+#[test]
+fn a_grain_that_several_rows_share_is_found() {
+    let mut world = World::new(Settings::within(64 << 20, 1, 850));
+    for line in ["SCHOOL urn=140001", "PUPIL 140001 A850200000001"] {
+        world.say(line).unwrap();
+    }
+    for week in ["2026-09-07", "2026-09-14"] {
+        world.say(&format!("LINE 140001 A850200000001 {week} /\\............")).unwrap();
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let session = world.session().await.unwrap();
+        let doubled = async |grain: &[&str]| {
+            doubled(session, "metrics.school_week", &grain.iter().map(|g| (*g).to_owned()).collect::<Vec<_>>()).await
+        };
+        assert_eq!(doubled(&["urn"]).await.unwrap(), 1);
+        assert_eq!(doubled(&["urn", "week_start"]).await.unwrap(), 0);
+    });
 }
 
 /// Runs every example; all that fail are named at once.

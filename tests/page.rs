@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::authority::{rollcall, said};
+use crate::examples::doubles;
 
 /// A server that ends with the test.
 struct Served {
@@ -68,6 +69,15 @@ fn the_demo_and_its_page_in_a_browser() {
         assert!(out.status.success(), "{arguments:?}: {}", said(&out));
         said(&out)
     };
+    // No view has two rows of its grain.
+    let library = engine::Library::load(None).unwrap();
+    let views = library.in_order().filter(|d| !d.header.grain.is_empty());
+    let counts: Vec<String> = views
+        .map(|d| format!("SELECT '{}' AS name, ({}) AS doubles", d.name, doubles(&d.name, &d.header.grain)))
+        .collect();
+    assert!(40 < counts.len(), "{}", counts.len());
+    let sql = format!("SELECT name FROM ({}) WHERE 0 < doubles", counts.join(" UNION ALL "));
+    assert_eq!(run(&["query", &sql, "--format", "csv", "--as-of", "2026-10-16"]).trim(), "name");
     let fresh = ask(&["--fresh"]);
     // The last arrival was of that day: it left every figure behind, and nothing is left to build.
     let built = run(&["build", "--as-of", "2026-10-16"]);

@@ -180,6 +180,24 @@ fn every_metric_alert_and_rule_has_its_examples() {
     assert_eq!(without_example(["a".to_owned()].into_iter(), |_| false), ["a"]);
 }
 
+/// What a definition says otherwise than its columns are, or not at all.
+fn wrong_columns(definition: &engine::Definition, real: &BTreeSet<String>) -> Vec<String> {
+    let (name, mut wrong) = (&definition.name, Vec::new());
+    let said: BTreeSet<String> = definition.header.columns.keys().cloned().collect();
+    if *real != said {
+        wrong.push(format!("{name}: has {real:?}, says {said:?}"));
+    }
+    if definition.header.grain.is_empty() || !definition.header.grain.iter().all(|g| real.contains(g)) {
+        wrong.push(format!("{name}: its grain is not of its columns"));
+    }
+    for (column, says) in &definition.header.columns {
+        if !matches!(says.visibility.as_str(), "pupil" | "school" | "area" | "public") || says.doc.is_empty() {
+            wrong.push(format!("{name}.{column}: who may see it, and what is it?"));
+        }
+    }
+    wrong
+}
+
 #[test]
 fn every_view_says_its_grain_and_every_column_who_may_see_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -196,31 +214,25 @@ fn every_view_says_its_grain_and_every_column_who_may_see_it() {
         let session = engine.session(&lake::RunRecord::default(), as_of).await.unwrap();
         for definition in library.in_order().filter(|d| d.folder() != "rules") {
             let columns = session.columns(&definition.name).await.unwrap();
-            let real: BTreeSet<&String> = columns.fields().iter().map(|f| f.name()).collect();
-            let said: BTreeSet<&String> = definition.header.columns.keys().collect();
-            if real != said {
-                wrong.push(format!("{}: has {real:?}, says {said:?}", definition.name));
-            }
-            if definition.header.grain.is_empty() || !definition.header.grain.iter().all(|g| real.contains(g)) {
-                wrong.push(format!("{}: its grain is not of its columns", definition.name));
-            }
-            for (name, column) in &definition.header.columns {
-                if !matches!(column.visibility.as_str(), "pupil" | "school" | "area" | "public")
-                    || column.doc.is_empty()
-                {
-                    wrong.push(format!("{}.{name}: who may see it, and what is it?", definition.name));
-                }
-            }
+            let real = columns.fields().iter().map(|f| f.name().clone()).collect();
+            wrong.extend(wrong_columns(definition, &real));
         }
     });
     assert_eq!(wrong, [""; 0]);
+    let broken =
+        "/*\nabout = \"x\"\ngrain = [\"b\"]\n[columns]\na = { doc = \"\", visibility = \"all\" }\n*/\nSELECT 1 AS c";
+    let broken = engine::Definition::parse("metrics/x.sql", broken).unwrap();
+    assert_eq!(wrong_columns(&broken, &BTreeSet::from(["c".to_owned()])).len(), 3);
 }
 
 #[test]
 fn every_rule_says_what_it_does_and_what_would_be_right() {
+    let says_both = |rule: &engine::Definition| rule.header.outcome.is_some() && !rule.header.expected.is_empty();
     for rule in library().of_folder("rules") {
-        assert!(rule.header.outcome.is_some() && !rule.header.expected.is_empty(), "{}", rule.name);
+        assert!(says_both(rule), "{}", rule.name);
     }
+    let broken = "/*\nabout = \"x\"\noutcome = \"warn\"\n*/\nSELECT 1 AS file_id";
+    assert!(!says_both(&engine::Definition::parse("rules/x.sql", broken).unwrap()));
     for (name, rule) in &library().fields {
         assert!(!rule.expected.is_empty() && !rule.about.is_empty(), "{name}");
     }
@@ -244,12 +256,16 @@ fn no_clock_in_rust_below_the_command() {
 /// Names that say what kind of item a file holds and not what it is about.
 const KINDS: [&str; 8] = ["utils", "util", "types", "common", "helpers", "manager", "traits", "misc"];
 
+fn is_named_for_its_kind(file: &Path) -> bool {
+    file.file_stem().is_some_and(|stem| KINDS.iter().any(|kind| stem == *kind))
+}
+
 #[test]
 fn files_are_named_for_ideas() {
     for file in
         files(&root().join("crates"), "rs").into_iter().filter(|f| !f.to_string_lossy().contains("node_modules"))
     {
-        let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(!KINDS.contains(&stem.as_str()), "{}", file.display());
+        assert!(!is_named_for_its_kind(&file), "{}", file.display());
     }
+    assert!(is_named_for_its_kind(Path::new("engine/src/utils.rs")));
 }

@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::{CatalogProvider, MemTable, MemorySchemaProvider, TableProvider, view::ViewTable};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 pub use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::StreamExt;
@@ -344,7 +347,7 @@ impl Session {
         self.put(definition.folder(), short(&definition.name), Arc::new(ViewTable::new(plan, Some(sql))))
     }
 
-    /// Makes these definitions ready to be read: what they read is worked out first and shared, each once.
+    /// Makes these definitions ready to be read: they and what they read are worked out, each once.
     async fn ready(&self, names: &[String]) -> Result<(), EngineError> {
         self.work(names, false, false, &|_| {}).await
     }
@@ -364,8 +367,8 @@ impl Session {
     }
 
     /// Plans what is missing, each after what it reads, and works out what does not stream. Where `names` are built
-    /// they are worked out too, and what is only read on the way to them is let go once nothing waits for it; where
-    /// they are made ready it stays, since more questions may follow that share it.
+    /// what is only read on the way to them is let go once nothing waits for it; where they are made ready it stays,
+    /// since more questions may follow that share it.
     /// Two at a time: while one puts its parts together on one core, the other has the rest; with more of them, and
     /// of a country's with more than one, the memory would not do.
     async fn work(
@@ -387,7 +390,7 @@ impl Session {
                 working.push(async move {
                     self.plan_one(definition).await?;
                     let mut keeping = None;
-                    if (builds || !names.contains(&definition.name)) && !definition.header.streams {
+                    if !definition.header.streams {
                         told(Work::Begun(&definition.name));
                         let rows;
                         (rows, keeping) = self.collect(definition, keep && names.contains(&definition.name)).await?;
@@ -469,7 +472,52 @@ impl Session {
         }
         self.ready(&reads).await?;
         let safe = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        self.context.sql_with_options(&sql, safe).await.map_err(|e| self.explained(e, &reads))
+        let question = self.context.sql_with_options(&sql, safe).await.map_err(|e| self.explained(e, &reads))?;
+        let (state, plan) = question.into_parts();
+        let plan = self.with_groups_worked_out(plan).await?;
+        Ok(DataFrame::new(state, plan))
+    }
+
+    /// A plan in which groups whose lists are unnested are rows in memory. DataFusion takes each row that an unnested
+    /// list gives for one of its group still, and drops columns from a later GROUP BY that the group's own "determine".
+    async fn with_groups_worked_out(&self, mut plan: LogicalPlan) -> Result<LogicalPlan, EngineError> {
+        let is_grouped = |node: &LogicalPlan| match node {
+            LogicalPlan::Unnest(unnest) => !unnest.input.schema().functional_dependencies().is_empty(),
+            _ => false,
+        };
+        loop {
+            let mut grouped = None;
+            plan.apply_with_subqueries(|node| {
+                // The innermost comes last.
+                if let LogicalPlan::Unnest(unnest) = node
+                    && is_grouped(node)
+                {
+                    grouped = Some(Arc::clone(&unnest.input));
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+            let Some(input) = grouped else { return Ok(plan) };
+            let rows = DataFrame::new(self.context.state(), input.as_ref().clone()).collect().await?;
+            let table = MemTable::try_new(Arc::clone(input.schema().inner()), vec![rows])?;
+            let scan = LogicalPlanBuilder::scan("grouped", provider_as_source(Arc::new(table)), None)?.build()?;
+            let columns = scan
+                .schema()
+                .columns()
+                .into_iter()
+                .zip(input.schema().iter())
+                .map(|(column, (of, field))| Expr::Column(column).alias_qualified(of.cloned(), field.name()));
+            let worked_out = LogicalPlanBuilder::from(scan.clone()).project(columns.collect::<Vec<_>>())?.build()?;
+            plan = plan
+                .transform_down_with_subqueries(|node| {
+                    let is_it = matches!(&node, LogicalPlan::Unnest(unnest) if unnest.input == input);
+                    if !is_it || !is_grouped(&node) {
+                        return Ok(Transformed::no(node));
+                    }
+                    let expressions = node.expressions();
+                    Ok(Transformed::yes(node.with_new_exprs(expressions, vec![worked_out.clone()])?))
+                })?
+                .data;
+        }
     }
 
     /// All rows of a question.
