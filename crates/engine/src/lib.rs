@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod library;
 mod line_book;
 mod memory;
+pub mod question;
 pub mod registers;
 pub mod rules;
 pub mod session;

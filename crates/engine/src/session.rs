@@ -7,15 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::{CatalogProvider, MemTable, MemorySchemaProvider, TableProvider, view::ViewTable};
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
-use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
-use datafusion::execution::context::SQLOptions;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 pub use datafusion::physical_plan::SendableRecordBatchStream;
-use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use lake::table::{CURRENT, PAST};
@@ -23,7 +19,7 @@ use lake::{Lake, LakeError, RunRecord, Table};
 use model::AsOf;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::definition::{Definition, Param, reads_of, substitute};
+use crate::definition::{Definition, Param, substitute};
 use crate::held::{Held, Place, Room};
 use crate::joined_keys::joined_keys;
 use crate::kept::Keeping;
@@ -181,7 +177,7 @@ pub enum Work<'a> {
 
 /// One ledger version at one pair of times.
 pub struct Session {
-    context: SessionContext,
+    pub(crate) context: SessionContext,
     pub(crate) engine: Engine,
     pub(crate) run: RunRecord,
     pub(crate) as_of: AsOf,
@@ -333,7 +329,7 @@ impl Session {
     }
 
     /// Plans these definitions and everything they read.
-    async fn plan(&self, names: impl IntoIterator<Item = String>) -> Result<(), EngineError> {
+    pub(crate) async fn plan(&self, names: impl IntoIterator<Item = String>) -> Result<(), EngineError> {
         for definition in self.missing(names).await? {
             self.plan_one(definition).await?;
         }
@@ -348,7 +344,7 @@ impl Session {
     }
 
     /// Makes these definitions ready to be read: they and what they read are worked out, each once.
-    async fn ready(&self, names: &[String]) -> Result<(), EngineError> {
+    pub(crate) async fn ready(&self, names: &[String]) -> Result<(), EngineError> {
         self.work(names, false, false, &|_| {}).await
     }
 
@@ -382,10 +378,15 @@ impl Session {
         let mut waiting = needed.clone();
         let mut undone: BTreeSet<&str> = waiting.iter().map(|d| d.name.as_str()).collect();
         let (mut working, mut written) = (FuturesUnordered::new(), JoinSet::new());
+        let cores = self.engine.settings.partitions;
         while !undone.is_empty() {
+            let is_next = |d: &Definition| !d.reads.iter().any(|r| undone.contains(r.as_str()));
             while working.len() < self.at_once
-                && let Some(next) = waiting.iter().position(|d| !d.reads.iter().any(|r| undone.contains(r.as_str())))
+                && let Some(next) = waiting.iter().position(|d| is_next(d))
             {
+                // While there is enough for all cores each has its own: what is not cut in parts needs not be put together.
+                let ready = working.len() + waiting.iter().filter(|d| is_next(d)).count();
+                let parts = if self.at_once <= ready { cores.div_ceil(self.at_once) } else { cores };
                 let definition = waiting.remove(next);
                 working.push(async move {
                     self.plan_one(definition).await?;
@@ -393,7 +394,8 @@ impl Session {
                     if !definition.header.streams {
                         told(Work::Begun(&definition.name));
                         let rows;
-                        (rows, keeping) = self.collect(definition, keep && names.contains(&definition.name)).await?;
+                        (rows, keeping) =
+                            self.collect(definition, parts, keep && names.contains(&definition.name)).await?;
                         told(Work::Done(&definition.name, rows));
                     }
                     Ok::<_, EngineError>((definition, keeping))
@@ -424,10 +426,17 @@ impl Session {
         Ok(self.catalog()?.schema(schema).is_some_and(|s| s.table_exist(table)))
     }
 
-    /// Works a definition out and holds its rows. Says how many, and what is left to do to keep them.
-    async fn collect(&self, definition: &Definition, keep: bool) -> Result<(u64, Option<Keeping>), EngineError> {
+    /// Works a definition out, in so many parts, and holds its rows. Says how many, and what is left to do to keep them.
+    async fn collect(
+        &self,
+        definition: &Definition,
+        parts: usize,
+        keep: bool,
+    ) -> Result<(u64, Option<Keeping>), EngineError> {
         let name = definition.name.as_str();
-        let plan = self.context.table(name).await?.create_physical_plan().await?;
+        let (mut state, plan) = self.context.table(name).await?.into_parts();
+        state.config_mut().options_mut().execution.target_partitions = parts;
+        let plan = state.create_physical_plan(&plan).await?;
         let (result, places) = Held::of(plan, self.context.task_ctx(), &self.room).await?;
         self.put(definition.folder(), short(name), result.table(self.engine.settings.partitions)?)?;
         self.held().insert(name.to_owned(), places);
@@ -445,7 +454,7 @@ impl Session {
         substitute(&definition.body, value).map_err(|e| EngineError::Question(format!("{}: {e}", definition.name)))
     }
 
-    fn parameter(&self, name: &str, definition: Option<&Definition>) -> Option<String> {
+    pub(crate) fn parameter(&self, name: &str, definition: Option<&Definition>) -> Option<String> {
         match name {
             "as_of" => Some(format!("DATE '{}'", self.as_of.as_of)),
             // In microseconds: a literal of later than 2262 would not fit nanoseconds.
@@ -459,86 +468,6 @@ impl Session {
                 .or_else(|| self.engine.library.params.get(name))
                 .map(Param::literal),
         }
-    }
-
-    /// A question from outside: one SELECT, over views only.
-    pub async fn ask(&self, sql: &str) -> Result<DataFrame, EngineError> {
-        let sql = substitute(sql, |name| self.parameter(name, None)).map_err(EngineError::Question)?;
-        let reads = reads_of(&sql).map_err(EngineError::Question)?;
-        if reads.iter().any(|r| r.starts_with("information_schema")) {
-            // Rules read what has just come in, and nothing has.
-            let names = self.engine.library.in_order().filter(|d| d.folder() != "rules");
-            self.plan(names.map(|d| d.name.clone())).await?;
-        }
-        self.ready(&reads).await?;
-        let safe = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        let question = self.context.sql_with_options(&sql, safe).await.map_err(|e| self.explained(e, &reads))?;
-        let (state, plan) = question.into_parts();
-        let plan = self.with_groups_worked_out(plan).await?;
-        Ok(DataFrame::new(state, plan))
-    }
-
-    /// A plan in which groups whose lists are unnested are rows in memory. DataFusion takes each row that an unnested
-    /// list gives for one of its group still, and drops columns from a later GROUP BY that the group's own "determine".
-    async fn with_groups_worked_out(&self, mut plan: LogicalPlan) -> Result<LogicalPlan, EngineError> {
-        let is_grouped = |node: &LogicalPlan| match node {
-            LogicalPlan::Unnest(unnest) => !unnest.input.schema().functional_dependencies().is_empty(),
-            _ => false,
-        };
-        loop {
-            let mut grouped = None;
-            plan.apply_with_subqueries(|node| {
-                // The innermost comes last.
-                if let LogicalPlan::Unnest(unnest) = node
-                    && is_grouped(node)
-                {
-                    grouped = Some(Arc::clone(&unnest.input));
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })?;
-            let Some(input) = grouped else { return Ok(plan) };
-            let rows = DataFrame::new(self.context.state(), input.as_ref().clone()).collect().await?;
-            let table = MemTable::try_new(Arc::clone(input.schema().inner()), vec![rows])?;
-            let scan = LogicalPlanBuilder::scan("grouped", provider_as_source(Arc::new(table)), None)?.build()?;
-            let columns = scan
-                .schema()
-                .columns()
-                .into_iter()
-                .zip(input.schema().iter())
-                .map(|(column, (of, field))| Expr::Column(column).alias_qualified(of.cloned(), field.name()));
-            let worked_out = LogicalPlanBuilder::from(scan.clone()).project(columns.collect::<Vec<_>>())?.build()?;
-            plan = plan
-                .transform_down_with_subqueries(|node| {
-                    let is_it = matches!(&node, LogicalPlan::Unnest(unnest) if unnest.input == input);
-                    if !is_it || !is_grouped(&node) {
-                        return Ok(Transformed::no(node));
-                    }
-                    let expressions = node.expressions();
-                    Ok(Transformed::yes(node.with_new_exprs(expressions, vec![worked_out.clone()])?))
-                })?
-                .data;
-        }
-    }
-
-    /// All rows of a question.
-    pub async fn rows(&self, sql: &str) -> Result<Vec<RecordBatch>, EngineError> {
-        Ok(self.ask(sql).await?.collect().await?)
-    }
-
-    /// All rows of a question as JSON objects; a value that is not known is left out.
-    pub async fn objects(&self, sql: &str) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, EngineError> {
-        let batches = self.rows(sql).await?;
-        let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
-        writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
-        writer.finish()?;
-        let text = writer.into_inner();
-        let objects = serde_json::Deserializer::from_slice(&text).into_iter();
-        objects.collect::<Result<_, _>>().map_err(|e| EngineError::Question(e.to_string()))
-    }
-
-    /// The rows of a question as they are made.
-    pub async fn stream(&self, sql: &str) -> Result<SendableRecordBatchStream, EngineError> {
-        Ok(self.ask(sql).await?.execute_stream().await?)
     }
 
     /// Plans every definition without reading any data; [`Incoming::put`](crate::Incoming::put) comes first.
@@ -566,38 +495,6 @@ impl Session {
         let frame = self.context.table(name).await?;
         Ok(Arc::new(frame.schema().as_arrow().clone()))
     }
-
-    /// An error of planning with the nearest name that does exist.
-    fn explained(&self, error: DataFusionError, reads: &[String]) -> EngineError {
-        let known = |name: &str| {
-            let (schema, short) = name.split_once('.').unwrap_or(("public", name));
-            self.context.catalog("datafusion").and_then(|c| c.schema(schema)).is_some_and(|s| s.table_exist(short))
-        };
-        let missing = reads.iter().find(|r| !r.starts_with("information_schema") && !known(r));
-        match missing {
-            Some(missing) => {
-                let names = self.engine.library.in_order().map(|d| d.name.as_str());
-                let nearest = names.min_by_key(|n| distance(n, missing)).unwrap_or("metrics.school_year");
-                EngineError::Question(format!("there is no {missing}; the nearest is {nearest}"))
-            }
-            None => EngineError::Question(error.strip_backtrace()),
-        }
-    }
-}
-
-/// Letters to change, add or leave out to make one word of the other.
-pub fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = (corner + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
-            corner = std::mem::replace(&mut row[j + 1], next);
-        }
-    }
-    row[b.len()]
 }
 
 /// A part of the work that ended without an answer.
@@ -648,15 +545,4 @@ fn definitions(library: &Library) -> Result<RecordBatch, EngineError> {
             Arc::new(Int64Array::from_iter_values(all.iter().map(|d| i64::from(d.header.version)))),
         ],
     )?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name() {
-        assert_eq!(distance("metrics.pupil_year", "metrics.pupil_yaer"), 2);
-        assert_eq!(distance("", "abc"), 3);
-    }
 }

@@ -14,6 +14,7 @@ use deltalake::kernel::{Action, Add, Remove, StructField, StructType, Transactio
 use deltalake::logstore::{LogStoreRef, default_logstore};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::table::config::TableProperty;
 use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
@@ -22,6 +23,9 @@ use url::Url;
 
 use crate::run::{DataFile, TableState};
 use crate::{Lake, LakeError};
+
+/// Whoever opens a table reads its last checkpoint and the commits since, one after another.
+const CHECKPOINT_EVERY: &str = "10";
 
 /// How often a commit that lost to another writer is tried again.
 const ATTEMPTS: usize = 8;
@@ -109,6 +113,7 @@ async fn open_or_create(lake: &Lake, target: &Target) -> Result<DeltaTable, Delt
         .with_log_store(table.log_store())
         .with_columns(columns)
         .with_partition_columns(target.partitions.iter().copied())
+        .with_configuration_property(TableProperty::CheckpointInterval, Some(CHECKPOINT_EVERY))
         .with_save_mode(SaveMode::Ignore)
         .await?;
     Ok(created)

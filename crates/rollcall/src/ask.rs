@@ -83,7 +83,7 @@ pub(crate) async fn number(session: &Session, sql: &str) -> Result<i64> {
 pub(crate) async fn explain(session: &Session, name: &str, json: bool) -> Result<()> {
     let library = session.library();
     let Some(definition) = library.get(name) else {
-        let nearest = library.in_order().min_by_key(|d| engine::session::distance(&d.name, name));
+        let nearest = library.in_order().min_by_key(|d| engine::question::distance(&d.name, name));
         bail!("there is no {name}; the nearest is {}", nearest.map_or("metrics.school_year", |d| &d.name));
     };
     // A rule reads what has just come in: nothing has.

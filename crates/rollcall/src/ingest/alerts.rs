@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
     new_null_array,
@@ -18,6 +18,10 @@ use model::AcademicYear;
 use model::line::day_of;
 
 use super::Ingest;
+
+/// What is asked of the changes told so far.
+const TOLD: [&str; 9] =
+    ["alert_id", "changed_at", "to_status", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions"];
 
 /// Rules about being on a roll: they end when a roll says otherwise, and were not wrong before.
 const ENDED_BY_A_ROLL: [&str; 1] = ["off_roll_no_destination"];
@@ -53,6 +57,13 @@ pub(super) async fn record(
     receipt: &Receipt,
     keeps_figures: bool,
 ) -> Result<()> {
+    // Read while the figures are worked out.
+    let told = {
+        let (lake, files) = (ingest.lake.clone(), run.table(Table::AlertEvent).files);
+        tokio::spawn(
+            async move { lake::parquet_file::read_columns(&lake, Table::AlertEvent, files.iter(), &TOLD).await },
+        )
+    };
     let session = ingest.session(run, receipt).await?;
     let stands = "alerts.standing";
     if keeps_figures {
@@ -64,9 +75,7 @@ pub(super) async fn record(
     let sql = format!("SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM {stands}");
     let now: Vec<Rows> =
         session.rows(&sql).await?.into_iter().map(|batch| Rows::of(batch, "status")).collect::<Result<_>>()?;
-    let files = run.table(Table::AlertEvent).files;
-    let told = lake::parquet_file::read_all(ingest.lake, Table::AlertEvent, files.iter()).await?;
-    let told = Rows::of(told, "to_status")?;
+    let told = Rows::of(told.await.context("the alerts told so far could not be read")??, "to_status")?;
     let (mut standing, mut before) = (HashMap::new(), HashMap::new());
     now.iter().for_each(|rows| rows.read(&mut standing));
     told.read(&mut before);

@@ -11,6 +11,7 @@ mod files;
 mod marks;
 mod problems;
 mod retold;
+mod rolls;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};

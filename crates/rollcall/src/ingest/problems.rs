@@ -17,7 +17,8 @@ use model::line::{day_of, days_from_epoch};
 use sha2::{Digest, Sha256};
 
 use super::marks::Coverage;
-use super::tables::{Rolls, day_columns};
+use super::rolls::Rolls;
+use super::tables::day_columns;
 use super::{Ingest, Taken};
 
 fn stamps(at: i64, rows: usize) -> ArrayRef {

@@ -1,0 +1,456 @@
+//! Rolls: who is at which school from which day to which, and under which UPN.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use anyhow::Result;
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch,
+    TimestampMicrosecondArray, UInt32Array, new_null_array,
+};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::datatypes::{Date32Type, Int32Type, Int64Type};
+use chrono::NaiveDate;
+use lake::register::Roots;
+use lake::{RunRecord, Table};
+use model::Problem;
+use model::line::days_from_epoch;
+use sources::{Content, Decoded, Kind};
+
+use super::Ingest;
+use super::retold::Joined;
+use super::tables::{believed, state};
+
+/// The stints that an arrival's rolls state of each school and child, the child by the first key of its chain.
+pub(super) type Rolls = HashMap<(i32, i64), Vec<Stint>>;
+
+/// A stint on a roll.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stint {
+    /// First day, days from the epoch.
+    pub entry: i32,
+    /// Last day, where stated.
+    pub leaving: Option<i32>,
+    /// The return that states it.
+    pub return_id: i64,
+}
+
+/// The changed UPNs that rolls tell of. One that names a child who is on the same roll as another is not believed: two
+/// children would become one, for ever.
+pub(super) fn changed_upns(ingest: &Ingest<'_>, files: &mut [Decoded]) -> Result<Vec<Joined>> {
+    let pairs = |file: &Decoded| match &file.content {
+        Content::Rows { former, .. } => former.clone(),
+        _ => Vec::new(),
+    };
+    let keys: HashSet<i64> = files.iter().flat_map(pairs).flat_map(|(old, new)| [old, new]).collect();
+    let mut stints: BTreeMap<i64, Vec<(i32, NaiveDate, i32, i32)>> = BTreeMap::new();
+    for file in files.iter().filter(|f| f.kind == Some(Kind::Roll)) {
+        let Content::Rows { rows, snapshots, .. } = &file.content else { continue };
+        let of = Stints::of(rows)?;
+        for i in (0..rows.num_rows()).filter(|i| keys.contains(&of.key.value(*i))) {
+            let urn = of.urn.value(i);
+            let Some(day) = snapshots.get(&urn) else { continue };
+            let stint = (urn, *day, of.entry.value(i), of.end(i).unwrap_or(i32::MAX));
+            stints.entry(of.key.value(i)).or_default().push(stint);
+        }
+    }
+    let of_child = |key: i64| stints.get(&key).into_iter().flatten();
+    let both_on_roll = |old: i64, new: i64| {
+        of_child(old).find(|(urn, day, entry, last)| {
+            of_child(new).any(|now| (now.0, now.1) == (*urn, *day) && now.2 < *last && *entry < now.3)
+        })
+    };
+    let mut former = Vec::new();
+    for file in files {
+        for (old, new) in pairs(file) {
+            match both_on_roll(old, new) {
+                None => former.push((old, new, file.return_id)),
+                Some((urn, ..)) => {
+                    let found = "the former UPN of one pupil is that of another on the roll".to_owned();
+                    let problem = Problem::of(&ingest.library.fields, "former_upn_on_roll", found);
+                    file.problems.push(Problem { urn: Some(*urn), pupil_key: Some(new), rows: 1, ..problem });
+                }
+            }
+        }
+    }
+    Ok(former)
+}
+
+/// Adds changed UPNs to the identity table; says which were not known before.
+pub(super) async fn join(
+    ingest: &Ingest<'_>,
+    run: &mut RunRecord,
+    roots: &Roots,
+    former: Vec<Joined>,
+    at: i64,
+) -> Result<(Roots, Vec<Joined>)> {
+    let known: HashSet<(i64, i64)> =
+        engine::joined_keys::former_keys(ingest.lake, run, i64::MAX).await?.into_iter().collect();
+    let mut seen = HashSet::new();
+    let joined: Vec<_> = former
+        .into_iter()
+        .filter(|(old, new, _)| !known.contains(&(*old, *new)) && seen.insert((*old, *new)))
+        .collect();
+    if joined.is_empty() {
+        return Ok((roots.clone(), joined));
+    }
+    let stamps = TimestampMicrosecondArray::from(vec![at; joined.len()]).with_timezone("UTC");
+    let schema = Table::Identity.schema();
+    let rows = RecordBatch::try_new(
+        Arc::clone(&schema),
+        vec![
+            Arc::new(Int64Array::from_iter_values(joined.iter().map(|j| j.0))),
+            Arc::new(Int64Array::from_iter_values(joined.iter().map(|j| j.1))),
+            Arc::new(stamps),
+            new_null_array(schema.field(3).data_type(), joined.len()),
+            Arc::new(Int64Array::from_iter_values(joined.iter().map(|j| j.2))),
+        ],
+    )?;
+    state(ingest, run, Table::Identity, rows, None, &[], at).await?;
+    let former = engine::joined_keys::former_keys(ingest.lake, run, i64::MAX).await?;
+    Ok((engine::joined_keys::roots(&former), joined))
+}
+
+/// Merges rolls, those of one day of the school together: first those that are older than one held, from the newest
+/// back, then the others in order of day. Says what they state.
+pub(super) async fn merge_rolls(
+    ingest: &Ingest<'_>,
+    run: &mut RunRecord,
+    roots: &Roots,
+    files: &mut [Decoded],
+    at: i64,
+) -> Result<Rolls> {
+    let mut days: BTreeMap<i32, BTreeSet<NaiveDate>> = BTreeMap::new();
+    for (urn, day) in files.iter().flat_map(snapshots_of) {
+        days.entry(urn).or_default().insert(day);
+    }
+    if days.is_empty() {
+        return Ok(Rolls::new());
+    }
+    let mut held = rolls_held(ingest, run).await?;
+    let mut turns: HashMap<i32, VecDeque<NaiveDate>> = HashMap::new();
+    for (urn, days) in days {
+        let (older, newer): (Vec<_>, Vec<_>) =
+            days.into_iter().partition(|day| roll_after(&held, urn, days_from_epoch(*day)).is_some());
+        turns.insert(urn, older.into_iter().rev().chain(newer).collect());
+    }
+    let mut rolls = Rolls::new();
+    loop {
+        let of_round: HashMap<i32, NaiveDate> =
+            turns.iter_mut().filter_map(|(urn, days)| Some((*urn, days.pop_front()?))).collect();
+        if of_round.is_empty() {
+            break;
+        }
+        rolls.extend(merge_rolls_of_a_day(ingest, run, roots, files, (&of_round, &held), at).await?);
+        for (urn, day) in of_round {
+            held.entry(urn).or_default().insert(days_from_epoch(day));
+        }
+    }
+    Ok(rolls)
+}
+
+/// The days of the rolls that the ledger holds, by school.
+type RollDays = HashMap<i32, BTreeSet<i32>>;
+
+/// The first roll held of a school after a day.
+fn roll_after(held: &RollDays, urn: i32, day: i32) -> Option<i32> {
+    held.get(&urn)?.range(day.saturating_add(1)..).next().copied()
+}
+
+async fn rolls_held(ingest: &Ingest<'_>, run: &RunRecord) -> Result<RollDays> {
+    let mut held = RollDays::new();
+    for table in [Table::Return, Table::ReturnSchool] {
+        let files = run.table(table).files;
+        let names = ["kind", "urn", "status", "last_day"];
+        let rows = lake::parquet_file::read_columns(ingest.lake, table, files.iter(), &names).await?;
+        let column = |name: &str| rows.column_by_name(name);
+        let (Some(kinds), Some(urns), Some(days)) = (column("kind"), column("urn"), column("last_day")) else {
+            continue;
+        };
+        let statuses = column("status").map(|c| c.as_string::<i32>());
+        let (kinds, urns, days) =
+            (kinds.as_string::<i32>(), urns.as_primitive::<Int32Type>(), days.as_primitive::<Date32Type>());
+        for i in 0..rows.num_rows() {
+            let is_taken = statuses.is_none_or(|s| s.value(i) == "taken");
+            if kinds.value(i) == Kind::Roll.name() && is_taken && urns.is_valid(i) && days.is_valid(i) {
+                held.entry(urns.value(i)).or_default().insert(days.value(i));
+            }
+        }
+    }
+    Ok(held)
+}
+
+/// The day of which a file's roll speaks, by school.
+fn snapshots_of(file: &Decoded) -> Vec<(i32, NaiveDate)> {
+    match &file.content {
+        Content::Rows { snapshots, .. } if file.kind == Some(Kind::Roll) => {
+            snapshots.iter().map(|(urn, day)| (*urn, *day)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The rows of a roll file that speak of these days of their schools.
+fn rows_of_day(file: &Decoded, days: &HashMap<i32, NaiveDate>) -> Result<RecordBatch> {
+    let Content::Rows { rows, snapshots, .. } = &file.content else {
+        return Ok(RecordBatch::new_empty(Table::Enrolment.schema()));
+    };
+    let is_of_day = |urn: i32| days.get(&urn).is_some_and(|day| snapshots.get(&urn) == Some(day));
+    let mine: BooleanArray = Stints::of(rows)?.urn.values().iter().map(|urn| Some(is_of_day(*urn))).collect();
+    Ok(filter_record_batch(rows, &mine)?)
+}
+
+/// What an arrival says of a school's roll on its day.
+#[derive(Default)]
+struct OfRoll {
+    /// Files that state it, by their places.
+    files: Vec<usize>,
+    /// Children who were on roll before.
+    before: usize,
+    /// Of them, those who are not on this roll.
+    not_on_it: usize,
+    /// Whether no refused row may be of any child.
+    is_whole: bool,
+    /// Whether a roll of a later day is held already.
+    is_older: bool,
+}
+
+/// Merges rolls of one day of each school. A roll states the whole roll of its school on its day: a pupil who is
+/// missing from it has left without explanation, and a stint it states with another day of entry replaces the one it
+/// overlaps. A row that was refused changes nothing of its child; where it does not say whose it is, nobody is taken
+/// to have left. A date of birth that is not stated stays as it was known. Where a roll of a later day came before,
+/// what that one says stands: of the older roll only stints that nothing else speaks of are taken, and since when a
+/// child is missing.
+async fn merge_rolls_of_a_day(
+    ingest: &Ingest<'_>,
+    run: &mut RunRecord,
+    roots: &Roots,
+    files: &mut [Decoded],
+    (days, held): (&HashMap<i32, NaiveDate>, &RollDays),
+    at: i64,
+) -> Result<Rolls> {
+    let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
+    let (mut batches, mut schools) = (Vec::new(), HashMap::<i32, OfRoll>::new());
+    let mut unread: HashSet<(i32, i64)> = HashSet::new();
+    for (i, file) in files.iter().enumerate().filter(|(_, f)| f.kind == Some(Kind::Roll)) {
+        batches.push(rows_of_day(file, days)?);
+        let Content::Rows { snapshots, unread: refused, .. } = &file.content else { continue };
+        unread.extend(refused.pupils.iter().map(|(urn, key)| (*urn, root(*key))));
+        for (urn, _) in snapshots.iter().filter(|(urn, day)| days.get(urn) == Some(day)) {
+            let school = schools.entry(*urn).or_insert_with(|| OfRoll { is_whole: true, ..OfRoll::default() });
+            school.files.push(i);
+            school.is_whole &= !refused.may_be_any_of(*urn);
+            school.is_older = roll_after(held, *urn, days_from_epoch(days[urn])).is_some();
+        }
+    }
+    let stated = concat_batches(&Table::Enrolment.schema(), &batches)?;
+    let current = believed(ingest, run, Table::Enrolment).await?;
+    let stated = with_known_births(stated, &current, root)?;
+    let is_older = |urn: i32| schools.get(&urn).is_some_and(|s| s.is_older);
+    let all = Stints::of(&stated)?;
+    let mut named: HashMap<(i32, i64), Vec<i32>> = HashMap::new();
+    for i in (0..stated.num_rows()).filter(|i| is_older(all.urn.value(*i))) {
+        named.entry((all.urn.value(i), root(all.key.value(i)))).or_default().push(all.entry.value(i));
+    }
+    let stated = if schools.values().any(|s| s.is_older) {
+        unspoken_of(&stated, &current, is_older, |urn| roll_after(held, urn, days_from_epoch(*days.get(&urn)?)), root)?
+    } else {
+        stated
+    };
+    let (now, said) = (Stints::of(&current)?, Stints::of(&stated)?);
+    let mut rolls = Rolls::new();
+    for i in 0..stated.num_rows() {
+        rolls.entry((said.urn.value(i), root(said.key.value(i)))).or_default().push(Stint {
+            entry: said.entry.value(i),
+            leaving: said.leaving.is_valid(i).then(|| said.leaving.value(i)),
+            return_id: said.return_id.value(i),
+        });
+    }
+    let (mut withdrawn, mut missing) = (Vec::new(), Vec::new());
+    for i in 0..current.num_rows() {
+        let urn = now.urn.value(i);
+        let (Some(school), Some(day)) = (schools.get_mut(&urn), days.get(&urn)) else { continue };
+        let day = days_from_epoch(*day);
+        let child = (urn, root(now.key.value(i)));
+        let entry = now.entry.value(i);
+        if school.is_older {
+            let Some(missing_since) = now.missing(i).filter(|_| now.leaving.is_null(i) && entry <= day) else {
+                continue;
+            };
+            let next = roll_after(held, urn, day);
+            let since = match named.get(&child) {
+                Some(entries) if entries.contains(&entry) && missing_since <= day => next,
+                None if next == Some(missing_since) && school.is_whole && !unread.contains(&child) => Some(day),
+                _ => None,
+            };
+            if let (Some(since), Some(file)) = (since, school.files.last()) {
+                missing.push((i as u32, since, files[*file].return_id));
+            }
+            continue;
+        }
+        let end = now.end(i);
+        let was_on_roll = end.is_none() && entry <= day;
+        school.before += usize::from(was_on_roll);
+        match rolls.get(&child) {
+            Some(stints) if stints.iter().any(|s| s.entry == entry) => {}
+            Some(stints) if stints.iter().any(|s| end.is_none_or(|end| s.entry <= end)) => withdrawn.push(i),
+            Some(_) => {}
+            None if was_on_roll && !unread.contains(&child) => {
+                school.not_on_it += 1;
+                if let (true, Some(file)) = (school.is_whole, school.files.last()) {
+                    missing.push((i as u32, day, files[*file].return_id));
+                }
+            }
+            None => {}
+        }
+    }
+    let gone = take_record_batch(&current, &UInt32Array::from_iter_values(missing.iter().map(|m| m.0)))?;
+    let gone = with_columns(
+        &gone,
+        vec![
+            ("missing_since", Arc::new(Date32Array::from_iter_values(missing.iter().map(|m| m.1)))),
+            ("known_from", Arc::new(TimestampMicrosecondArray::from(vec![at; missing.len()]).with_timezone("UTC"))),
+            ("return_id", Arc::new(Int64Array::from_iter_values(missing.iter().map(|m| m.2)))),
+        ],
+    )?;
+    let stated = concat_batches(&Table::Enrolment.schema(), [&stated, &gone])?;
+    let keys = |rows: &RecordBatch| -> Result<Vec<ArrayRef>> {
+        let stints = Stints::of(rows)?;
+        let one: Int64Array = stints.key.iter().map(|k| k.map(root)).collect();
+        Ok(vec![Arc::new(stints.urn.clone()), Arc::new(one), Arc::new(stints.entry.clone())])
+    };
+    let keys = (keys(&current)?, keys(&stated)?, current.clone());
+    state(ingest, run, Table::Enrolment, stated, Some(keys), &withdrawn, at).await?;
+    report_rolls(ingest, files, schools);
+    Ok(rolls)
+}
+
+/// What is odd about a school's roll as a whole, as a problem of its last file.
+fn report_rolls(ingest: &Ingest<'_>, files: &mut [Decoded], schools: HashMap<i32, OfRoll>) {
+    let lost_most = match ingest.library.params.get("roll_lost_one_in") {
+        Some(engine::definition::Param::Number(n)) => usize::try_from(*n).unwrap_or(usize::MAX),
+        _ => usize::MAX,
+    };
+    let schools: BTreeMap<i32, OfRoll> = schools.into_iter().collect();
+    for (urn, OfRoll { files: of_school, before, not_on_it, is_whole, is_older }) in schools {
+        let Some(last) = of_school.last().and_then(|i| files.get_mut(*i)) else { continue };
+        let mut report = |rule: &str, found: String, rows: usize| {
+            let problem = Problem::of(&ingest.library.fields, rule, found);
+            last.problems.push(Problem { urn: Some(urn), rows: rows as u64, ..problem });
+        };
+        let missing = format!("{not_on_it} of {before} pupils of the last roll are not on it");
+        if is_older {
+            report("older_roll", "a roll of a later day is held of the school".to_owned(), 1);
+        } else if !is_whole && 0 < not_on_it {
+            report("roll_not_whole", format!("{missing}; a refused row may be of any of them"), not_on_it);
+        } else if 0 < not_on_it && before <= lost_most.saturating_mul(not_on_it) {
+            report("roll_lost_most", missing, not_on_it);
+        }
+        if 1 < of_school.len() {
+            report("several_rolls", format!("{} rolls of the school for one day", of_school.len()), of_school.len());
+        }
+    }
+}
+
+/// Stated rows without those of older rolls that overlap a stint of the child at the school. Who is left of an older
+/// roll, and has no day of leaving, is missing from the roll after it.
+fn unspoken_of(
+    stated: &RecordBatch,
+    current: &RecordBatch,
+    is_older: impl Fn(i32) -> bool,
+    roll_after: impl Fn(i32) -> Option<i32>,
+    root: impl Fn(i64) -> i64,
+) -> Result<RecordBatch> {
+    let (now, said) = (Stints::of(current)?, Stints::of(stated)?);
+    let end = |s: &Stints<'_>, i: usize| s.end(i).unwrap_or(i32::MAX);
+    let mut known: HashMap<(i32, i64), Vec<(i32, i32)>> = HashMap::new();
+    for i in (0..current.num_rows()).filter(|i| is_older(now.urn.value(*i))) {
+        let stint = (now.entry.value(i), end(&now, i));
+        known.entry((now.urn.value(i), root(now.key.value(i)))).or_default().push(stint);
+    }
+    let overlaps = |i: usize| {
+        let (entry, last) = (said.entry.value(i), end(&said, i));
+        let stints = known.get(&(said.urn.value(i), root(said.key.value(i))));
+        stints.is_some_and(|stints| stints.iter().any(|(from, to)| entry <= *to && *from <= last || entry == *from))
+    };
+    let taken: BooleanArray =
+        (0..stated.num_rows()).map(|i| Some(!is_older(said.urn.value(i)) || !overlaps(i))).collect();
+    let taken = filter_record_batch(stated, &taken)?;
+    let stints = Stints::of(&taken)?;
+    // No roll says of a pupil of its own that it is without them.
+    let missing: Date32Array = (0..taken.num_rows())
+        .map(|i| {
+            let urn = stints.urn.value(i);
+            roll_after(urn).filter(|_| stints.leaving.is_null(i) && is_older(urn))
+        })
+        .collect();
+    with_columns(&taken, vec![("missing_since", Arc::new(missing))])
+}
+
+/// Stated rows, with the date of birth that was known of the child at the school where they state none: a date of
+/// birth does not become unknown.
+fn with_known_births(stated: RecordBatch, current: &RecordBatch, root: impl Fn(i64) -> i64) -> Result<RecordBatch> {
+    let births = |rows: &RecordBatch| -> Result<Date32Array> {
+        Ok(rows.column(rows.schema().index_of("dob")?).as_primitive::<Date32Type>().clone())
+    };
+    let said = births(&stated)?;
+    if said.null_count() == 0 {
+        return Ok(stated);
+    }
+    let (known, now, stints) = (births(current)?, Stints::of(current)?, Stints::of(&stated)?);
+    let of_child: HashMap<(i32, i64), i32> = (0..current.num_rows())
+        .filter(|i| known.is_valid(*i))
+        .map(|i| ((now.urn.value(i), root(now.key.value(i))), known.value(i)))
+        .collect();
+    let born: Date32Array = (0..stated.num_rows())
+        .map(|i| match said.is_valid(i) {
+            true => Some(said.value(i)),
+            false => of_child.get(&(stints.urn.value(i), root(stints.key.value(i)))).copied(),
+        })
+        .collect();
+    with_columns(&stated, vec![("dob", Arc::new(born))])
+}
+
+/// The columns of an enrolment that say which stint it is.
+struct Stints<'a> {
+    urn: &'a Int32Array,
+    key: &'a Int64Array,
+    entry: &'a Date32Array,
+    leaving: &'a Date32Array,
+    missing: &'a Date32Array,
+    return_id: &'a Int64Array,
+}
+
+impl<'a> Stints<'a> {
+    fn of(rows: &'a RecordBatch) -> Result<Self> {
+        let schema = rows.schema();
+        let at = |name: &str| schema.index_of(name);
+        Ok(Self {
+            urn: rows.column(at("urn")?).as_primitive::<Int32Type>(),
+            key: rows.column(at("pupil_key")?).as_primitive::<Int64Type>(),
+            entry: rows.column(at("entry_date")?).as_primitive::<Date32Type>(),
+            leaving: rows.column(at("leaving_date")?).as_primitive::<Date32Type>(),
+            missing: rows.column(at("missing_since")?).as_primitive::<Date32Type>(),
+            return_id: rows.column(at("return_id")?).as_primitive::<Int64Type>(),
+        })
+    }
+
+    /// The first roll of the school without the child.
+    fn missing(&self, i: usize) -> Option<i32> {
+        self.missing.is_valid(i).then(|| self.missing.value(i))
+    }
+
+    /// The last day: stated, or the day before the first roll without the child; none while on roll.
+    fn end(&self, i: usize) -> Option<i32> {
+        self.leaving.is_valid(i).then(|| self.leaving.value(i)).or_else(|| Some(self.missing(i)? - 1))
+    }
+}
+
+fn with_columns(rows: &RecordBatch, replaced: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
+    let schema = rows.schema();
+    let mut columns = rows.columns().to_vec();
+    for (name, column) in replaced {
+        columns[schema.index_of(name)?] = column;
+    }
+    Ok(RecordBatch::try_new(schema, columns)?)
+}
