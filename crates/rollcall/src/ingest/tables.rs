@@ -40,28 +40,31 @@ pub(super) fn day_columns(days: impl Iterator<Item = Option<(NaiveDate, NaiveDat
     [first, last].map(|days| Arc::new(Date32Array::from(days)) as ArrayRef)
 }
 
-/// The rows of `incoming.file`: one a school of a file; `file_id` is the file's place.
+/// What rules are told of files that have come in.
 pub(super) fn incoming_files(files: &[Decoded]) -> Result<RecordBatch> {
-    let schools: Vec<(usize, &Decoded, OfSchool, bool)> = files
-        .iter()
-        .enumerate()
-        .flat_map(|(i, file)| {
-            let schools = file.schools();
+    let kind = |file: &Decoded| file.kind.map_or("unknown", Kind::name);
+    incoming(files.iter().enumerate().map(|(i, file)| (i, file.name.as_str(), kind(file), file.schools())))
+}
+
+/// `incoming.file`: a row for each school of each file, which has a number, a name and a kind.
+fn incoming<'a>(files: impl Iterator<Item = (usize, &'a str, &'a str, Vec<OfSchool>)>) -> Result<RecordBatch> {
+    let schools: Vec<(usize, &str, &str, OfSchool, bool)> = files
+        .flat_map(|(i, name, kind, schools)| {
             let of_many = 1 < schools.len();
-            schools.into_iter().map(move |school| (i, file, school, of_many))
+            schools.into_iter().map(move |school| (i, name, kind, school, of_many))
         })
         .collect();
-    let [first_day, last_day] = day_columns(schools.iter().map(|(_, _, s, _)| s.days));
+    let [first_day, last_day] = day_columns(schools.iter().map(|s| s.3.days));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.0 as i64))),
-        Arc::new(StringArray::from_iter_values(schools.iter().map(|(_, f, ..)| f.name.as_str()))),
-        Arc::new(StringArray::from_iter_values(schools.iter().map(|(_, f, ..)| f.kind.map_or("unknown", Kind::name)))),
-        Arc::new(schools.iter().map(|(_, _, s, _)| s.urn).collect::<Int32Array>()),
-        Arc::new(schools.iter().map(|(_, f, ..)| named_urn(&f.name)).collect::<Int32Array>()),
-        Arc::new(Int64Array::from_iter_values(schools.iter().map(|(_, _, s, _)| s.rows as i64))),
+        Arc::new(StringArray::from_iter_values(schools.iter().map(|s| s.1))),
+        Arc::new(StringArray::from_iter_values(schools.iter().map(|s| s.2))),
+        Arc::new(schools.iter().map(|s| s.3.urn).collect::<Int32Array>()),
+        Arc::new(schools.iter().map(|s| named_urn(s.1)).collect::<Int32Array>()),
+        Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.3.rows as i64))),
         first_day,
         last_day,
-        Arc::new(BooleanArray::from(schools.iter().map(|s| s.3).collect::<Vec<_>>())),
+        Arc::new(BooleanArray::from(schools.iter().map(|s| s.4).collect::<Vec<_>>())),
     ];
     Ok(RecordBatch::try_new(engine::rules::file_schema(), columns)?)
 }
@@ -74,25 +77,11 @@ pub(super) async fn judge_held(
     receipt: &Receipt,
     taken: &mut [Taken],
 ) -> Result<()> {
-    let kept = taken.iter().enumerate().filter(|(_, t)| t.kind == Kind::Roll.name() && !t.refused);
-    let schools: Vec<(usize, &Taken, &OfSchool)> =
-        kept.flat_map(|(i, t)| t.schools.iter().map(move |school| (i, t, school))).collect();
-    if schools.is_empty() {
+    let rolls = taken.iter().enumerate().filter(|(_, t)| t.kind == Kind::Roll.name() && !t.refused);
+    let files = incoming(rolls.map(|(i, t)| (i, t.file.as_str(), t.kind, t.schools.clone())))?;
+    if files.num_rows() == 0 {
         return Ok(());
     }
-    let [first_day, last_day] = day_columns(schools.iter().map(|_| None));
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.0 as i64))),
-        Arc::new(StringArray::from_iter_values(schools.iter().map(|(_, t, _)| t.file.as_str()))),
-        Arc::new(StringArray::from_iter_values(schools.iter().map(|(_, t, _)| t.kind))),
-        Arc::new(schools.iter().map(|(.., s)| s.urn).collect::<Int32Array>()),
-        Arc::new(schools.iter().map(|_| None::<i32>).collect::<Int32Array>()),
-        Arc::new(Int64Array::from_iter_values(schools.iter().map(|(.., s)| s.rows as i64))),
-        first_day,
-        last_day,
-        Arc::new(BooleanArray::from(vec![false; schools.len()])),
-    ];
-    let files = RecordBatch::try_new(engine::rules::file_schema(), columns)?;
     let incoming = Incoming { files, registers: RecordBatch::new_empty(engine::rules::register_schema()) };
     let session = ingest.session(run, receipt).await?;
     for found in engine::rules::judge(&session, incoming, |rule| rule.header.of_held).await? {
