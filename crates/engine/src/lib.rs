@@ -11,6 +11,7 @@ pub mod library;
 mod line_book;
 mod memory;
 pub mod question;
+mod register;
 pub mod registers;
 pub mod rules;
 pub mod session;

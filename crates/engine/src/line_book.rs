@@ -11,6 +11,8 @@ use datafusion::arrow::buffer::Buffer;
 use datafusion::common::{HashMap, Result, exec_err};
 use model::{BLANK, CodeTable, SESSIONS_A_WEEK};
 
+use crate::register::write_register;
+
 /// A week's fourteen boxes.
 pub(crate) type Line = [u8; SESSIONS_A_WEEK];
 
@@ -23,12 +25,6 @@ pub(crate) const LETTERS: usize = 128;
 /// What is counted of marks at once, in this order: the measures, and how often N stands.
 pub(crate) const MEASURES: [&str; 8] =
     ["possible", "attended", "absent", "authorised", "unauthorised", "late", "recorded", "codes:N"];
-
-/// Writes a register: the Monday of its first week and the number of each week's line, four bytes each, least first.
-pub(crate) fn write_register(first_week: i32, numbers: impl IntoIterator<Item = u32>, into: &mut Vec<u8>) {
-    into.extend_from_slice(&first_week.to_le_bytes());
-    numbers.into_iter().for_each(|number| into.extend_from_slice(&number.to_le_bytes()));
-}
 
 /// The boxes whose mark is such, as a mask: bit 0 is Monday AM, bit 13 Sunday PM.
 pub(crate) fn boxes_with(line: &[u8], is_such: impl Fn(u8) -> bool) -> u16 {

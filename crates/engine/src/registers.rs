@@ -33,9 +33,6 @@ use crate::line_book::LineBook;
 use earlier::Earlier;
 use gathering::{Gathering, urns_of};
 
-/// More weeks than any register has: a date that went wrong is refused, not allocated.
-pub(crate) const MOST_WEEKS: i32 = 53 * 30;
-
 /// Where lines are.
 #[derive(Debug)]
 pub enum Lines {

@@ -16,11 +16,11 @@ use datafusion::logical_expr::{
 };
 use model::SESSIONS_A_WEEK;
 
-use super::register::Register;
 use super::tally::TALLIED;
 use super::weeks::Weeks;
 use super::{Book, counts};
 use crate::line_book::{LETTERS, LineBook, MEASURES, NumberedLines};
+use crate::register::Register;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -24,7 +24,6 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use model::CodeTable;
 
 use crate::line_book::LineBook;
-pub(crate) use register::Register;
 
 /// Makes every function known to a session, whose lines the book numbers.
 pub(crate) fn register_all(

@@ -20,36 +20,10 @@ use super::spells::{MarkedWeeks, Reached, Run, in_weeks, nth_box, runs};
 use super::stints::Stints;
 use super::tally::Tally;
 use super::{Scalar, day_or, scalar};
-use crate::line_book::{BLANK_LINE, LETTERS, Line, LineBook, NumberedLines, write_register};
+use crate::line_book::{BLANK_LINE, LETTERS, Line, LineBook, NumberedLines};
+use crate::register::{Register, write_register};
 
-/// A register, read: the numbers of its lines, a week each.
-#[derive(Clone, Copy)]
-pub(crate) struct Register<'a> {
-    pub(super) first_week: i32,
-    numbers: &'a [[u8; 4]],
-}
-
-impl<'a> Register<'a> {
-    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let (week, numbers) = bytes.split_first_chunk::<4>()?;
-        Some(Self { first_week: i32::from_le_bytes(*week), numbers: numbers.as_chunks().0 })
-    }
-
-    /// How many weeks it spans.
-    pub(super) fn weeks(self) -> usize {
-        self.numbers.len()
-    }
-
-    /// Each week's line.
-    pub(super) fn numbers(self) -> impl DoubleEndedIterator<Item = u32> + ExactSizeIterator + 'a {
-        self.numbers.iter().map(|number| u32::from_le_bytes(*number))
-    }
-
-    /// Each week's Monday and line.
-    pub(crate) fn lines(self) -> impl DoubleEndedIterator<Item = (i32, u32)> + ExactSizeIterator + 'a {
-        self.numbers().enumerate().map(move |(nth, number)| (self.monday(nth), number))
-    }
-
+impl Register<'_> {
     /// The weeks that lie wholly from `first` to `last`, both included, and the two at their ends that may do in
     /// part, each with those of its boxes that do.
     fn between(self, first: i32, last: i32) -> (Range<usize>, impl Iterator<Item = (usize, i32)>) {
@@ -66,27 +40,12 @@ impl<'a> Register<'a> {
         (whole.start as usize..whole.end as usize, ends.into_iter().flatten())
     }
 
-    /// The Monday of its nth week.
-    fn monday(self, nth: usize) -> i32 {
-        self.first_week + 7 * nth as i32
-    }
-
     /// How many boxes of a mask for each line lie from `first` to `last`, both included.
     fn count(self, (first, last): (i32, i32), boxes_of: impl Fn(u32) -> u16) -> i32 {
         let (whole, ends) = self.between(first, last);
         let within: u32 = self.slice(whole).numbers().map(|number| boxes_of(number).count_ones()).sum();
         let in_part = |(nth, boxes)| Some((boxes_of(self.number(nth)?) & boxes as u16).count_ones());
         (within + ends.filter_map(in_part).sum::<u32>()) as i32
-    }
-
-    /// Some of its weeks.
-    fn slice(self, weeks: Range<usize>) -> Self {
-        Self { first_week: self.monday(weeks.start), numbers: self.numbers.get(weeks).unwrap_or_default() }
-    }
-
-    /// The line of its nth week.
-    fn number(self, nth: usize) -> Option<u32> {
-        self.numbers.get(nth).map(|number| u32::from_le_bytes(*number))
     }
 
     /// Which of its boxes hold a mark, written in `room`.
@@ -418,7 +377,7 @@ fn weekly(
 
 /// Open sessions of the calendar within the stints and without a mark in the register.
 fn unmarked(known: &NumberedLines, calendar: Register<'_>, register: Option<Register<'_>>, stints: &[u8]) -> i32 {
-    let register = register.unwrap_or(Register { first_week: calendar.first_week, numbers: &[] });
+    let register = register.unwrap_or(Register::empty(calendar.first_week));
     let ahead = (i64::from(calendar.first_week) - i64::from(register.first_week)) / 7;
     // The calendar's weeks of which the register speaks.
     let told = (-ahead).max(0)..(register.weeks() as i64 - ahead).max(0);

@@ -44,7 +44,7 @@ mod tests {
 
     use super::*;
     use crate::line_book::LineBook;
-    use crate::registers::MOST_WEEKS;
+    use crate::register::MOST_WEEKS;
 
     #[test]
     fn the_longest_register_overflows_no_count() {

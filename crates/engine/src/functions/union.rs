@@ -17,10 +17,10 @@ use datafusion::logical_expr::{
 };
 use model::{BLANK, SESSIONS_A_WEEK};
 
-use super::register::Register;
 use super::weeks::Weeks;
 use super::{Book, counts};
 use crate::line_book::{BLANK_LINE, Line, LineBook, NumberedLines};
+use crate::register::Register;
 
 /// A register while it is gathered.
 type Gathered = Weeks<Option<Line>>;

@@ -2,7 +2,7 @@
 
 use datafusion::common::{Result, exec_err};
 
-use crate::registers::MOST_WEEKS;
+use crate::register::MOST_WEEKS;
 
 /// From the first Monday on, one `T` a week.
 #[derive(Clone, Debug, Default)]

@@ -24,8 +24,8 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use super::{Lines, Shared, outside, registers, schema};
-use crate::functions::Register;
 use crate::line_book::{Line, LineBook};
+use crate::register::Register;
 
 /// How many are kept: this week's, and the last one's for whoever reads it.
 const KEPT: usize = 2;

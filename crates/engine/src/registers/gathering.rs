@@ -22,8 +22,9 @@ use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 
 use super::earlier::Earlier;
-use super::{Lines, MOST_WEEKS, Shared, outside, place, schema};
+use super::{Lines, Shared, outside, place, schema};
 use crate::line_book::LineBook;
+use crate::register::MOST_WEEKS;
 
 /// Lines read at a time from each file.
 const LINES: usize = 8 * 1024;
