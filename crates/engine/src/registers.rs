@@ -72,7 +72,8 @@ pub fn schema() -> SchemaRef {
 pub(crate) fn table(mut belief: Belief, book: Arc<LineBook>, parts: usize) -> Result<Arc<dyn TableProvider>> {
     let last_day = model::line::days_from_epoch(belief.as_of.as_of);
     let split = match &belief.lines {
-        Lines::Files(lake, files) if belief.keeps && belief.newest => {
+        // Their bytes are three times those of the lines: they are kept where reading is cheap, on a disk.
+        Lines::Files(lake, files) if belief.keeps && belief.newest && lake.on_disk(&Default::default()).is_some() => {
             earlier::Files::of(lake, files, last_day, &belief.joined).map(|split| (lake.clone(), split))
         }
         _ => None,
