@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::FieldRef;
 use datafusion::catalog::MemTable;
+use datafusion::common::TableReference;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
@@ -54,13 +56,12 @@ impl Session {
             let rows = DataFrame::new(self.context.state(), input.as_ref().clone()).collect().await?;
             let table = MemTable::try_new(Arc::clone(input.schema().inner()), vec![rows])?;
             let scan = LogicalPlanBuilder::scan("grouped", provider_as_source(Arc::new(table)), None)?.build()?;
-            let columns = scan
-                .schema()
-                .columns()
-                .into_iter()
-                .zip(input.schema().iter())
-                .map(|(column, (of, field))| Expr::Column(column).alias_qualified(of.cloned(), field.name()));
-            let worked_out = LogicalPlanBuilder::from(scan.clone()).project(columns.collect::<Vec<_>>())?.build()?;
+            let columns = scan.schema().columns().into_iter().zip(input.schema().iter());
+            let named = |(column, (of, field)): (_, (Option<&TableReference>, &FieldRef))| {
+                Expr::Column(column).alias_qualified(of.cloned(), field.name())
+            };
+            let columns: Vec<Expr> = columns.map(named).collect();
+            let worked_out = LogicalPlanBuilder::from(scan).project(columns)?.build()?;
             plan = plan
                 .transform_down_with_subqueries(|node| {
                     let is_it = matches!(&node, LogicalPlan::Unnest(unnest) if unnest.input == input);

@@ -30,6 +30,30 @@ pub struct DataFile {
     pub known_from: Option<(i64, i64)>,
 }
 
+impl DataFile {
+    /// Its least and greatest URN; all there are, where it does not say.
+    pub fn schools(&self) -> (i32, i32) {
+        self.urns.unwrap_or((i32::MIN, i32::MAX))
+    }
+
+    /// Files in chains: those of a chain are of one partition and follow one another in order of URN.
+    pub fn in_chains<'a>(files: impl Iterator<Item = &'a Self>) -> Vec<Vec<&'a Self>> {
+        let mut files: Vec<&Self> = files.collect();
+        files.sort_by_key(|f| (&f.partition, f.schools()));
+        let mut chains: Vec<Vec<&Self>> = Vec::new();
+        for file in files {
+            let follows = |chain: &&mut Vec<&Self>| {
+                chain.last().is_some_and(|b| b.partition == file.partition && b.schools().1 < file.schools().0)
+            };
+            match chains.iter_mut().find(follows) {
+                Some(chain) => chain.push(file),
+                None => chains.push(vec![file]),
+            }
+        }
+        chains
+    }
+}
+
 /// The state of one table in a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TableState {

@@ -2,7 +2,6 @@
 //! week, and of the others the files stay what they were.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use bytes::Bytes;
 use datafusion::arrow::array::{AsArray, BinaryViewArray, FixedSizeBinaryArray, RecordBatch, UInt32Array};
 use datafusion::arrow::buffer::Buffer;
 use datafusion::arrow::compute::{concat_batches, take_record_batch};
-use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use datafusion::arrow::ipc::reader::StreamDecoder;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::common::{DataFusionError, Result, exec_err};
@@ -103,6 +102,12 @@ impl Files {
     }
 }
 
+/// The columns of the lines beside them.
+fn line_schema() -> SchemaRef {
+    let line = Field::new("line", DataType::FixedSizeBinary(SESSIONS_A_WEEK as i32), false);
+    Arc::new(Schema::new(vec![line]))
+}
+
 /// Registers in order of (urn, pupil_key), their lines numbered.
 #[derive(Debug)]
 pub(super) struct Earlier {
@@ -124,9 +129,8 @@ impl Earlier {
     }
 
     fn written(&self, lines: &[Line]) -> Result<Bytes> {
-        let fields = vec![Field::new("line", DataType::FixedSizeBinary(SESSIONS_A_WEEK as i32), false)];
         let all = FixedSizeBinaryArray::try_from_iter(lines.iter())?;
-        let lines = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![Arc::new(all)])?;
+        let lines = RecordBatch::try_new(line_schema(), vec![Arc::new(all)])?;
         let mut bytes = vec![0; HEAD];
         let stream = |batch: &RecordBatch, bytes: &mut Vec<u8>| -> Result<()> {
             let mut writer = StreamWriter::try_new(&mut *bytes, batch.schema_ref())?;
@@ -137,7 +141,7 @@ impl Earlier {
         bytes.resize(bytes.len().next_multiple_of(HEAD), 0);
         let begun = bytes.len() as u64;
         stream(&self.rows, &mut bytes)?;
-        (&mut bytes[..8]).write_all(&begun.to_le_bytes())?;
+        bytes[..8].copy_from_slice(&begun.to_le_bytes());
         Ok(bytes.into())
     }
 
@@ -153,13 +157,11 @@ impl Earlier {
                 None => exec_err!("kept registers that end too soon"),
             }
         };
-        let lines = decoded(bytes.slice(HEAD..begun))?;
-        let (lines, rest) = lines.column(0).as_fixed_size_binary().value_data().as_chunks::<SESSIONS_A_WEEK>();
-        let rows = decoded(bytes.slice(begun..))?;
-        if !rest.is_empty() || *rows.schema_ref() != schema() {
+        let (lines, rows) = (decoded(bytes.slice(HEAD..begun))?, decoded(bytes.slice(begun..))?);
+        if *lines.schema_ref() != line_schema() || *rows.schema_ref() != schema() {
             return exec_err!("kept registers of another form");
         }
-        let numbers = book.number(lines);
+        let numbers = book.number(lines.column(0).as_fixed_size_binary().value_data().as_chunks().0);
         let are_its_own = numbers.iter().enumerate().all(|(nth, number)| *number as usize == nth);
         Ok(Self { rows, numbers: (!are_its_own).then_some(numbers) })
     }

@@ -413,20 +413,9 @@ fn is_believed(batch: &Batch, row: usize, known_at: i64) -> bool {
 
 /// Files with lines of these schools, in chains: those of a chain follow one another in order of URN.
 fn chained(files: &[DataFile], (after, last): (i32, i32), book: &LineBook) -> Result<Vec<Chain>> {
-    let range = |f: &DataFile| f.urns.unwrap_or((i32::MIN, i32::MAX));
-    let mut ours: Vec<&DataFile> = files.iter().filter(|f| after < range(f).1 && range(f).0 <= last).collect();
-    ours.sort_by_key(|f| (&f.partition, range(f)));
-    let mut chains: Vec<VecDeque<DataFile>> = Vec::new();
-    for file in ours {
-        let follows = |c: &&mut VecDeque<DataFile>| {
-            c.back().is_some_and(|b| b.partition == file.partition && range(b).1 < range(file).0)
-        };
-        match chains.iter_mut().find(follows) {
-            Some(chain) => chain.push_back(file.clone()),
-            None => chains.push(VecDeque::from([file.clone()])),
-        }
-    }
-    chains.into_iter().map(|files| Chain::of_files(files, book)).collect()
+    let is_ours = |f: &&DataFile| after < f.schools().1 && f.schools().0 <= last;
+    let chains = DataFile::in_chains(files.iter().filter(is_ours)).into_iter();
+    chains.map(|files| Chain::of_files(files.into_iter().cloned().collect(), book)).collect()
 }
 
 #[cfg(test)]

@@ -276,29 +276,24 @@ impl Month {
         reach: Reach,
         (least, greatest): (Urn, Urn),
     ) -> Result<Self, LakeError> {
-        let urns = |f: &DataFile| f.urns.unwrap_or((Urn::MIN, Urn::MAX));
         let is_mine = |f: &&DataFile| {
             f.partition.get("month").is_some_and(|m| m == month)
-                && (least <= urns(f).1 && urns(f).0 <= greatest)
+                && (least <= f.schools().1 && f.schools().0 <= greatest)
                 && reach.takes_up(f)
         };
-        let mut current: Vec<&DataFile> = state.of_belief(CURRENT).filter(is_mine).collect();
-        current.sort_by_key(|f| urns(f));
-        let mut streams: Vec<(Urn, Stream)> = Vec::new();
-        for file in current {
-            let bytes = lake.read_existing(&join(&path::table(Table::RegisterWeek), &file.path)).await?;
-            let (first, last) = urns(file);
-            let stream = match streams.iter_mut().find(|(before, _)| *before < first) {
-                Some(stream) => stream,
-                None => streams.push_mut((last, Stream::default())),
-            };
-            stream.0 = last;
-            stream.1.waiting.push_back(bytes);
+        let mut streams = Vec::new();
+        for chain in DataFile::in_chains(state.of_belief(CURRENT).filter(is_mine)) {
+            let mut stream = Stream::default();
+            for file in chain {
+                let bytes = lake.read_existing(&join(&path::table(Table::RegisterWeek), &file.path)).await?;
+                stream.waiting.push_back(bytes);
+            }
+            streams.push(stream);
         }
         Ok(Self {
             schools: (least, greatest),
             reach,
-            streams: streams.into_iter().map(|(_, stream)| stream).collect(),
+            streams,
             open: Columns::default(),
             writers: [None, None],
             done: Vec::new(),

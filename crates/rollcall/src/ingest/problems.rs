@@ -144,8 +144,9 @@ pub(super) async fn record(
     let (of_held, by_roll): (Vec<_>, Vec<_>) = rules.partition(|r| r.header.of_held);
     let [of_held, by_roll] = [of_held, by_roll]
         .map(|rules| rules.into_iter().map(|r| r.name.trim_start_matches("rules.")).collect::<HashSet<&str>>());
+    let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
     let roll = |urn: i32, key: i64, day: i32| {
-        let stints = rolls.get(&(urn, roots.get(&key).copied().unwrap_or(key)))?;
+        let stints = rolls.get(&(urn, root(key)))?;
         stints.iter().find(|s| s.entry <= day && s.leaving.is_none_or(|last| day <= last)).map(|s| s.return_id)
     };
     // What cannot be said of any school, or of any day, is mended by the file that comes in its place.
@@ -174,19 +175,19 @@ pub(super) async fn record(
         let child = open.pupil_key.is_none_or(|key| coverage.pupils.contains(&key));
         by("marks").filter(|_| covered && child)
     };
-    let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
+    let mendings: Vec<(&String, &Open, Option<i64>)> = open.iter().map(|(id, open)| (id, open, mended(open))).collect();
     // What was found of a child's marks when they came is not found once more of those held.
     let mut told: HashSet<(Option<i32>, i64)> = HashSet::new();
     let of_marks = raised.values().map(|r| r.problem).filter(|problem| by_roll.contains(problem.rule.as_str()));
     told.extend(of_marks.filter_map(|problem| Some((problem.urn, root(problem.pupil_key?)))));
-    let of_marks = open.values().filter(|open| by_roll.contains(open.rule.as_str()) && mended(open).is_none());
-    told.extend(of_marks.filter_map(|open| Some((open.urn, root(open.pupil_key?)))));
+    let of_marks = mendings.iter().filter(|(_, open, by)| by_roll.contains(open.rule.as_str()) && by.is_none());
+    told.extend(of_marks.filter_map(|(_, open, _)| Some((open.urn, root(open.pupil_key?)))));
     let is_told = |problem: &Problem| problem.pupil_key.is_some_and(|key| told.contains(&(problem.urn, root(key))));
     raised.retain(|_, r| !of_held.contains(r.problem.rule.as_str()) || !is_told(r.problem));
-    let fixes: Vec<(&String, i64)> = open
-        .iter()
-        .filter(|(id, _)| !raised.contains_key(*id))
-        .filter_map(|(id, open)| Some((id, mended(open)?)))
+    let fixes: Vec<(&String, i64)> = mendings
+        .into_iter()
+        .filter(|(id, ..)| !raised.contains_key(*id))
+        .filter_map(|(id, _, by)| Some((id, by?)))
         .collect();
     let at = receipt.received_at.timestamp_micros();
     // The same bytes again say nothing new: what was wrong with them and has been mended since stays mended. Bytes
