@@ -327,11 +327,14 @@ fn a_marks_history_is_told_as_known_then_and_by_the_child() {
 #[test]
 fn wrong_words_say_what_to_do() {
     let authority = started();
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["query", "SELECT * FROM metrics.pupil_yaer"], "the nearest is metrics.pupil_year"),
-        (&["query", "DROP TABLE metrics.pupil_year"], ""),
+        (&["query", "SELECT * FROM ledger.problem"], "the nearest is quality.problem"),
+        (&["query", "DROP TABLE metrics.pupil_year"], "only a SELECT is answered"),
+        (&["query", "SELECT (1"], "cannot be read as SQL: Expected: )"),
         (&["query", "SELECT 1; SELECT 2"], "2 statements"),
         (&["explain", "metrics.nothing"], "the nearest is"),
+        (&["explain", "reference.attendance_cod"], "the nearest is reference.attendance_code"),
         (&["ingest", "/no/such/folder"], "/no/such/folder"),
         (&["query", "SELECT 1", "--known-at", "yesterday"], "2026-11-21"),
     ];
@@ -341,6 +344,16 @@ fn wrong_words_say_what_to_do() {
         assert!(said(&out).contains(says), "{arguments:?}: {}", said(&out));
         assert!(!said(&out).contains("panicked"), "{arguments:?}: {}", said(&out));
     }
+    // A definition of one's own that does not plan is told once, whatever the errors of a library quote.
+    let overlay = authority.lake().join("own/metrics");
+    std::fs::create_dir_all(&overlay).unwrap();
+    let sql = include_str!("../sql/metrics/area_year.sql").replace("la_code", "la_kode");
+    std::fs::write(overlay.join("mine.sql"), sql).unwrap();
+    let out = rollcall().arg("check").current_dir(authority.lake()).env("ROLLCALL_SQL", "own").output().unwrap();
+    let told = said(&out);
+    assert!(!out.status.success() && told.contains("metrics.mine cannot be planned"), "{told}");
+    assert_eq!(told.matches("No field named").count(), 1, "{told}");
+
     let nowhere = tempfile::tempdir().unwrap();
     let out = rollcall().arg("check").current_dir(nowhere.path()).output().unwrap();
     assert!(!out.status.success() && said(&out).contains("rollcall init"), "{}", said(&out));

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use datafusion::sql::parser::DFParser;
+use datafusion::common::DataFusionError;
+use datafusion::sql::parser::{DFParser, Statement as DfStatement};
 use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser::ast::Statement;
+use datafusion::sql::sqlparser::parser::ParserError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -173,14 +176,46 @@ impl Definition {
 pub fn reads_of(sql: &str) -> Result<Vec<String>, String> {
     // Parameters are not SQL yet; any literal stands in for them.
     let sql = substitute(sql, |_| Some("1".to_owned()))?;
-    let mut statements = DFParser::parse_sql(&sql).map_err(|e| e.to_string())?;
+    let mut statements =
+        DFParser::parse_sql(&sql).map_err(|e| format!("this cannot be read as SQL: {}", words_of(&e)))?;
     let statement = match statements.len() {
         1 => statements.pop_front(),
         n => return Err(format!("{n} statements where one was expected")),
     };
     let Some(statement) = statement else { return Err("no statement".to_owned()) };
+    if !asks(&statement) {
+        return Err("only a SELECT is answered: what the lake holds changes by `rollcall ingest` alone".to_owned());
+    }
     let (tables, _) = resolve_table_references(&statement, true).map_err(|e| e.to_string())?;
     Ok(tables.into_iter().map(|t| t.to_string()).collect())
+}
+
+/// What the parser says, without its own name for it.
+fn words_of(error: &DataFusionError) -> String {
+    match error {
+        DataFusionError::Diagnostic(_, error) => words_of(error),
+        DataFusionError::SQL(error, _) => match error.as_ref() {
+            ParserError::ParserError(words) | ParserError::TokenizerError(words) => words.clone(),
+            ParserError::RecursionLimitExceeded => "it is nested too deeply".to_owned(),
+        },
+        other => other.strip_backtrace(),
+    }
+}
+
+/// Whether a statement asks, and changes nothing.
+fn asks(statement: &DfStatement) -> bool {
+    match statement {
+        DfStatement::Explain(_) => true,
+        DfStatement::Statement(statement) => matches!(
+            statement.as_ref(),
+            Statement::Query(_)
+                | Statement::ExplainTable { .. }
+                | Statement::ShowTables { .. }
+                | Statement::ShowColumns { .. }
+                | Statement::ShowFunctions { .. }
+        ),
+        _ => false,
+    }
 }
 
 /// Replaces every `$name` outside quotes and comments. An unknown name is an error that says it.

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::DataFrame;
 
 use crate::definition::{reads_of, substitute};
+use crate::library::Library;
 use crate::session::{EngineError, SendableRecordBatchStream, Session};
 
 impl Session {
@@ -104,14 +105,19 @@ impl Session {
         };
         let missing = reads.iter().find(|r| !r.starts_with("information_schema") && !known(r));
         match missing {
-            Some(missing) => {
-                let names = self.library().in_order().map(|d| d.name.as_str());
-                let nearest = names.min_by_key(|n| distance(n, missing)).unwrap_or("metrics.school_year");
-                EngineError::Question(format!("there is no {missing}; the nearest is {nearest}"))
-            }
+            Some(missing) => EngineError::Question(no_such(self.library(), missing)),
             None => EngineError::Question(error.strip_backtrace()),
         }
     }
+}
+
+/// That there is no view or reference table of a name, and which is nearest: the folder is mistaken more easily.
+pub fn no_such(library: &Library, name: &str) -> String {
+    let views = library.in_order().map(|d| d.name.clone());
+    let names = views.chain(library.tables.keys().map(|table| format!("reference.{table}")));
+    let short = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+    let nearest = names.min_by_key(|known| (distance(&short(known), &short(name)), distance(known, name)));
+    format!("there is no {name}; the nearest is {}", nearest.unwrap_or_default())
 }
 
 /// Letters to change, add or leave out to make one word of the other.

@@ -69,7 +69,7 @@ pub enum EngineError {
     #[error("{0}")]
     Question(String),
     /// A definition of ours does not plan: `check` would have said so.
-    #[error("{name} cannot be planned: {source}")]
+    #[error("{name} cannot be planned")]
     Definition {
         /// Which.
         name: String,

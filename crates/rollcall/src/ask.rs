@@ -1,5 +1,6 @@
 //! Answers on the terminal: rows in four forms, explanations, summaries.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Mutex;
@@ -82,10 +83,10 @@ pub(crate) async fn number(session: &Session, sql: &str) -> Result<i64> {
 /// What a name means, and what is run to make it.
 pub(crate) async fn explain(session: &Session, name: &str, json: bool) -> Result<()> {
     let library = session.library();
-    let Some(definition) = library.get(name) else {
-        let nearest = library.in_order().min_by_key(|d| engine::question::distance(&d.name, name));
-        bail!("there is no {name}; the nearest is {}", nearest.map_or("metrics.school_year", |d| &d.name));
-    };
+    if let Some(text) = name.strip_prefix("reference.").and_then(|short| library.tables.get(short)) {
+        return explain_reference(name, text, json);
+    }
+    let Some(definition) = library.get(name) else { bail!(engine::question::no_such(library, name)) };
     // A rule reads what has just come in: nothing has.
     engine::Incoming::nothing().put(session)?;
     let columns = session.columns(name).await?;
@@ -117,6 +118,25 @@ pub(crate) async fn explain(session: &Session, name: &str, json: bool) -> Result
         println!("    {:<22} {:<8} {}", field.name(), seen, doc);
     }
     println!("\n  what is run\n\n{}", bound.lines().map(|l| format!("    {l}")).collect::<Vec<_>>().join("\n"));
+    Ok(())
+}
+
+/// What a reference table holds, and where it is.
+fn explain_reference(name: &str, text: &str, json: bool) -> Result<()> {
+    let rows = engine::session::reference_table(text)?;
+    let schema = rows.schema();
+    let columns: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+    let file = format!("sql/{}.csv", name.replace('.', "/"));
+    if json {
+        let told = serde_json::json!({ "name": name, "file": file, "rows": rows.num_rows(), "columns": columns });
+        println!("{told}");
+        return Ok(());
+    }
+    println!("{name}\n\n  A reference table of {} rows, from {file} as it is.\n\n  columns", rows.num_rows());
+    for column in columns {
+        println!("    {column}");
+    }
+    println!("\n  `rollcall query \"SELECT * FROM {name}\"` lists it.");
     Ok(())
 }
 
@@ -198,6 +218,16 @@ pub(crate) fn print_built(built: &[Built], json: bool) {
     }
 }
 
+/// Problems of one rule that expect the same.
+#[derive(Default)]
+struct Alike {
+    rows: u64,
+    shown: Vec<String>,
+}
+
+/// So many of them are shown.
+const SHOWN: usize = 3;
+
 /// Says what an ingest came to: what was kept, what was refused, and why.
 pub(crate) fn print_summary(summary: &Summary, json: bool) {
     let sum = |f: fn(&(u64, u64, u64)) -> u64| summary.returns.iter().map(|r| f(&r.rows)).sum::<u64>();
@@ -222,21 +252,23 @@ pub(crate) fn print_summary(summary: &Summary, json: bool) {
             summary.taken_again
         );
     }
-    let mut rules: BTreeMap<(&str, Outcome), (u64, String, &str)> = BTreeMap::new();
-    let (mut shown, mut not_shown) = (0, 0);
+    // Gravest first; one rule may expect different things of different files.
+    let mut kinds: BTreeMap<(Reverse<Outcome>, &str, &str), Alike> = BTreeMap::new();
+    let mut not_shown = 0;
     for (taken, problem) in summary.returns.iter().flat_map(|r| r.problems.iter().map(move |p| (r, p))) {
         let line = problem.line.map(|l| format!(", line {l}")).unwrap_or_default();
-        let found = format!("{}{line}: found {:?}", taken.file, problem.found);
-        if problem.outcome != Outcome::Warn && shown < 20 {
-            shown += 1;
-            println!("  {found}, expected {}", problem.expected);
+        let kind = kinds.entry((Reverse(problem.outcome), &problem.rule, &problem.expected));
+        let alike = kind.or_default();
+        alike.rows += problem.rows;
+        if alike.shown.len() < SHOWN {
+            alike.shown.push(format!("{}{line}: found {:?}", taken.file, problem.found));
         } else {
             not_shown += 1;
         }
-        rules.entry((&problem.rule, problem.outcome)).or_insert((0, found, &problem.expected)).0 += problem.rows;
     }
-    for ((rule, outcome), (rows, first, expected)) in rules {
-        println!("  {:<12} {rule}: {rows} rows, the first in {first}; expected {expected}", outcome.as_str());
+    for ((Reverse(outcome), rule, expected), Alike { rows, shown }) in kinds {
+        println!("  {:<12} {rule}: {rows} rows; expected {expected}", outcome.as_str());
+        shown.iter().for_each(|found| println!("    {found}"));
     }
     if 0 < not_shown {
         println!(

@@ -209,7 +209,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // What a library says may quote what it read.
-            let words = model::id::without_upns(&format!("{error:#}"));
+            let words = model::id::without_upns(&words_of(&error));
             if json {
                 println!("{}", serde_json::json!({ "error": words }));
             } else {
@@ -218,6 +218,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What went wrong and why, each thing said once: a library's error may quote the one it comes from, or not.
+fn words_of(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |mut words, cause| {
+        let cause = cause.to_string();
+        if !words.contains(&cause) {
+            words += if words.is_empty() { "" } else { ": " };
+            words += &cause;
+        }
+        words
+    })
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

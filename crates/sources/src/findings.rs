@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use model::{Problem, Session, Urn};
 
 use crate::decode::Decoder;
+use crate::kind::Column;
 
 /// Problems of one file while it is read, and its counts.
 #[derive(Debug)]
@@ -19,6 +20,18 @@ pub struct Findings<'a> {
     /// What was found so far.
     pub(crate) problems: Vec<Problem>,
     gathered: BTreeMap<(&'static str, Option<Urn>, String), usize>,
+}
+
+/// A problem that is listed.
+pub struct Found<'a>(&'a mut Problem);
+
+impl Found<'_> {
+    /// Says what its column may hold, where that tells more than the rule.
+    pub fn of(self, column: &Column) {
+        if let Some(allowed) = column.allowed() {
+            self.0.expected = allowed;
+        }
+    }
 }
 
 /// So many problems of one rule are listed one by one for a file; the rest are counted in one row.
@@ -37,8 +50,8 @@ impl<'a> Findings<'a> {
     }
 
     /// A row that is not kept, of a child not known.
-    pub fn refuse(&mut self, rule: &'static str, line: u64, urn: Option<Urn>, found: &str) {
-        self.list(rule, line, urn, found, None, None);
+    pub fn refuse(&mut self, rule: &'static str, line: u64, urn: Option<Urn>, found: &str) -> Found<'_> {
+        self.list(rule, line, urn, found, None, None)
     }
 
     /// A row that is listed by itself: refused or kept, as its rule says.
@@ -50,15 +63,15 @@ impl<'a> Findings<'a> {
         found: &str,
         pupil_key: Option<i64>,
         session: Option<(NaiveDate, Session)>,
-    ) {
+    ) -> Found<'_> {
         let listed = self.listed.entry(rule).or_default();
         *listed += 1;
         if LISTED < *listed {
-            self.gather(rule, line, urn, "more of the same", session);
-            return;
+            return self.gather(rule, line, urn, "more of the same", session);
         }
         let found = found.chars().take(64).collect();
-        self.problems.push(Problem { urn, pupil_key, session, ..self.problem(rule, Some(line), found) });
+        let problem = Problem { urn, pupil_key, session, ..self.problem(rule, Some(line), found) };
+        Found(self.problems.push_mut(problem))
     }
 
     /// A kept row of which there may be very many: one problem for all that were found alike.
@@ -69,15 +82,16 @@ impl<'a> Findings<'a> {
         urn: Option<Urn>,
         found: &str,
         session: Option<(NaiveDate, Session)>,
-    ) {
+    ) -> Found<'_> {
         let next = self.problems.len();
         let at = *self.gathered.entry((rule, urn, found.to_owned())).or_insert(next);
         if at < next {
             self.problems[at].rows += 1;
-            return;
+            return Found(&mut self.problems[at]);
         }
         let found = found.chars().take(64).collect();
-        self.problems.push(Problem { urn, session, ..self.problem(rule, Some(line), found) });
+        let problem = Problem { urn, session, ..self.problem(rule, Some(line), found) };
+        Found(self.problems.push_mut(problem))
     }
 
     pub(crate) fn file(&mut self, rule: &'static str, line: Option<u64>, found: String, expected: Option<String>) {

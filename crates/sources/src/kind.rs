@@ -61,6 +61,21 @@ pub struct Column {
     pub key: bool,
 }
 
+impl Column {
+    /// What it may hold, in words for who sent something else; `None` where the rule's own words say it.
+    pub fn allowed(&self) -> Option<String> {
+        let values = match self.value {
+            Value::YearGroup => "a year from 1 to 14, R, N, N1, N2, E1, E2 or X".to_owned(),
+            Value::Sex => "F or M".to_owned(),
+            Value::OneOf(values) => format!("one of {}", values.join(", ")),
+            Value::YesNo => "Y or N".to_owned(),
+            Value::Whole => "a whole number".to_owned(),
+            Value::Text | Value::Date | Value::Urn | Value::Upn | Value::Session => return None,
+        };
+        Some(if self.key { values } else { values + ", or a blank" })
+    }
+}
+
 const fn column(name: &'static str, fills: &'static str, value: Value) -> Column {
     Column { name, fills, value, required: false, key: false }
 }

@@ -173,9 +173,10 @@ impl<'a> Grids<'a> {
             let minutes = self.header.columns[6].map(|i| row.text(i).into_owned()).unwrap_or_default();
             let minutes_late = minutes.parse::<u16>().ok().map(i32::from);
             if minutes_late.is_none() && !minutes.is_empty() {
-                let found = format!("{}: {}", self.header.kind.columns()[6].name, model::id::shown(&minutes));
+                let column = &self.header.kind.columns()[6];
+                let found = format!("{}: {}", column.name, model::id::shown(&minutes));
                 let school = self.schools[self.school].urn;
-                findings.gather("unknown_value", row.line, Some(school), &found, Some((date, session)));
+                findings.gather("unknown_value", row.line, Some(school), &found, Some((date, session))).of(column);
             }
             let comment = self.header.columns[7].map(|i| row.text(i).into_owned()).unwrap_or_default();
             self.schools[self.school].details.push(Detail {

@@ -109,14 +109,14 @@ impl TableRows {
                         Value::Upn => shown(column, &text),
                         _ => format!("{}: {}", column.name, shown(column, &text)),
                     };
-                    findings.refuse(rule_for(column.value, text.as_bytes()), row.line, urn, &found);
+                    findings.refuse(rule_for(column.value, text.as_bytes()), row.line, urn, &found).of(column);
                     self.unread.add(urn, pupil_key());
                     return;
                 }
                 None => {
                     let rule = if column.value == Value::Date { "unreadable_date" } else { "unknown_value" };
                     let found = format!("{}: {}", column.name, shown(column, &text));
-                    findings.gather(rule, row.line, urn, &found, None);
+                    findings.gather(rule, row.line, urn, &found, None).of(column);
                 }
             }
             // Nobody on a roll is born later than the roll was received.

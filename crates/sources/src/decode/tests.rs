@@ -83,6 +83,26 @@ fn a_value_that_is_taken_as_unknown_is_told() {
     assert_eq!(found(roll), says("no_date_of_birth", 3, "DOB is blank"));
 }
 
+#[test]
+fn what_a_column_may_hold_is_said() {
+    let told = |text: &str| -> Vec<String> {
+        let files = read(bytes(text), &Mapping::default(), 1 << 20);
+        files[0].problems.iter().map(|p| format!("{}, {}", p.found, p.expected)).collect()
+    };
+    let roll = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,SEN,FSM\n\
+                140001,Q850200120003,Made,Up,2016-01-01,Z,99,2026-09-01,S,perhaps\n";
+    let values = [
+        "Sex: Z, F or M, or a blank",
+        "NCYear: 99, a year from 1 to 14, R, N, N1, N2, E1, E2 or X, or a blank",
+        "FSM: AAAAAAA (7 characters), Y or N, or a blank",
+        "SEN: S, one of N, K, E, or a blank",
+    ];
+    assert_eq!(told(roll), values);
+    // Without its kind a case is none: it is refused, and a blank is not offered.
+    let cases = "UPN,Kind,Opened\nQ850200120003,CMD,2026-09-07\n";
+    assert_eq!(told(cases), ["Kind: AAA (3 characters), one of CME, EHE"]);
+}
+
 fn mark_file() -> impl Strategy<Value = String> {
     let upn =
         proptest::sample::select(vec!["Q850200120003", "H850200723000", "T20110001804V", "NOTAUPN", "I850200120003"]);
