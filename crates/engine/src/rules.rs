@@ -4,17 +4,17 @@
 //! A rule's columns are `file_id`, and as far as it knows them `urn`, `pupil_key`, `session_date`,
 //! `session`, `rows` and `found`. It knows no report; the report knows no rule.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use chrono::NaiveDate;
-use datafusion::error::DataFusionError;
 use model::line::day_of;
 use model::{Outcome, Session as HalfDay, Urn};
 
 use crate::definition::Definition;
-use crate::session::{EngineError, Session};
+use crate::session::{EngineError, Session, stopped};
 
 /// What has just come in.
 #[derive(Clone, Debug)]
@@ -92,29 +92,24 @@ pub async fn judge(
     incoming: Incoming,
     wanted: impl Fn(&Definition) -> bool,
 ) -> Result<Vec<Found>, EngineError> {
-    session.forget("rules")?;
     incoming.put(session)?;
-    let rules: Vec<_> = session
-        .library()
-        .of_folder("rules")
-        .filter(|r| wanted(r))
-        .map(|r| (r.name.clone(), r.header.outcome.unwrap_or(Outcome::Warn), r.header.expected.clone()))
-        .collect();
-    // Each runs while the next is planned, on whatever core is free.
+    let rules: Vec<&Definition> = session.library().of_folder("rules").filter(|r| wanted(r)).collect();
+    let reads: BTreeSet<String> = rules.iter().flat_map(|rule| rule.reads.iter().cloned()).collect();
+    session.ready(&Vec::from_iter(reads)).await?;
+    // Each is planned and run by itself, on whatever core is free.
     let mut running = Vec::with_capacity(rules.len());
-    for (rule, outcome, expected) in rules {
-        let rows = session.ask(&format!("SELECT * FROM {rule}")).await?;
-        running.push((rule, outcome, expected, tokio::spawn(rows.collect())));
+    for rule in rules {
+        running.push((rule, tokio::spawn(session.answer(rule)?)));
     }
     let mut found = Vec::new();
-    for (rule, outcome, expected, rows) in running {
-        let rows = rows.await.map_err(|e| DataFusionError::External(Box::new(e)))?;
-        for batch in rows? {
+    for (rule, rows) in running {
+        let Definition { name, header, .. } = rule;
+        for batch in rows.await.map_err(stopped)?? {
             for row in 0..batch.num_rows() {
                 found.push(Found {
-                    rule: rule.trim_start_matches("rules.").to_owned(),
-                    outcome,
-                    expected: expected.clone(),
+                    rule: name.trim_start_matches("rules.").to_owned(),
+                    outcome: header.outcome.unwrap_or(Outcome::Warn),
+                    expected: header.expected.clone(),
                     file_id: whole(&batch, "file_id", row).unwrap_or(-1),
                     urn: whole(&batch, "urn", row).and_then(|u| Urn::try_from(u).ok()),
                     pupil_key: whole(&batch, "pupil_key", row),

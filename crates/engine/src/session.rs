@@ -302,12 +302,6 @@ impl Session {
         self.put(schema, name, in_memory(rows)?)
     }
 
-    /// Forgets what was planned of a folder, since what it reads has been replaced.
-    pub fn forget(&self, folder: &str) -> Result<(), EngineError> {
-        self.catalog()?.register_schema(folder, Arc::new(MemorySchemaProvider::new()))?;
-        Ok(())
-    }
-
     /// These definitions and everything they read, in order, as far as the session does not hold them yet. A
     /// result that is kept is taken up, and what it was made from is not needed.
     async fn missing(&self, names: impl IntoIterator<Item = String>) -> Result<Vec<&Definition>, EngineError> {
@@ -334,6 +328,18 @@ impl Session {
             self.plan_one(definition).await?;
         }
         Ok(())
+    }
+
+    /// The rows of a definition, as far as what it reads is ready: planned and worked out by whoever awaits them.
+    pub(crate) fn answer(
+        &self,
+        definition: &Definition,
+    ) -> Result<impl Future<Output = Result<Vec<RecordBatch>, EngineError>> + use<>, EngineError> {
+        let (sql, name, context) = (self.bound(definition)?, definition.name.clone(), self.context.clone());
+        Ok(async move {
+            let fault = |source| EngineError::Definition { name, source: Box::new(source) };
+            Ok(context.sql(&sql).await.map_err(fault)?.collect().await?)
+        })
     }
 
     async fn plan_one(&self, definition: &Definition) -> Result<(), EngineError> {
@@ -498,7 +504,7 @@ impl Session {
 }
 
 /// A part of the work that ended without an answer.
-fn stopped(why: JoinError) -> EngineError {
+pub(crate) fn stopped(why: JoinError) -> EngineError {
     EngineError::Running(DataFusionError::External(Box::new(why)))
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, Add, Remove, StructField, StructType, Transaction};
+use deltalake::kernel::{Action, Add, CommitInfo, Remove, StructField, StructType, Transaction};
 use deltalake::logstore::{LogStoreRef, default_logstore};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
@@ -25,7 +25,9 @@ use crate::run::{DataFile, TableState};
 use crate::{Lake, LakeError};
 
 /// Whoever opens a table reads its last checkpoint and the commits since, one after another.
-const CHECKPOINT_EVERY: &str = "10";
+const CHECKPOINT_EVERY: u64 = 10;
+
+const OPERATION: DeltaOperation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
 
 /// How often a commit that lost to another writer is tried again.
 const ATTEMPTS: usize = 8;
@@ -43,15 +45,19 @@ pub struct Target {
     pub partitions: Vec<&'static str>,
 }
 
-/// Makes the table hold exactly `files` and says at which version it does.
+/// Makes the table hold exactly `files` and says at which version it does. `before` is how a run left it;
 /// `run` is written as the transaction of application `rollcall`, `millis` as the files' time.
 pub async fn commit(
     lake: &Lake,
     target: &Target,
+    before: &TableState,
     files: Vec<DataFile>,
     run: u64,
     millis: i64,
 ) -> Result<TableState, LakeError> {
+    if let Some(version) = follow(lake, target, before, &files, run, millis).await? {
+        return Ok(TableState { version: Some(version), files });
+    }
     let fault = |source: DeltaTableError| LakeError::Delta { table: target.name, source: Box::new(source) };
     let mut tried = 0;
     loop {
@@ -65,25 +71,18 @@ pub async fn commit(
             .try_collect()
             .await
             .map_err(fault)?;
-        let wanted: BTreeSet<&str> = files.iter().map(|f| f.path.as_str()).collect();
-        let mut actions: Vec<Action> = held
-            .iter()
-            .filter(|path| !wanted.contains(path.as_str()))
-            .map(|path| Action::Remove(remove(path, millis)))
-            .collect();
-        actions.extend(files.iter().filter(|f| !held.contains(&f.path)).map(|f| Action::Add(add(f, millis))));
+        let actions = actions(&held.iter().map(String::as_str).collect(), &files, millis);
         let version = table.version().unwrap_or_default();
         if actions.is_empty() {
             return Ok(TableState { version: Some(version), files });
         }
-        let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
         let mut properties = CommitProperties::default().with_max_retries(0).with_cleanup_expired_logs(Some(false));
         if run > 0 {
-            properties = properties.with_application_transaction(Transaction::new("rollcall", run as i64));
+            properties = properties.with_application_transaction(transaction(run));
         }
         let committed = CommitBuilder::from(properties)
             .with_actions(actions)
-            .build(Some(table.snapshot().map_err(fault)?), table.log_store(), operation)
+            .build(Some(table.snapshot().map_err(fault)?), table.log_store(), OPERATION)
             .await;
         tried += 1;
         match committed {
@@ -93,6 +92,47 @@ pub async fn commit(
             Err(_) => continue,
         }
     }
+}
+
+/// Commits the next version after the one that a run left, without reading the log: where nobody has written since,
+/// that version held the run's files. `None` where somebody has, or where a checkpoint is due, which needs it all.
+async fn follow(
+    lake: &Lake,
+    target: &Target,
+    before: &TableState,
+    files: &[DataFile],
+    run: u64,
+    millis: i64,
+) -> Result<Option<u64>, LakeError> {
+    let Some(version) = before.version.map(|version| version + 1) else { return Ok(None) };
+    if (version + 1).is_multiple_of(CHECKPOINT_EVERY) {
+        return Ok(None);
+    }
+    let held = before.files.iter().map(|f| f.path.as_str()).collect();
+    let info = CommitInfo { timestamp: Some(millis), ..OPERATION.get_commit_info() };
+    let mut lines = vec![Action::CommitInfo(info)];
+    lines.extend(actions(&held, files, millis));
+    lines.push(Action::Txn(transaction(run)));
+    let mut text = Vec::new();
+    for line in &lines {
+        serde_json::to_writer(&mut text, line)
+            .map_err(|e| LakeError::Damaged { path: target.root.to_string(), reason: e.to_string() })?;
+        text.push(b'\n');
+    }
+    let place = target.root.clone().join("_delta_log").join(format!("{version:020}.json"));
+    Ok(lake.put_new(&place, text.into()).await?.then_some(version))
+}
+
+/// What takes a table from the files it holds to those it shall hold.
+fn actions(held: &BTreeSet<&str>, files: &[DataFile], millis: i64) -> Vec<Action> {
+    let wanted: BTreeSet<&str> = files.iter().map(|f| f.path.as_str()).collect();
+    let removed = held.difference(&wanted).map(|path| Action::Remove(remove(path, millis)));
+    let added = files.iter().filter(|f| !held.contains(f.path.as_str())).map(|f| Action::Add(add(f, millis)));
+    removed.chain(added).collect()
+}
+
+fn transaction(run: u64) -> Transaction {
+    Transaction::new("rollcall", run as i64)
 }
 
 fn lost_a_race(error: &DeltaTableError) -> bool {
@@ -113,7 +153,7 @@ async fn open_or_create(lake: &Lake, target: &Target) -> Result<DeltaTable, Delt
         .with_log_store(table.log_store())
         .with_columns(columns)
         .with_partition_columns(target.partitions.iter().copied())
-        .with_configuration_property(TableProperty::CheckpointInterval, Some(CHECKPOINT_EVERY))
+        .with_configuration_property(TableProperty::CheckpointInterval, Some(CHECKPOINT_EVERY.to_string()))
         .with_save_mode(SaveMode::Ignore)
         .await?;
     Ok(created)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use engine::session::Session;
 use futures::StreamExt;
+use lake::TableState;
 use lake::delta::Target;
 use lake::parquet_file::FileWriter;
 
@@ -24,7 +25,8 @@ pub(crate) async fn publish(house: &House, session: &Session, folder: &str, prog
         }
         let files = writer.put(&house.lake, &root, BTreeMap::new()).await?.into_iter().collect();
         let run = session.run();
-        lake::delta::commit(&house.lake, &target, files, 0, run.known_at.timestamp_millis()).await?;
+        lake::delta::commit(&house.lake, &target, &TableState::default(), files, 0, run.known_at.timestamp_millis())
+            .await?;
         progress.step("publishing", i as u64 + 1, names.len() as u64);
     }
     Ok(names.len())

@@ -193,7 +193,8 @@ impl<'a> Grids<'a> {
     #[inline]
     fn put(&mut self, row: &Fields<'_>, line: u64, findings: &mut Findings) -> Option<(i64, NaiveDate, Session)> {
         findings.rows_in += 1;
-        let text = |b: &[u8]| model::id::shown(&String::from_utf8_lossy(b));
+        // A row at fixed places has blanks around its fields still; none of them is a field with them.
+        let text = |b: &[u8]| model::id::shown(&String::from_utf8_lossy(b.trim_ascii()));
         let urn = match parse_urn(row.urn) {
             Some(urn) => urn,
             None => {
@@ -211,7 +212,7 @@ impl<'a> Grids<'a> {
         });
         let upn = match likely.map_or_else(|| Upn::parse(row.upn), |upn| Ok(*upn)) {
             Ok(upn) => upn,
-            Err(_) => match Upn::parse(&row.upn.to_ascii_uppercase()) {
+            Err(_) => match Upn::parse(&row.upn.trim_ascii().to_ascii_uppercase()) {
                 Ok(upn) => upn,
                 Err(fault) => {
                     let rule = if damaged(row.upn) { "damaged_by_spreadsheet" } else { "upn_shape" };
@@ -438,7 +439,7 @@ enum Judged {
 }
 
 fn session_of(text: &[u8]) -> Option<Session> {
-    std::str::from_utf8(text).ok().and_then(Session::parse)
+    std::str::from_utf8(text.trim_ascii()).ok().and_then(Session::parse)
 }
 
 /// The boxes of its week that a row may speak of: of both half days, where it does not say which, and of all days.

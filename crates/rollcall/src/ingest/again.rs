@@ -73,7 +73,7 @@ impl Ingest<'_> {
             };
             let mut files = Vec::new();
             // What was taken again already and refused again is left to people.
-            let again = self.decode_again(&receipt, &returns.refused, &returns.all).await?;
+            let again = self.decode_again(run, &receipt, &returns.refused).await?;
             for (file, decoded) in again.into_iter().filter(|(file, _)| file.only.is_empty()) {
                 let schools = decoded.iter().flat_map(|d| d.schools()).filter_map(|s| s.urn);
                 let only: BTreeSet<Urn> = schools.filter(is_wanted).collect();
@@ -106,7 +106,6 @@ impl Ingest<'_> {
                 let refused = column("rows_refused")?.as_primitive::<Int64Type>();
                 let may_be =
                     |i: &usize| 0 < refused.value(*i) && (urns.is_null(*i) || unknown.contains_key(&urns.value(*i)));
-                found.all.extend(ids.values());
                 found.refused.extend((0..rows.num_rows()).filter(may_be).map(|i| ids.value(i)));
             }
             let by_school = [Kind::Marks, Kind::Roll, Kind::Calendar].map(Kind::name);
@@ -123,7 +122,6 @@ impl Ingest<'_> {
 /// The returns a ledger holds.
 #[derive(Default)]
 struct Returns {
-    all: HashSet<i64>,
     /// Those of no one school, or of one that was unknown, with refused rows.
     refused: HashSet<i64>,
     /// When the last came from a school of which anything was kept.

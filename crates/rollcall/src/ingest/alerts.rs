@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
     new_null_array,
@@ -60,25 +60,29 @@ pub(super) async fn record(
     // Read while the figures are worked out.
     let told = {
         let (lake, files) = (ingest.lake.clone(), run.table(Table::AlertEvent).files);
-        tokio::spawn(
-            async move { lake::parquet_file::read_columns(&lake, Table::AlertEvent, files.iter(), &TOLD).await },
-        )
+        tokio::spawn(async move {
+            let told = lake::parquet_file::read_columns(&lake, Table::AlertEvent, files.iter(), &TOLD).await?;
+            Rows::of(told, "to_status")
+        })
     };
     let session = ingest.session(run, receipt).await?;
-    let stands = "alerts.standing";
+    let mut stands = "alerts.standing";
     if keeps_figures {
-        // What is asked for below is asked for here too: what only leads to the figures is let go on the way.
-        let names: Vec<String> = ingest.library.figures().into_iter().chain([stands.to_owned()]).collect();
-        session.build(&names, true, &|_| {}).await?;
+        session.build(&ingest.library.figures(), true, &|_| {}).await?;
+        // The same alerts, and a figure.
+        stands = "alerts.current";
     }
     tracing::debug!(arrival = receipt.n, "figures worked out");
     let sql = format!("SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM {stands}");
     let now: Vec<Rows> =
         session.rows(&sql).await?.into_iter().map(|batch| Rows::of(batch, "status")).collect::<Result<_>>()?;
-    let told = Rows::of(told.await.context("the alerts told so far could not be read")??, "to_status")?;
-    let (mut standing, mut before) = (HashMap::new(), HashMap::new());
-    now.iter().for_each(|rows| rows.read(&mut standing));
-    told.read(&mut before);
+    let told = told.await.context("the alerts told so far could not be read")??;
+    let (standing, before) = std::thread::scope(|side| {
+        let standing = side.spawn(|| Rows::by_id(&now));
+        let before = Rows::by_id(std::slice::from_ref(&told));
+        (standing.join(), before)
+    });
+    let standing = standing.map_err(|_| anyhow!("the alerts that stand could not be read"))?;
 
     let year = AcademicYear::of(receipt.received_at.date_naive());
     let ids = standing.keys().chain(before.keys().filter(|id| !standing.contains_key(*id))).copied();
@@ -133,7 +137,13 @@ impl Rows {
         Ok(Self { batch, ids, rules, statuses })
     }
 
-    /// Reads alerts by id.
+    /// The last of each alert.
+    fn by_id(rows: &[Self]) -> HashMap<&str, Alert<'_>> {
+        let mut alerts = HashMap::with_capacity(rows.iter().map(|rows| rows.batch.num_rows()).sum());
+        rows.iter().for_each(|rows| rows.read(&mut alerts));
+        alerts
+    }
+
     fn read<'a>(&'a self, into: &mut HashMap<&'a str, Alert<'a>>) {
         let column = |name: &str| self.batch.column_by_name(name);
         let whole = |name: &str| column(name).and_then(|c| c.as_primitive_opt::<Int64Type>());
@@ -142,7 +152,6 @@ impl Rows {
         let urns = column("urn").and_then(|c| c.as_primitive_opt::<Int32Type>());
         let (from, to) = (days("event_from"), days("event_to"));
         let at = column("changed_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        into.reserve(self.batch.num_rows());
         for row in 0..self.batch.num_rows() {
             let alert = Alert {
                 rule: self.rules.value(row),

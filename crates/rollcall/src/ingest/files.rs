@@ -10,6 +10,7 @@ use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
 use engine::Library;
 use futures::StreamExt;
+use lake::RunRecord;
 use lake::landing::{self, Landing, Receipt, ReceiptFile};
 use model::AcademicYear;
 use sources::arrival::Offered;
@@ -144,14 +145,15 @@ impl Ingest<'_> {
         .context("a file could not be decoded")
     }
 
-    /// Decodes those files of an earlier arrival again that hold one of the returns `wanted`. `all` are the returns
-    /// that were taken: an archive is none itself, has one for each file in it, and tells which once it is open.
+    /// Decodes those files of an earlier arrival again that hold one of the returns `wanted`. An archive is no return
+    /// itself, has one for each file in it, and tells which once it is open.
     pub(super) async fn decode_again(
         &self,
+        run: &RunRecord,
         receipt: &Receipt,
         wanted: &HashSet<i64>,
-        all: &HashSet<i64>,
     ) -> Result<Vec<(ReceiptFile, Vec<Decoded>)>> {
+        let all = self.return_ids(run, receipt).await?;
         let mut found = Vec::new();
         for file in &receipt.files {
             let number = number(receipt, file);

@@ -120,7 +120,7 @@ pub(super) async fn merge(
     let mut registers = Registers::default();
     let mut rewriting = Rewriting { months: BTreeMap::new(), last: i32::MIN };
     let mut pending: BTreeMap<i32, Vec<Waiting>> = BTreeMap::new();
-    for (urn, lines) in retold(ingest, staged, receipt, &joined, taken_before).await? {
+    for (urn, lines) in retold(ingest, staged, receipt, &joined).await? {
         rewriting.last = urn;
         rewriting.merge_all(ingest, staged, vec![School { urn, lines, files: Vec::new() }], at, summary).await?;
     }
@@ -327,9 +327,9 @@ impl Rewriting {
             by_month = reaches(&state, &weeks);
         }
         let (roots, schools) = (Arc::new(staged.roots.clone()), Arc::new(schools));
-        // A day touches a month or two, and cores would wait for them: each is cut in parts of as many schools.
-        let parts = ingest.config.cores().div_ceil(by_month.len().max(1)).min(schools.len().max(1));
-        let last_urns: Vec<i32> = (1..parts).map(|nth| schools[nth * schools.len() / parts - 1].urn).collect();
+        // A day touches a month or two, and cores would wait for them: each is cut in parts of about as many children.
+        let parts = ingest.config.cores().div_ceil(by_month.len().max(1));
+        let last_urns = last_urns(&schools, parts);
         let mut to_do = Vec::new();
         for (name, (reach, weeks)) in by_month {
             let mut of_month = self.months.remove(&name).unwrap_or_default();
@@ -403,6 +403,22 @@ impl Rewriting {
         staged.run.tables.insert(Table::RegisterWeek.name().to_owned(), state);
         Ok(())
     }
+}
+
+/// The last school of each part but the last, where schools in order of URN are cut in so many parts of about as many
+/// children; fewer where there are not as many schools.
+fn last_urns(schools: &[School], parts: usize) -> Vec<i32> {
+    let children =
+        |school: &School| school.lines.len() + school.files.iter().map(|f| f.grid.pupils().count()).sum::<usize>();
+    let all: usize = schools.iter().map(children).sum();
+    let (mut last_urns, mut before) = (Vec::new(), 0);
+    for two in schools.windows(2) {
+        before += children(&two[0]);
+        if last_urns.len() + 1 < parts && (last_urns.len() + 1) * all <= before * parts {
+            last_urns.push(two[0].urn);
+        }
+    }
+    last_urns
 }
 
 /// Runs the rules over a wave, and takes out what they refuse.

@@ -14,22 +14,25 @@ mod retold;
 mod rolls;
 mod tables;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use anyhow::{Context as _, Result, bail};
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
 use chrono::{DateTime, Utc};
 use engine::{Engine, Library};
 use futures::StreamExt;
+use lake::delta::Target;
 use lake::landing::{self, Receipt, ReceiptFile, SetAside};
 use lake::register::Roots;
 use lake::{Lake, RunRecord, Table, TableState};
 use model::{AsOf, Problem};
 use sources::arrival::{Offered, offered};
 use sources::{Decoded, Kind, OfSchool};
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 
@@ -358,7 +361,7 @@ impl Ingest<'_> {
         run.arrivals = run.arrivals.max(receipt.n);
         run.known_at = run.known_at.max(receipt.received_at);
         let at = receipt.received_at.timestamp_micros();
-        let taken_before = self.return_ids(&run).await?;
+        let taken_before = self.return_ids(&run, receipt).await?;
         let keeps_figures = landed_now.is_some();
         let ahead = landed_now.unwrap_or_default();
         let looked_at = self.look_at(receipt, &ahead).await?;
@@ -384,9 +387,12 @@ impl Ingest<'_> {
         tracing::debug!(arrival = receipt.n, "marks merged");
         tables::judge_held(self, &staged.run, receipt, &mut taken).await?;
         problems::record(self, &mut staged.run, receipt, &taken, &stated, &rolls, &staged.roots).await?;
-        self.append(&mut staged.run, Table::Return, problems::return_rows(receipt, &taken)?).await?;
-        self.append(&mut staged.run, Table::ReturnSchool, problems::return_school_rows(receipt, &taken)?).await?;
-        tracing::debug!(arrival = receipt.n, "returns and problems recorded");
+        tracing::debug!(arrival = receipt.n, "problems recorded");
+        // No figure that is kept rests on returns: they are recorded meanwhile.
+        let returns = [
+            self.appending(&staged.run, Table::Return, problems::return_rows(receipt, &taken)?),
+            self.appending(&staged.run, Table::ReturnSchool, problems::return_school_rows(receipt, &taken)?),
+        ];
         let moved = |table: Table| staged.run.table(table).files != before.run.table(table).files;
         if moved(Table::RegisterWeek) || moved(Table::Enrolment) || moved(Table::Identity) {
             // After a first load others follow: its figures are worked out when somebody asks.
@@ -394,6 +400,9 @@ impl Ingest<'_> {
             let is_first_load = lines(&before.run) * 2 < lines(&staged.run);
             alerts::record(self, &mut staged.run, receipt, keeps_figures && !is_first_load).await?;
             tracing::debug!(arrival = receipt.n, "alerts recorded");
+        }
+        for (table, appended) in [Table::Return, Table::ReturnSchool].into_iter().zip(returns) {
+            staged.run.tables.insert(table.name().to_owned(), appended.await??);
         }
         for taken in &taken {
             let (rows_in, kept, refused) = taken.rows;
@@ -415,15 +424,15 @@ impl Ingest<'_> {
             state.files != before.table(*table).files || state.version.is_none() && !state.files.is_empty()
         };
         let commits = Table::ALL.into_iter().filter(is_changed).map(|table| {
-            let (lake, state, n) = (self.lake.clone(), run.table(table), run.n);
-            let target = lake::delta::Target {
+            let (lake, state, before, n) = (self.lake.clone(), run.table(table), before.table(table), run.n);
+            let target = Target {
                 name: table.name(),
                 root: lake::path::table(table),
                 schema: table.schema(),
                 partitions: table.partitions().to_vec(),
             };
             tokio::spawn(async move {
-                let state = lake::delta::commit(&lake, &target, state.files, n, millis).await?;
+                let state = lake::delta::commit(&lake, &target, &before, state.files, n, millis).await?;
                 crate::crash::point(table.name());
                 Ok::<_, lake::LakeError>((table, state))
             })
@@ -442,18 +451,33 @@ impl Ingest<'_> {
     }
 
     async fn append(&self, run: &mut RunRecord, table: Table, rows: RecordBatch) -> Result<()> {
-        let partition = BTreeMap::from([("belief".to_owned(), lake::table::CURRENT.to_owned())]);
-        let state = run.table(table);
-        let files = lake::append::append(self.lake, table, partition, state.files, &rows, u64::MAX).await?;
-        run.tables.insert(table.name().to_owned(), TableState { version: state.version, files });
+        let appended = self.appending(run, table, rows).await??;
+        run.tables.insert(table.name().to_owned(), appended);
         Ok(())
     }
 
-    async fn return_ids(&self, run: &RunRecord) -> Result<std::collections::HashSet<i64>> {
-        use arrow::array::AsArray;
-        let files = run.table(Table::Return).files;
+    /// Begins to append rows to a table, and says what it holds then.
+    fn appending(
+        &self,
+        run: &RunRecord,
+        table: Table,
+        rows: RecordBatch,
+    ) -> JoinHandle<Result<TableState, lake::LakeError>> {
+        let partition = BTreeMap::from([("belief".to_owned(), lake::table::CURRENT.to_owned())]);
+        let (lake, TableState { version, files }) = (self.lake.clone(), run.table(table));
+        tokio::spawn(async move {
+            let files = lake::append::append(&lake, table, partition, files, &rows, u64::MAX).await?;
+            Ok(TableState { version, files })
+        })
+    }
+
+    /// The returns of a receipt that a ledger holds. No other has their numbers: the instant is part of them.
+    async fn return_ids(&self, run: &RunRecord, receipt: &Receipt) -> Result<HashSet<i64>> {
+        let at = receipt.received_at.timestamp_micros();
+        let mut files = run.table(Table::Return).files;
+        files.retain(|f| f.known_from.is_none_or(|(least, greatest)| least <= at && at <= greatest));
         let ids = lake::parquet_file::read_columns(self.lake, Table::Return, files.iter(), &["return_id"]).await?;
-        Ok(ids.column(0).as_primitive::<arrow::datatypes::Int64Type>().values().iter().copied().collect())
+        Ok(ids.column(0).as_primitive::<Int64Type>().values().iter().copied().collect())
     }
 
     /// A session over a ledger that no run names yet.

@@ -27,7 +27,6 @@ pub(super) async fn retold(
     staged: &Staged,
     receipt: &Receipt,
     joined: &[Joined],
-    taken_before: &HashSet<i64>,
 ) -> Result<BTreeMap<i32, Vec<Stated>>> {
     let newest: HashMap<i64, (i64, i64)> =
         joined.iter().filter_map(|(_, now, return_id)| Some((*staged.roots.get(now)?, (*now, *return_id)))).collect();
@@ -39,7 +38,7 @@ pub(super) async fn retold(
     let lines = Lines::of(&session, staged, &newest).await?;
     let returns = Returns::of(&session, lines.since.keys().map(|(urn, _)| *urn).collect()).await?;
     let weeks = lines.retelling(&returns);
-    let said = said(ingest, staged, &weeks, &returns, taken_before).await?;
+    let said = said(ingest, staged, &weeks, &returns).await?;
     for (urn, children) in weeks {
         let lines = retold.entry(urn).or_default();
         for (root, week) in children {
@@ -168,7 +167,6 @@ async fn said(
     staged: &Staged,
     weeks: &Weeks,
     returns: &Returns,
-    taken_before: &HashSet<i64>,
 ) -> Result<BTreeMap<(i32, i64, i32), Line>> {
     let (mut wanted, mut instants): (HashSet<i64>, BTreeSet<i64>) = Default::default();
     for (urn, children) in weeks {
@@ -190,7 +188,7 @@ async fn said(
     let mut said: BTreeMap<(i32, i64, i32), Line> = BTreeMap::new();
     for receipt in receipts {
         let mut schools: BTreeMap<i32, School> = BTreeMap::new();
-        let files = ingest.decode_again(&receipt, &wanted, taken_before).await?;
+        let files = ingest.decode_again(&staged.run, &receipt, &wanted).await?;
         for Decoded { return_id, name, content, .. } in files.into_iter().flat_map(|(_, decoded)| decoded) {
             let Content::Marks(grids) = content else { continue };
             for grid in grids.into_iter().filter(|grid| weeks.contains_key(&grid.urn)) {

@@ -104,12 +104,26 @@ fn what_a_column_may_hold_is_said() {
 }
 
 fn mark_file() -> impl Strategy<Value = String> {
-    let upn =
-        proptest::sample::select(vec!["Q850200120003", "H850200723000", "T20110001804V", "NOTAUPN", "I850200120003"]);
-    let date = proptest::sample::select(vec!["2026-09-07", "2026-09-08", "2026-09-31", "2027-01-01", "2001-01-01", ""]);
-    let session = proptest::sample::select(vec!["AM", "PM", "am", "EVE", ""]);
+    let upn = proptest::sample::select(vec![
+        "Q850200120003",
+        "H850200723000",
+        "T20110001804V",
+        "NOTAUPN",
+        "I850200120003",
+        "Q85020012000 ",
+    ]);
+    let date = proptest::sample::select(vec![
+        "2026-09-07",
+        "2026-09-08",
+        "2026-09-31",
+        "2027-01-01",
+        "2001-01-01",
+        " 026-09-07",
+        "",
+    ]);
+    let session = proptest::sample::select(vec!["AM", "PM", "am", "EVE", " A", ""]);
     let mark = proptest::sample::select(vec!["/", "\\", "I", "C1", "Y7", "QQ", "", "-", "--", "h", "N"]);
-    let urn = proptest::sample::select(vec!["140001", "140002", "14000", "1.4E+05"]);
+    let urn = proptest::sample::select(vec!["140001", "140002", "14000", "14000 ", "1.4E+05"]);
     proptest::collection::vec((urn, upn, date, session, mark), 0..60).prop_map(|rows| {
         rows.iter().fold("URN,UPN,Date,Session,Mark\n".to_owned(), |mut text, (urn, upn, date, session, mark)| {
             text += &format!("{urn},{upn},{date},{session},{mark}\n");
