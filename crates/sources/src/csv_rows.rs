@@ -4,6 +4,7 @@
 //! breaks included, is given up: its first line counts as one refused row, and reading goes on at the next
 //! line. So a quote that is never closed costs one row, and a line of two gigabytes costs one buffer.
 
+use std::cell::Cell;
 use std::io::Read;
 
 use csv_core::{ReadRecordResult, Reader};
@@ -15,7 +16,9 @@ const BLOCK: usize = 1024 * 1024;
 
 thread_local! {
     /// The last reader's buffer: memory given back and asked for again is cleared each time.
-    static SPARE: std::cell::Cell<Vec<u8>> = const { std::cell::Cell::new(Vec::new()) };
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The last row's buffers, for the same reason.
+    static SPARE_ROW: Cell<Option<(Vec<u8>, Vec<usize>)>> = const { Cell::new(None) };
 }
 
 /// A block of whole lines.
@@ -100,7 +103,14 @@ pub struct Row {
 
 impl Default for Row {
     fn default() -> Self {
-        Self { text: vec![0; ROW_LIMIT], ends: vec![0; 4096], fields: 0, line: 0 }
+        let (text, ends) = SPARE_ROW.take().unwrap_or_else(|| (vec![0; ROW_LIMIT], vec![0; 4096]));
+        Self { text, ends, fields: 0, line: 0 }
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        SPARE_ROW.set(Some((std::mem::take(&mut self.text), std::mem::take(&mut self.ends))));
     }
 }
 
@@ -167,15 +177,11 @@ impl Row {
 }
 
 /// Splits one block after another into rows, quotes and all.
+#[derive(Default)]
 pub struct Rows {
-    core: Reader,
-}
-
-impl Default for Rows {
-    fn default() -> Self {
-        // The parser's own default has no transitions.
-        Self { core: Reader::new() }
-    }
+    /// Made for the first row that needs it: few files have any, and its table of transitions takes as long to make as
+    /// a school's day to read.
+    core: Option<Reader>,
 }
 
 impl Rows {
@@ -195,12 +201,13 @@ impl Rows {
             *at += read;
             return Step::Row;
         }
-        self.core.reset();
+        let core = self.core.get_or_insert_with(Reader::new);
+        core.reset();
         let limit = block.len().min(*at + ROW_LIMIT);
         let (mut read, mut wrote, mut ended) = (0, 0, 0);
         loop {
             let input = &block[*at + read..limit];
-            let (result, n, out, ends) = self.core.read_record(input, &mut row.text[wrote..], &mut row.ends[ended..]);
+            let (result, n, out, ends) = core.read_record(input, &mut row.text[wrote..], &mut row.ends[ended..]);
             read += n;
             wrote += out;
             ended += ends;
@@ -212,10 +219,9 @@ impl Rows {
                 _ => {
                     if limit == block.len()
                         && matches!(result, ReadRecordResult::InputEmpty)
-                        && !self.in_quotes(&block[*at..limit])
+                        && !in_quotes(&block[*at..limit])
                     {
-                        let (_, _, out, ends) =
-                            self.core.read_record(&[], &mut row.text[wrote..], &mut row.ends[ended..]);
+                        let (_, _, out, ends) = core.read_record(&[], &mut row.text[wrote..], &mut row.ends[ended..]);
                         wrote += out;
                         ended += ends;
                         let _ = wrote;
@@ -225,18 +231,13 @@ impl Rows {
                 }
             }
         }
-        if limit == block.len() && *at + read == block.len() && self.in_quotes(&block[*at..limit]) {
+        if limit == block.len() && *at + read == block.len() && in_quotes(&block[*at..limit]) {
             return self.give_up(block, at, line);
         }
         *line += memchr::memchr_iter(b'\n', &block[*at..*at + read]).count() as u64;
         *at += read;
         row.fields = ended;
         Step::Row
-    }
-
-    /// Whether a quote is open at the end of `bytes`: an odd number of them.
-    fn in_quotes(&self, bytes: &[u8]) -> bool {
-        memchr::memchr_iter(b'"', bytes).count() % 2 == 1
     }
 
     fn give_up(&mut self, block: &[u8], at: &mut usize, line: &mut u64) -> Step {
@@ -249,6 +250,11 @@ impl Rows {
         }
         Step::TooLong
     }
+}
+
+/// Whether a quote is open at the end of `bytes`: an odd number of them.
+fn in_quotes(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'"', bytes).count() % 2 == 1
 }
 
 #[cfg(test)]

@@ -242,10 +242,37 @@ struct Week {
     boxes: [[u32; MEASURES.len()]; SESSIONS_A_WEEK],
     /// What the registers since the last carry add: eight bits a measure, so that a box is added at once.
     recent: [u64; SESSIONS_A_WEEK],
+    /// The line of most children, by the votes of all, and of how many registers it has not been added yet.
+    common: u32,
+    times: u64,
+    votes: u32,
 }
 
 impl Week {
-    fn carry(&mut self) {
+    fn add(&mut self, number: u32, known: &NumberedLines) {
+        if number == self.common {
+            self.times += 1;
+            self.votes += 1;
+        } else if let Some(adds) = known.sessions(number) {
+            if self.votes == 0 {
+                self.add_common(known);
+                (self.common, self.times, self.votes) = (number, 1, 1);
+                return;
+            }
+            self.votes -= 1;
+            self.recent.iter_mut().zip(adds).for_each(|(count, add)| *count += add);
+        }
+    }
+
+    fn add_common(&mut self, known: &NumberedLines) {
+        let times = std::mem::take(&mut self.times);
+        if let Some(adds) = known.sessions(self.common).filter(|_| 0 < times) {
+            self.recent.iter_mut().zip(adds).for_each(|(count, add)| *count += add * times);
+        }
+    }
+
+    fn carry(&mut self, known: &NumberedLines) {
+        self.add_common(known);
         for (counts, recent) in self.boxes.iter_mut().zip(&mut self.recent) {
             for (count, recent) in counts.iter_mut().zip(std::mem::take(recent).to_le_bytes()) {
                 *count += u32::from(recent);
@@ -262,8 +289,8 @@ struct Group {
 }
 
 impl Group {
-    fn carry(&mut self) {
-        self.weeks.each.iter_mut().for_each(Week::carry);
+    fn carry(&mut self, known: &NumberedLines) {
+        self.weeks.each.iter_mut().for_each(|week| week.carry(known));
         self.added = 0;
     }
 }
@@ -281,9 +308,10 @@ impl Sessions {
 
     fn taken(&mut self, emit: EmitTo) -> Vec<Weeks<Week>> {
         let taken = emit.take_needed(&mut self.groups).into_iter();
+        let known = self.book.read();
         taken
             .map(|mut group| {
-                group.carry();
+                group.carry(&known);
                 group.weeks
             })
             .collect()
@@ -304,12 +332,11 @@ impl GroupsAccumulator for Sessions {
             let group = &mut self.groups[group];
             let weeks = group.weeks.from(register.first_week, register.weeks())?;
             for (week, number) in weeks.iter_mut().zip(register.numbers()) {
-                let Some(adds) = known.sessions(number) else { continue };
-                week.recent.iter_mut().zip(adds).for_each(|(count, add)| *count += add);
+                week.add(number, &known);
             }
             group.added += 1;
             if group.added == u8::MAX {
-                group.carry();
+                group.carry(&known);
             }
         }
         Ok(())
@@ -385,5 +412,43 @@ impl GroupsAccumulator for Sessions {
 
     fn size(&self) -> usize {
         self.groups.iter().map(|g| g.weeks.size()).sum::<usize>() + self.groups.capacity() * size_of::<Group>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::BinaryViewArray;
+    use datafusion::arrow::datatypes::Int32Type;
+    use model::CodeTable;
+
+    use super::*;
+
+    #[test]
+    fn a_session_counts_every_register_whatever_line_is_common() {
+        let codes = CodeTable::parse(include_str!("../../../../sql/reference/attendance_code.csv")).unwrap();
+        let book = Arc::new(LineBook::of(&codes));
+        let lines = [*b"/\\/\\/\\/\\/\\....", *b"/IIU/\\L#......", *b"I.............", *b".............."];
+        // One line is common for a time, then another; more of both than eight bits hold.
+        let of = |i: usize| match i {
+            0..400 if !i.is_multiple_of(3) => 0,
+            400.. if !i.is_multiple_of(5) => 1,
+            _ => i % 4,
+        };
+        let registers: BinaryViewArray =
+            (0..1_000).map(|i| Some([&7i32.to_le_bytes()[..], &lines[of(i)]].concat())).collect();
+        let registers = Arc::new(book.number_registers(&registers).unwrap()) as ArrayRef;
+        let mut sessions = Sessions::of(&book);
+        sessions.update_batch(&[registers], &[0; 1_000], None, 1).unwrap();
+        let counted = sessions.evaluate(EmitTo::All).unwrap();
+        let counted = counted.as_list::<i32>().value(0);
+        let column = |name: &str| counted.as_struct().column_by_name(name).unwrap().as_primitive::<Int32Type>().clone();
+        let (boxes, possible, unauthorised) = (column("box"), column("possible"), column("unauthorised"));
+        for row in 0..counted.len() {
+            let place = boxes.value(row).trailing_zeros() as usize;
+            let marked = |marks: &str| (0..1_000).filter(|i| marks.contains(char::from(lines[of(*i)][place]))).count();
+            assert_eq!(possible.value(row) as usize, marked("/\\ILU"), "box {place}");
+            assert_eq!(unauthorised.value(row) as usize, marked("U"), "box {place}");
+        }
+        assert_eq!(counted.len(), 10);
     }
 }
