@@ -3,6 +3,7 @@
 mod authority;
 mod command;
 mod examples;
+mod golden;
 mod ledger;
 mod page;
 mod readers;

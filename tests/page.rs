@@ -96,6 +96,9 @@ fn the_demo_and_its_page_in_a_browser() {
     assert!(first.contains("10 tables") && first.contains("attendance_open_data_850_202627.csv"), "{first}");
     assert!(run(&["submission", "attendance_open_data", "--as-of", "2026-10-16"]).contains("the same as before"));
 
+    let csv = |question: &str| run(&["query", question, "--format", "csv", "--as-of", "2026-10-16"]);
+    crate::golden::holds(&String::from_utf8_lossy(&out.stdout), &lake, &csv);
+
     let served = serve(&lake);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let out = Command::new("node")
