@@ -276,6 +276,23 @@ fn marks_that_a_roll_leaves_outside_are_listed_whichever_came_first() {
 }
 
 #[test]
+fn the_overview_counts_refused_rows_of_the_year_by_school() {
+    let authority = started();
+    let bad = |urn: i32, day: &str| format!("{urn},{A},{day},AM,QQ\n");
+    let header = "URN,UPN,Date,Session,Mark\n";
+    let before = format!("{header}{}", bad(140001, "2026-07-06"));
+    authority.receive("2026-07-06T18:00:00Z", &[("m_140001.csv", &before)]);
+    // A file of one school, and one of two.
+    let one = format!("{header}{}", bad(140001, "2026-09-07"));
+    let two =
+        format!("{header}{}{}{}", bad(140001, "2026-09-08"), bad(140002, "2026-09-08"), bad(140002, "2026-09-09"));
+    authority.receive("2026-09-09T18:00:00Z", &[("m_140001.csv", &one), ("all.csv", &two)]);
+    let refused = "SELECT urn, refused_rows FROM serving.overview_school WHERE 0 < refused_rows";
+    assert_eq!(authority.ask(refused, &["--as-of", "2026-09-11"]), ["140001,2", "140002,2"]);
+    assert_eq!(authority.ask(refused, &["--as-of", "2026-07-10"]), ["140001,1"]);
+}
+
+#[test]
 fn rows_of_an_unnested_list_are_told_apart_by_what_is_grouped_after() {
     let authority = started();
     let marks = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\II/\\/\\..")]);

@@ -24,7 +24,7 @@ WITH returned AS (
   SELECT urn, max(received_at) AS last_sent, max(last_day) AS last_day
   FROM tables.return_school WHERE kind = 'marks' GROUP BY urn
 ), year AS (
-  SELECT CAST(academic_year AS VARCHAR) AS academic_year, first_day FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day
+  SELECT CAST(academic_year AS VARCHAR) AS academic_year, first_day, last_day FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day
 ), newest AS (
   SELECT max(week_start) AS week_start FROM metrics.area_week WHERE la_code = $la_code AND 0 < possible
 ), sent AS (
@@ -36,7 +36,15 @@ WITH returned AS (
   SELECT e.la_code, register_union(c.calendar) AS calendar
   FROM tables.expected_school e JOIN tables.school_calendar c ON c.urn = e.urn GROUP BY e.la_code
 ), refused AS (
-  SELECT urn, sum(rows_refused) AS refused_rows FROM ledger.return GROUP BY urn
+  SELECT urn, sum(rows) AS refused_rows
+  FROM (
+    SELECT urn, rows_refused AS rows, received_at FROM ledger.return WHERE urn IS NOT NULL
+    UNION ALL
+    -- A file of several schools has none of its own: its problems say whose rows they are.
+    SELECT p.urn, p.rows, r.received_at FROM quality.problem p JOIN ledger.return r ON r.return_id = p.return_id
+    WHERE r.urn IS NULL AND p.urn IS NOT NULL AND p.severity <> 'warn'
+  ) JOIN year ON first_day <= CAST(received_at AS DATE) AND CAST(received_at AS DATE) <= last_day
+  GROUP BY urn
 )
 SELECT e.urn, s.name, e.phase, s.trust_name, y.enrolments, y.absence_percent, y.persistent, y.persistent_percent,
        y.severe, y.severe_percent, r.last_sent, r.last_day,

@@ -453,6 +453,11 @@ impl House {
             .iter()
             .filter_map(|school| school.get("urn")?.as_u64())
             .collect();
+        let newest = session
+            .objects("SELECT CAST(max(last_day) AS VARCHAR) AS day FROM tables.return_school WHERE kind = 'marks'")
+            .await?
+            .iter()
+            .find_map(|row| row.get("day")?.as_str()?.parse::<NaiveDate>().ok());
         let open = ask::number(&session, "SELECT count(*) FROM quality.problem WHERE fixed_by IS NULL").await?;
         let schools = ask::number(&session, "SELECT count(*) FROM tables.school").await?;
         let expected = ask::number(&session, "SELECT count(*) FROM tables.expected_school").await?;
@@ -461,7 +466,7 @@ impl House {
                 "{}",
                 serde_json::json!({ "lake": self.lake.url().as_str(), "version": run.n, "arrivals": arrivals,
                     "arrivals_not_taken": arrivals.saturating_sub(run.arrivals), "known_at": run.known_at,
-                    "table_files": files, "expected_schools": expected, "silent_schools": silent,
+                    "table_files": files, "newest_marks": newest, "expected_schools": expected, "silent_schools": silent,
                     "open_problems": open })
             );
         } else {
@@ -470,6 +475,11 @@ impl House {
             println!("receipts        {arrivals}, each whole and in its place in the chain");
             println!("table files     {files}, each with the content it was written with");
             println!("not yet taken   {}", arrivals.saturating_sub(run.arrivals));
+            match newest {
+                // Where all schools are silent none stands out: how old the newest marks are says it.
+                Some(day) => println!("newest marks    of {day}, {} days before today", (today() - day).num_days()),
+                None => println!("newest marks    none yet"),
+            }
             let named = |urns: &[u64]| urns.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
             match silent.len() {
                 _ if schools == 0 => println!("silent schools  unknown: no schools file of GIAS has been taken in"),
