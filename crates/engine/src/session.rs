@@ -351,15 +351,15 @@ impl Session {
 
     /// Makes these definitions ready to be read: they and what they read are worked out, each once.
     pub(crate) async fn ready(&self, names: &[String]) -> Result<(), EngineError> {
-        self.work(names, false, false, &|_| {}).await
+        self.work(names, false, &[], &|_| {}).await
     }
 
     /// Works these definitions out and what they read, so that whatever reads them in this session reads the
-    /// results. Results are also kept in the lake where `keep` says so, unless their rows are as many as the lines.
+    /// results. Those of `keep` are also kept in the lake, unless their rows are as many as the lines.
     pub async fn build(
         &self,
         names: &[String],
-        keep: bool,
+        keep: &[String],
         told: &(dyn Fn(Work<'_>) + Sync),
     ) -> Result<(), EngineError> {
         if let Some(name) = names.iter().find(|n| self.engine.library.get(n).is_none()) {
@@ -377,7 +377,7 @@ impl Session {
         &self,
         names: &[String],
         builds: bool,
-        keep: bool,
+        keep: &[String],
         told: &(dyn Fn(Work<'_>) + Sync),
     ) -> Result<(), EngineError> {
         let needed = self.missing(names.iter().cloned()).await?;
@@ -400,8 +400,7 @@ impl Session {
                     if !definition.header.streams {
                         told(Work::Begun(&definition.name));
                         let rows;
-                        (rows, keeping) =
-                            self.collect(definition, parts, keep && names.contains(&definition.name)).await?;
+                        (rows, keeping) = self.collect(definition, parts, keep.contains(&definition.name)).await?;
                         told(Work::Done(&definition.name, rows));
                     }
                     Ok::<_, EngineError>((definition, keeping))

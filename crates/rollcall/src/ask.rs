@@ -153,7 +153,7 @@ pub(crate) async fn build(session: &Session, keep: bool, progress: &dyn Progress
     let names = session.library().figures();
     let (begun, built) = (Mutex::new(BTreeMap::new()), Mutex::new(Vec::new()));
     session
-        .build(&names, keep, &|work| {
+        .build(&names, if keep { &names } else { &[] }, &|work| {
             let (Ok(mut begun), Ok(mut built)) = (begun.lock(), built.lock()) else { return };
             match work {
                 Work::Begun(name) => {

@@ -66,11 +66,12 @@ pub(super) async fn record(
         })
     };
     let session = ingest.session(run, receipt).await?;
-    let mut stands = "alerts.standing";
+    let stands = "alerts.standing";
     if keeps_figures {
-        session.build(&ingest.library.figures(), true, &|_| {}).await?;
-        // The same alerts, and a figure.
-        stands = "alerts.current";
+        let figures = ingest.library.figures();
+        // What is asked for below is asked for here too: what only leads to the figures is let go on the way.
+        let names: Vec<String> = figures.iter().cloned().chain([stands.to_owned()]).collect();
+        session.build(&names, &figures, &|_| {}).await?;
     }
     tracing::debug!(arrival = receipt.n, "figures worked out");
     let sql = format!("SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM {stands}");
