@@ -276,6 +276,44 @@ fn marks_that_a_roll_leaves_outside_are_listed_whichever_came_first() {
 }
 
 #[test]
+fn two_files_of_one_day_are_told_apart_by_what_the_later_leaves_out() {
+    let authority = started();
+    let half = |session: &str, mark: &str| {
+        format!(
+            "URN,UPN,Date,Session,Mark\n140001,{A},2026-09-07,{session},{mark}\n140001,{B},2026-09-07,{session},{mark}\n"
+        )
+    };
+    authority.receive("2026-09-07T18:00:00Z", &[("am.csv", &half("AM", "/")), ("pm.csv", &half("PM", "\\"))]);
+    // Each states the whole day: the later has no mornings, and only those are lost.
+    let found = authority.ask("SELECT rule, file, rows FROM quality.problem WHERE rule = 'files_disagree'", &[]);
+    assert_eq!(found, ["files_disagree,pm.csv,2"]);
+    assert_eq!(authority.ask("SELECT DISTINCT session FROM ledger.mark", &[]), ["PM"]);
+}
+
+#[test]
+fn a_file_refused_whole_is_mended_by_marks_of_its_days_alone() {
+    let authority = started();
+    let marks = |day: &str| format!("URN,UPN,Date,Session,Mark\n140002,{B},{day},AM,/\n");
+    let open = "SELECT rule, line FROM quality.problem WHERE rule = 'file_for_another_school' AND fixed_by IS NULL";
+    authority.receive("2026-09-07T18:00:00Z", &[("m_140001.csv", &marks("2026-09-07"))]);
+    assert_eq!(authority.ask(open, &[]), ["file_for_another_school,"]);
+    authority.receive("2026-09-08T18:00:00Z", &[("m_140002.csv", &marks("2026-09-08"))]);
+    assert_eq!(authority.ask(open, &[]), ["file_for_another_school,"]);
+    authority.receive("2026-09-09T18:00:00Z", &[("m_140002.csv", &marks("2026-09-07"))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+}
+
+#[test]
+fn a_problem_of_a_child_at_two_schools_has_its_own_line() {
+    let authority = started();
+    authority.receive("2026-09-04T18:00:00Z", &[("roll.csv", &roll(140001, &[B]))]);
+    let marks = format!("URN,UPN,Date,Session,Mark\n140001,{A},2026-09-07,AM,/\n140002,{A},2026-09-07,AM,/\n");
+    authority.receive("2026-09-07T18:00:00Z", &[("all.csv", &marks)]);
+    let lines = "SELECT urn, line FROM quality.problem WHERE rule IN ('pupil_not_on_roll', 'mark_outside_enrolment')";
+    assert_eq!(authority.ask(lines, &[]), ["140001,2", "140002,3"]);
+}
+
+#[test]
 fn the_overview_counts_refused_rows_of_the_year_by_school() {
     let authority = started();
     let bad = |urn: i32, day: &str| format!("{urn},{A},{day},AM,QQ\n");
@@ -350,7 +388,7 @@ fn wrong_words_say_what_to_do() {
         (&["query", "DROP TABLE metrics.pupil_year"], "only a SELECT is answered"),
         (&["query", "SELECT (1"], "cannot be read as SQL: Expected: )"),
         (&["query", "SELECT 1; SELECT 2"], "2 statements"),
-        (&["explain", "metrics.nothing"], "the nearest is"),
+        (&["explain", "metrics.nothing"], "lists what there is"),
         (&["explain", "reference.attendance_cod"], "the nearest is reference.attendance_code"),
         (&["ingest", "/no/such/folder"], "/no/such/folder"),
         (&["query", "SELECT 1", "--known-at", "yesterday"], "2026-11-21"),
@@ -438,9 +476,9 @@ fn what_a_roll_does_not_say_changes_nothing() {
         // A row does not say whose it is: either may be meant.
         (whole.replace(A, "Q85020012"), vec!["roll_not_whole,", "upn_shape,2"]),
         // A date of birth cannot be read, is blank or to come.
-        (whole.replace(row_of_a, &row_of_a.replace("2016-01-01", "31/13/2016")), vec!["unreadable_date,2"]),
+        (whole.replace(row_of_a, &row_of_a.replace("2016-01-01", "31/13/2016")), vec!["no_date_of_birth,2"]),
         (whole.replace(row_of_a, &row_of_a.replace("2016-01-01", "")), vec!["no_date_of_birth,2"]),
-        (whole.replace(row_of_a, &row_of_a.replace("2016-01-01", "2031-01-01")), vec!["unreadable_date,2"]),
+        (whole.replace(row_of_a, &row_of_a.replace("2016-01-01", "2031-01-01")), vec!["no_date_of_birth,2"]),
     ];
     for (day, (text, said)) in cases.iter().enumerate() {
         authority.receive(&format!("2026-09-{}T05:00:00Z", 14 + day), &[("roll.csv", text)]);

@@ -2,6 +2,7 @@
 about = "Who was on the roll of which school in which school year: all stints of the year together, and what the last one says of the child."
 grain = ["urn", "pupil_key", "academic_year"]
 source = "domain.md 2.1"
+streams = true
 
 [columns]
 urn = { doc = "The school", visibility = "area" }

@@ -70,7 +70,8 @@ pub struct Header {
     /// Its columns, in order.
     #[serde(default)]
     pub columns: BTreeMap<String, Column>,
-    /// Its rows are as many as the lines: it is read as it is made, and never kept.
+    /// It is read as it is made, and never kept: its rows are as many as the lines, or little is done to make them and
+    /// few read them.
     #[serde(default)]
     pub streams: bool,
     /// Its rows hold all lines, gathered: it is worked out once for all that read it in a session, but never kept.

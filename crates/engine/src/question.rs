@@ -117,7 +117,11 @@ pub fn no_such(library: &Library, name: &str) -> String {
     let names = views.chain(library.tables.keys().map(|table| format!("reference.{table}")));
     let short = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
     let nearest = names.min_by_key(|known| (distance(&short(known), &short(name)), distance(known, name)));
-    format!("there is no {name}; the nearest is {}", nearest.unwrap_or_default())
+    // One of which more than half would have to be changed is not what was meant.
+    match nearest.filter(|known| distance(&short(known), &short(name)) * 2 <= short(name).len()) {
+        Some(nearest) => format!("there is no {name}; the nearest is {nearest}"),
+        None => format!("there is no {name}; SELECT name, about FROM catalogue.definition lists what there is"),
+    }
 }
 
 /// Letters to change, add or leave out to make one word of the other.

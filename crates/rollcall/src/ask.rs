@@ -245,6 +245,13 @@ pub(crate) fn print_summary(summary: &Summary, json: bool) {
         return;
     }
     let files = summary.returns.len();
+    if files == 0 {
+        println!(
+            "Nothing new: every file was taken before, as received at that time. Ledger version {}.",
+            summary.version
+        );
+        return;
+    }
     println!("{files} files: {rows_in} rows in = {kept} kept + {refused} refused. Ledger version {}.", summary.version);
     if 0 < summary.taken_again {
         println!(

@@ -333,6 +333,14 @@ impl House {
                         "--received-at lies in the future: whatever is received before then will stand behind this arrival"
                     );
                 }
+                let newest = RunRecord::newest(&self.lake).await?.known_at;
+                if received_at.unwrap_or_else(now) < newest && !json {
+                    let newest = newest.format("%Y-%m-%dT%H:%M:%SZ");
+                    eprintln!(
+                        "An arrival received at {newest} is taken already: this one is fitted in before it, and what later \
+                         ones say of the same sessions stands. `rollcall set-aside` passes one over that bears a wrong time."
+                    );
+                }
                 let summary = self.ingest(&bar).arrival(&source, &paths, received_at.unwrap_or_else(now)).await?;
                 bar.finish();
                 ask::print_summary(&summary, json);

@@ -444,6 +444,10 @@ fn read_header(decoder: &Decoder<'_>, block: &[u8], at: &mut usize, line: &mut u
     }
     let fields: Vec<String> = (0..row.len()).map(|i| row.text(i).into_owned()).collect();
     header::read(&fields, &decoder.mapping.columns).map_err(|fault| match fault {
+        HeaderFault::Unknown(_) if let Some(mark) = other_separator(&fields) => {
+            let expected = "fields parted by commas; save the file as comma-separated CSV".to_owned();
+            ("unknown_header", format!("fields parted by {mark}"), Some(expected))
+        }
         HeaderFault::Unknown(found) => {
             let required = |kind: Kind| {
                 let columns = kind.columns().iter().filter(|c| c.required).map(|c| c.name).collect::<Vec<_>>();
@@ -467,6 +471,13 @@ fn read_header(decoder: &Decoder<'_>, block: &[u8], at: &mut usize, line: &mut u
             ("doubled_column", format!("{name} twice in the header of a {} file", kind.name()), None)
         }
     })
+}
+
+/// What parts the fields of a header that is one field of a CSV file, and holds several names.
+fn other_separator(fields: &[String]) -> Option<&'static str> {
+    let [whole] = fields else { return None };
+    let marks = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
+    marks.into_iter().find(|(mark, _)| 2 < whole.split(*mark).count()).map(|(_, name)| name)
 }
 
 /// A file whose header has been read.

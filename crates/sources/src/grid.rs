@@ -205,7 +205,8 @@ fn weeks_between(first: i32, last: i32) -> impl Iterator<Item = i32> {
 }
 
 /// Lays one file's statements over an earlier file's of the same school and arrival, in order of
-/// (pupil_key, week). Says which boxes the two disagree about.
+/// (pupil_key, week). Says which boxes the two disagree about: those of which both have a row, and those that the later
+/// leaves without the mark of the earlier.
 pub fn overlay(earlier: Vec<Stated>, later: Vec<Stated>) -> (Vec<Stated>, Vec<(Stated, usize)>) {
     let mut all: BTreeMap<(i64, i32), Stated> = earlier.into_iter().map(|s| ((s.pupil_key, s.week), s)).collect();
     let mut disagreed = Vec::new();
@@ -215,7 +216,7 @@ pub fn overlay(earlier: Vec<Stated>, later: Vec<Stated>) -> (Vec<Stated>, Vec<(S
                 for (i, (was, says)) in now.boxes.iter_mut().zip(line.boxes).enumerate() {
                     if says != UNSTATED {
                         let mark = |said: u8| if said == UNSENT { BLANK } else { said };
-                        if *was != UNSTATED && mark(*was) != mark(says) {
+                        if !matches!(*was, UNSTATED | UNSENT) && mark(*was) != mark(says) {
                             disagreed.push((line, i));
                         }
                         *was = says;

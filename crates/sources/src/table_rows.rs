@@ -114,7 +114,12 @@ impl TableRows {
                     return;
                 }
                 None => {
-                    let rule = if column.value == Value::Date { "unreadable_date" } else { "unknown_value" };
+                    let rule = match column.value {
+                        // As if it were blank: the child is of no age.
+                        Value::Date if column.name == "DOB" => "no_date_of_birth",
+                        Value::Date => "unreadable_date",
+                        _ => "unknown_value",
+                    };
                     let found = format!("{}: {}", column.name, shown(column, &text));
                     findings.gather(rule, row.line, urn, &found, None).of(column);
                 }
@@ -122,7 +127,7 @@ impl TableRows {
             // Nobody on a roll is born later than the roll was received.
             if column.name == "DOB" && matches!(cells[i], Cell::Day(born) if decoder.received_on < born) {
                 cells[i] = Cell::Null;
-                findings.gather("unreadable_date", row.line, urn, "DOB: a day to come", None);
+                findings.gather("no_date_of_birth", row.line, urn, "DOB: a day to come", None);
             }
         }
         let day = |fills: &str| match columns.iter().position(|c| c.fills == fills).map(|i| &cells[i]) {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
     new_null_array,
@@ -78,42 +78,37 @@ pub(super) async fn record(
     let now: Vec<Rows> =
         session.rows(&sql).await?.into_iter().map(|batch| Rows::of(batch, "status")).collect::<Result<_>>()?;
     let told = told.await.context("the alerts told so far could not be read")??;
-    let (standing, before) = std::thread::scope(|side| {
-        let standing = side.spawn(|| Rows::by_id(&now));
-        let before = Rows::by_id(std::slice::from_ref(&told));
-        (standing.join(), before)
-    });
-    let standing = standing.map_err(|_| anyhow!("the alerts that stand could not be read"))?;
+    let mut before: HashMap<&str, Alert<'_>> = HashMap::with_capacity(told.batch.num_rows());
+    for (id, alert) in told.each() {
+        let known = before.entry(id).or_insert(alert);
+        if known.at <= alert.at {
+            *known = alert;
+        }
+    }
 
     let year = AcademicYear::of(receipt.received_at.date_naive());
-    let ids = standing.keys().chain(before.keys().filter(|id| !standing.contains_key(*id))).copied();
     let mut events = Vec::new();
-    for id in ids {
-        let (was, is) = (before.get(id).copied(), standing.get(id).copied());
-        let old = was.map(|a: Alert<'_>| a.status);
-        match (was, is) {
-            (_, Some(alert)) if old == Some(alert.status) => {}
-            (_, Some(alert)) => {
-                let reason = match (old, alert.status) {
-                    (None, _) => "the rule is met",
-                    (Some("retracted"), _) => "the rule is met again by the marks known now",
-                    (_, "ended") => "the child has been marked otherwise since",
-                    _ => "the run goes on",
-                };
-                events.push(Event { id, alert, before: old, after: alert.status, reason });
-            }
-            (Some(alert), None) => {
-                let this_year = alert.to.is_none_or(|day| AcademicYear::of(day_of(day)) == year);
-                let by_roll = ENDED_BY_A_ROLL.contains(&alert.rule);
-                let (after, reason) = match by_roll {
-                    true => ("ended", "a roll says where the child is"),
-                    false => ("retracted", "the marks known now no longer meet the rule"),
-                };
-                if this_year && !matches!(old, Some("retracted")) && !(by_roll && old == Some("ended")) {
-                    events.push(Event { id, alert, before: old, after, reason });
-                }
-            }
-            (None, None) => {}
+    for (id, alert) in now.iter().flat_map(Rows::each) {
+        let old = before.remove(id).map(|alert| alert.status);
+        let reason = match (old, alert.status) {
+            (Some(old), now) if old == now => continue,
+            (None, _) => "the rule is met",
+            (Some("retracted"), _) => "the rule is met again by the marks known now",
+            (_, "ended") => "the child has been marked otherwise since",
+            _ => "the run goes on",
+        };
+        events.push(Event { id, alert, before: old, after: alert.status, reason });
+    }
+    // What is left stands no longer.
+    for (id, alert) in before {
+        let this_year = alert.to.is_none_or(|day| AcademicYear::of(day_of(day)) == year);
+        let by_roll = ENDED_BY_A_ROLL.contains(&alert.rule);
+        let (after, reason) = match by_roll {
+            true => ("ended", "a roll says where the child is"),
+            false => ("retracted", "the marks known now no longer meet the rule"),
+        };
+        if this_year && alert.status != "retracted" && !(by_roll && alert.status == "ended") {
+            events.push(Event { id, alert, before: Some(alert.status), after, reason });
         }
     }
     events.sort_by_key(|event| event.id);
@@ -138,14 +133,8 @@ impl Rows {
         Ok(Self { batch, ids, rules, statuses })
     }
 
-    /// The last of each alert.
-    fn by_id(rows: &[Self]) -> HashMap<&str, Alert<'_>> {
-        let mut alerts = HashMap::with_capacity(rows.iter().map(|rows| rows.batch.num_rows()).sum());
-        rows.iter().for_each(|rows| rows.read(&mut alerts));
-        alerts
-    }
-
-    fn read<'a>(&'a self, into: &mut HashMap<&'a str, Alert<'a>>) {
+    /// Each row's alert by its id.
+    fn each(&self) -> impl Iterator<Item = (&str, Alert<'_>)> {
         let column = |name: &str| self.batch.column_by_name(name);
         let whole = |name: &str| column(name).and_then(|c| c.as_primitive_opt::<Int64Type>());
         let days = |name: &str| column(name).and_then(|c| c.as_primitive_opt::<Date32Type>());
@@ -153,7 +142,7 @@ impl Rows {
         let urns = column("urn").and_then(|c| c.as_primitive_opt::<Int32Type>());
         let (from, to) = (days("event_from"), days("event_to"));
         let at = column("changed_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        for row in 0..self.batch.num_rows() {
+        (0..self.batch.num_rows()).map(move |row| {
             let alert = Alert {
                 rule: self.rules.value(row),
                 pupil_key: keys.map_or(0, |c| c.value(row)),
@@ -164,11 +153,8 @@ impl Rows {
                 status: self.statuses.value(row),
                 at: at.map_or(0, |c| c.value(row)),
             };
-            let known = into.entry(self.ids.value(row)).or_insert(alert);
-            if known.at <= alert.at {
-                *known = alert;
-            }
-        }
+            (self.ids.value(row), alert)
+        })
     }
 }
 

@@ -245,7 +245,7 @@ impl Ingest<'_> {
             .filter_map(|i| {
                 let problem = &decoded.problems[*i];
                 let (date, session) = problem.session?;
-                Some((problem.pupil_key?, date, session))
+                Some((problem.urn?, problem.pupil_key?, date, session))
             })
             .collect();
         let input = self.landed(receipt, file).await?;
@@ -255,8 +255,8 @@ impl Ingest<'_> {
             .context("a file could not be read again")?;
         for i in problems {
             let problem = &mut decoded.problems[i];
-            if let (Some(key), Some((date, session))) = (problem.pupil_key, problem.session) {
-                problem.line = lines.get(&(key, date, session)).copied();
+            if let (Some(urn), Some(key), Some((date, session))) = (problem.urn, problem.pupil_key, problem.session) {
+                problem.line = lines.get(&(urn, key, date, session)).copied();
             }
         }
         Ok(())

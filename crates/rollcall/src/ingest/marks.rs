@@ -23,7 +23,7 @@ use model::line::{day_of, days_from_epoch};
 use model::{Outcome, Problem, Session};
 use sources::grid::{Detail, overlay};
 use sources::{Content, Decoded, SchoolGrid};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::files::number;
 use super::retold::{Joined, retold};
@@ -32,6 +32,9 @@ use super::{Ahead, Ingest, Staged, Summary, Taken};
 
 /// Bytes of marks files decoded before they are merged.
 const WAVE: u64 = 96 * 1024 * 1024;
+
+/// So many files a core are begun or laid by.
+const LAID_BY: usize = 8;
 
 /// What a school has stated in this arrival: for which days, of which children.
 #[derive(Clone, Debug)]
@@ -67,8 +70,9 @@ pub(super) struct Wave {
     next_urn: Option<i32>,
 }
 
-/// Decodes marks files that are not decoded already on all cores, in order of school, and hands all on wave by wave. So that no core waits
-/// for a turn, more files than cores are begun; no more than a wave lies ready, so that memory does not grow.
+/// Decodes marks files that are not decoded already on all cores, in order of school, and hands all on wave by wave. So
+/// that no core waits for a turn, more files than cores are begun, and while a large one is decoded those after it are
+/// laid by; no more than a wave lies ready, so that memory does not grow.
 pub(super) async fn decode(
     ingest: &Ingest<'_>,
     receipt: &Receipt,
@@ -77,16 +81,20 @@ pub(super) async fn decode(
     waves: mpsc::Sender<Wave>,
 ) -> Result<()> {
     let offered: Vec<(i32, u64)> = files.iter().map(|(urn, file)| (*urn, file.bytes)).collect();
+    let turns = Semaphore::new(2 * ingest.config.cores());
     let decoding = files.into_iter().map(|(_, file)| {
-        let decoded = ahead.remove(&number(receipt, &file));
+        let (decoded, turns) = (ahead.remove(&number(receipt, &file)), &turns);
         async move {
             match decoded {
                 Some(decoded) => Ok(vec![decoded]),
-                None => ingest.decode(receipt, file).await,
+                None => {
+                    let _turn = turns.acquire().await?;
+                    ingest.decode(receipt, file).await
+                }
             }
         }
     });
-    let mut decoding = futures::stream::iter(decoding).buffered(2 * ingest.config.cores()).enumerate();
+    let mut decoding = futures::stream::iter(decoding).buffered(LAID_BY * ingest.config.cores()).enumerate();
     let (mut wave, mut bytes) = (Vec::new(), 0);
     while let Some((i, decoded)) = decoding.next().await {
         wave.extend(decoded?);
@@ -234,7 +242,9 @@ fn report(ingest: &Ingest<'_>, mut doubts: Vec<Doubt>, taken: &mut [Taken]) {
         };
         let sessions: u64 = alike.iter().map(|d| d.sessions).sum();
         let found = match first.rule {
-            "files_disagree" => format!("{sessions} sessions stated otherwise by an earlier file of the arrival"),
+            "files_disagree" => format!(
+                "{sessions} sessions that an earlier file of the arrival states otherwise; those without a row here have no mark"
+            ),
             _ => format!("{sessions} sessions without a row, of which a mark was held"),
         };
         let (week, place) = first.first;

@@ -100,7 +100,6 @@ pub struct Ingest<'a> {
 type Ahead = BTreeMap<i64, Decoded>;
 
 /// Files that have landed, in order of name.
-#[derive(Default)]
 struct Landed {
     files: Vec<ReceiptFile>,
     ahead: Ahead,
@@ -177,16 +176,17 @@ impl Ingest<'_> {
         let total = files.len() as u64;
         let held = Arc::new(AtomicUsize::new(0));
         let landing = files.into_iter().map(|file| self.land(source, received_at, file, Arc::clone(&held)));
-        // More than cores: some wait for the disk.
-        let mut landing = futures::stream::iter(landing).buffered(2 * self.config.cores());
-        let mut landed = Landed::default();
-        while let Some(file) = landing.next().await {
-            let (file, ahead) = file?;
-            landed.ahead.extend(ahead.map(|decoded| (decoded.return_id, decoded)));
-            landed.files.push(file);
-            self.progress.step("landing", landed.files.len() as u64, total);
+        let landing = landing.enumerate().map(|(i, file)| async move { Ok::<_, anyhow::Error>((i, file.await?)) });
+        // More than cores: some wait for the disk. A large file keeps no others waiting.
+        let mut landing = futures::stream::iter(landing).buffer_unordered(2 * self.config.cores());
+        let (mut files, mut ahead) = (BTreeMap::new(), Ahead::new());
+        while let Some(landed) = landing.next().await {
+            let (i, (file, decoded)) = landed?;
+            ahead.extend(decoded.map(|decoded| (decoded.return_id, decoded)));
+            files.insert(i, file);
+            self.progress.step("landing", files.len() as u64, total);
         }
-        Ok(landed)
+        Ok(Landed { files: files.into_values().collect(), ahead })
     }
 
     /// What a lake is made of is no return.

@@ -156,7 +156,8 @@ pub(super) async fn record(
     };
     let mended = |open: &Open| -> Option<i64> {
         let by = |kind: &str| accepted.get(&(kind, open.urn)).copied();
-        let is_of_marks = open.kind == "marks" && !open.refuses_file;
+        // A file of marks that is refused whole is mended by marks of its days, where it says which they are.
+        let is_of_marks = open.kind == "marks" && (!open.refuses_file || open.urn.is_some() && open.days.is_some());
         if !is_of_marks {
             let is_told = open.urn.is_some() || open.kind == "schools" || open.kind == "links";
             let mended = by(&open.kind).filter(|_| is_told).or_else(|| same_file(open));
@@ -170,10 +171,12 @@ pub(super) async fn record(
             return Some(by);
         }
         let (Some(urn), Some((first, last))) = (open.urn, open.days) else { return same_file(open) };
-        let coverage = stated.get(&urn)?;
-        let covered = coverage.days.0 <= day_of(first) && day_of(last) <= coverage.days.1;
-        let child = open.pupil_key.is_none_or(|key| coverage.pupils.contains(&key));
-        by("marks").filter(|_| covered && child)
+        let covers = |coverage: &Coverage| {
+            let child = open.pupil_key.is_none_or(|key| coverage.pupils.contains(&key));
+            coverage.days.0 <= day_of(first) && day_of(last) <= coverage.days.1 && child
+        };
+        let mended = by("marks").filter(|_| stated.get(&urn).is_some_and(covers));
+        mended.or_else(|| open.refuses_file.then(|| same_file(open)).flatten())
     };
     let mendings: Vec<(&String, &Open, Option<i64>)> = open.iter().map(|(id, open)| (id, open, mended(open))).collect();
     // What was found of a child's marks when they came is not found once more of those held.

@@ -98,6 +98,14 @@ fn what_a_column_may_hold_is_said() {
         "SEN: S, one of N, K, E, or a blank",
     ];
     assert_eq!(told(roll), values);
+    let born = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate\n\
+                140001,Q850200120003,Made,Up,2016-02-31,F,5,2026-09-01\n";
+    let dob = "DOB: 9999-99-99 (10 characters), the date of birth of every pupil, as YYYY-MM-DD or DD/MM/YYYY: \
+               no figure counts a child without one";
+    assert_eq!(told(born), [dob]);
+    let parted = "URN;UPN;Date;Session;Mark\n140001;Q850200120003;2026-09-07;AM;/\n";
+    let commas = "fields parted by semicolons, fields parted by commas; save the file as comma-separated CSV";
+    assert_eq!(told(parted), [commas]);
     // Without its kind a case is none: it is refused, and a blank is not offered.
     let cases = "UPN,Kind,Opened\nQ850200120003,CMD,2026-09-07\n";
     assert_eq!(told(cases), ["Kind: AAA (3 characters), one of CME, EHE"]);
