@@ -2,7 +2,6 @@
 about = "Stints on a roll, as known then: a child, a school, from the day of entry to the day of leaving, both included. A pupil who is missing from a later roll left without explanation the day before it."
 grain = ["urn", "pupil_key", "entry_date"]
 source = "SI 2024/208 regulation 8; contract.md 4"
-streams = true
 
 [columns]
 urn = { doc = "The school", visibility = "area" }
