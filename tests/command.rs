@@ -314,6 +314,22 @@ fn a_problem_of_a_child_at_two_schools_has_its_own_line() {
 }
 
 #[test]
+fn tables_that_were_taken_away_begin_anew() {
+    let authority = started();
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\I.")]))]);
+    let marks = || authority.ask("SELECT count(*) FROM ledger.mark", &[]);
+    let before = marks();
+    let tables = authority.lake().join("lake/tables");
+    std::fs::remove_dir_all(&tables).unwrap();
+    authority.ok(&["replay"]);
+    assert_eq!(marks(), before);
+    // Another reader finds a log that begins at its beginning.
+    let logs = std::fs::read_dir(&tables).unwrap().map(|table| table.unwrap().path().join("_delta_log"));
+    let logs: Vec<_> = logs.filter(|log| log.is_dir()).collect();
+    assert!(logs.len() > 3 && logs.iter().all(|log| log.join("00000000000000000000.json").is_file()), "{logs:?}");
+}
+
+#[test]
 fn the_overview_counts_refused_rows_of_the_year_by_school() {
     let authority = started();
     let bad = |urn: i32, day: &str| format!("{urn},{A},{day},AM,QQ\n");

@@ -95,7 +95,8 @@ pub async fn commit(
 }
 
 /// Commits the next version after the one that a run left, without reading the log: where nobody has written since,
-/// that version held the run's files. `None` where somebody has, or where a checkpoint is due, which needs it all.
+/// that version held the run's files. `None` where somebody has, where the log is gone, or where a checkpoint is due,
+/// which needs it all.
 async fn follow(
     lake: &Lake,
     target: &Target,
@@ -104,8 +105,11 @@ async fn follow(
     run: u64,
     millis: i64,
 ) -> Result<Option<u64>, LakeError> {
-    let Some(version) = before.version.map(|version| version + 1) else { return Ok(None) };
-    if (version + 1).is_multiple_of(CHECKPOINT_EVERY) {
+    let place = |version: u64| target.root.clone().join("_delta_log").join(format!("{version:020}.json"));
+    let Some(last) = before.version else { return Ok(None) };
+    let version = last + 1;
+    // Where the log has been taken away it begins anew.
+    if (version + 1).is_multiple_of(CHECKPOINT_EVERY) || lake.read(&place(last)).await?.is_none() {
         return Ok(None);
     }
     let held = before.files.iter().map(|f| f.path.as_str()).collect();
@@ -119,8 +123,7 @@ async fn follow(
             .map_err(|e| LakeError::Damaged { path: target.root.to_string(), reason: e.to_string() })?;
         text.push(b'\n');
     }
-    let place = target.root.clone().join("_delta_log").join(format!("{version:020}.json"));
-    Ok(lake.put_new(&place, text.into()).await?.then_some(version))
+    Ok(lake.put_new(&place(version), text.into()).await?.then_some(version))
 }
 
 /// What takes a table from the files it holds to those it shall hold.
