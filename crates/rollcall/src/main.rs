@@ -333,17 +333,16 @@ impl House {
                         "--received-at lies in the future: whatever is received before then will stand behind this arrival"
                     );
                 }
-                let newest = RunRecord::newest(&self.lake).await?.known_at;
-                if received_at.unwrap_or_else(now) < newest && !json {
+                let summary = self.ingest(&bar).arrival(&source, &paths, received_at.unwrap_or_else(now)).await?;
+                bar.finish();
+                ask::print_summary(&summary, json);
+                if let Some(newest) = summary.fitted_in_before.filter(|_| !json) {
                     let newest = newest.format("%Y-%m-%dT%H:%M:%SZ");
                     eprintln!(
                         "An arrival received at {newest} is taken already: this one is fitted in before it, and what later \
                          ones say of the same sessions stands. `rollcall set-aside` passes one over that bears a wrong time."
                     );
                 }
-                let summary = self.ingest(&bar).arrival(&source, &paths, received_at.unwrap_or_else(now)).await?;
-                bar.finish();
-                ask::print_summary(&summary, json);
                 if !json && !summary.returns.is_empty() && summary.returns.iter().all(|r| r.refused) {
                     eprintln!("Every file was refused, and the ledger holds what it held. Send them again mended.");
                 }

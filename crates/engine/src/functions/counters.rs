@@ -257,16 +257,16 @@ impl Week {
             if self.votes == 0 {
                 self.add_common(known);
                 (self.common, self.times, self.votes) = (number, 1, 1);
-                return;
+            } else {
+                self.votes -= 1;
+                self.recent.iter_mut().zip(adds).for_each(|(count, add)| *count += add);
             }
-            self.votes -= 1;
-            self.recent.iter_mut().zip(adds).for_each(|(count, add)| *count += add);
         }
     }
 
     fn add_common(&mut self, known: &NumberedLines) {
         let times = std::mem::take(&mut self.times);
-        if let Some(adds) = known.sessions(self.common).filter(|_| 0 < times) {
+        if let Some(adds) = known.sessions(self.common) {
             self.recent.iter_mut().zip(adds).for_each(|(count, add)| *count += add * times);
         }
     }

@@ -72,6 +72,8 @@ pub struct Summary {
     pub returns: Vec<Taken>,
     /// How many of them came earlier, of schools that GIAS did not know then, and were taken again.
     pub taken_again: usize,
+    /// When the newest arrival taken before was received, where that is later than this one was.
+    pub fitted_in_before: Option<DateTime<Utc>>,
     /// Lines opened and closed.
     pub changed: lake::register::Changed,
 }
@@ -223,6 +225,7 @@ impl Ingest<'_> {
             self.take(&self.staged(run.clone()).await?, &receipt, Some(ahead), &mut summary).await?
         } else {
             // It was received before others that are taken already: take those again, in order.
+            summary.fitted_in_before = Some(run.known_at);
             self.rebuilt(receipt.n, |r| r.n == receipt.n, &mut summary).await?
         };
         summary.returns = returns.into_iter().filter(|(n, _)| *n == receipt.n).map(|(_, r)| r).collect();
