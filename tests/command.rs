@@ -359,7 +359,7 @@ fn rows_of_an_unnested_list_are_told_apart_by_what_is_grouped_after() {
     assert_eq!(ask(&format!("SELECT ({children}) AS n")), ["2"]);
     let days = "SELECT count(*) FROM (SELECT DISTINCT urn, academic_year, in_cohort, date FROM tables.school_session)";
     assert_eq!(ask(days), ["5"]);
-    let days = "SELECT count(*) FROM (SELECT DISTINCT urn, s['date'] FROM (SELECT urn, unnest(session_counts(register)) AS s \
+    let days = "SELECT count(*) FROM (SELECT DISTINCT urn, s['date'] FROM (SELECT urn, unnest(counts_by_session(session_counts(register))) AS s \
                 FROM tables.register_year GROUP BY urn))";
     assert_eq!(ask(days), ["5"]);
 }

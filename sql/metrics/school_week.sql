@@ -17,22 +17,18 @@ late = { doc = "Sessions coded L or U", visibility = "area" }
 absence_percent = { doc = "100 absent / possible; null where nothing was possible", visibility = "area" }
 is_settled = { doc = "Every expected school has sent the week and no N is within the days allowed", visibility = "public" }
 */
-WITH counted AS (
-  SELECT urn, week_start, academic_year, in_cohort, sum(possible) AS possible, sum(attended) AS attended, sum(absent) AS absent,
-         sum(authorised) AS authorised, sum(unauthorised) AS unauthorised, sum(late) AS late,
-         max(CASE WHEN 0 < n THEN date END) AS last_n,
-         -- Sent of anybody, in the cohort or not, and in both years of a week that two share.
-         bit_or(bit_or(CASE WHEN 0 < recorded THEN box ELSE 0 END)) OVER (PARTITION BY urn, week_start) AS sent
-  FROM tables.school_session
-  GROUP BY urn, week_start, academic_year, in_cohort
+WITH week AS (
+  -- Sent of anybody, in the cohort or not, and in both years of a week that two share.
+  SELECT urn, week_start, bit_or(sent) AS sent FROM tables.school_week_count GROUP BY urn, week_start
 )
 SELECT c.urn, c.week_start, c.academic_year, coalesce(s.phase, 'Other') AS phase, c.possible, c.attended, c.absent, c.authorised, c.unauthorised, c.late,
        100.0 * c.absent / nullif(c.possible, 0) AS absence_percent,
        add_days(c.week_start, $last_weekday) <= $as_of AND (c.last_n IS NULL
          OR $n_days_allowed < days_with(k.calendar, 'recorded', add_days(c.last_n, 1), $as_of))
        -- Every open session has come.
-       AND coalesce(o.open & c.sent = o.open, true) AS is_settled
-FROM counted c
+       AND coalesce(o.open & w.sent = o.open, true) AS is_settled
+FROM week w
+JOIN tables.school_week_count c ON w.urn = c.urn AND w.week_start = c.week_start
 LEFT JOIN tables.school s ON s.urn = c.urn
 LEFT JOIN tables.school_calendar k ON k.urn = c.urn
 LEFT JOIN tables.open_week o ON o.urn = c.urn AND o.week_start = c.week_start

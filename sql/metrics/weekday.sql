@@ -14,8 +14,8 @@ absent = { doc = "Sessions authorised and unauthorised", visibility = "area" }
 absence_percent = { doc = "100 absent / possible; null where nothing was possible", visibility = "area" }
 */
 WITH school AS (
-  SELECT urn, academic_year, session, CAST(date_part('isodow', date) AS BIGINT) AS weekday, sum(possible) AS possible, sum(absent) AS absent
-  FROM tables.school_session WHERE in_cohort GROUP BY urn, academic_year, session, date_part('isodow', date)
+  SELECT urn, academic_year, d['session'] AS session, d['weekday'] AS weekday, d['possible'] AS possible, d['absent'] AS absent
+  FROM (SELECT urn, academic_year, unnest(counts_by_weekday(counts)) AS d FROM tables.session_count WHERE in_cohort)
 ), phased AS (
   SELECT urn, la_code, phase FROM tables.expected_school
   UNION ALL

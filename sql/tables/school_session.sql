@@ -1,6 +1,7 @@
 /*
 about = "The marks of each session of each school by measure, of pupils of the cohort and of the others."
 grain = ["urn", "academic_year", "in_cohort", "date", "session"]
+streams = true
 source = "DfE pupil attendance methodology; domain.md 1.1, 1.3"
 
 [columns]
@@ -23,8 +24,4 @@ n = { doc = "Sessions with N: no reason given yet", visibility = "area" }
 SELECT urn, academic_year, in_cohort, s['week_start'] AS week_start, s['date'] AS date, s['session'] AS session, s['box'] AS box,
        s['possible'] AS possible, s['attended'] AS attended, s['absent'] AS absent, s['authorised'] AS authorised,
        s['unauthorised'] AS unauthorised, s['late'] AS late, s['recorded'] AS recorded, s['n'] AS n
-FROM (
-  SELECT urn, academic_year, in_cohort, unnest(sessions) AS s
-  FROM (SELECT urn, academic_year, in_cohort, session_counts(register) AS sessions
-        FROM tables.register_year GROUP BY urn, academic_year, in_cohort)
-)
+FROM (SELECT urn, academic_year, in_cohort, unnest(counts_by_session(counts)) AS s FROM tables.session_count)

@@ -5,16 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{BinaryViewType, ByteViewType, DataType, SchemaRef, StringViewType};
 use datafusion::catalog::streaming::StreamingTable;
-use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::config::SpillCompression;
+use datafusion::datasource::TableType;
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::spill_file::SpillFile;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
@@ -143,6 +147,39 @@ pub(crate) struct Held {
     pub rows: u64,
 }
 
+/// The parts of a result, as they are read.
+enum Dealt {
+    /// All in memory.
+    Rows(Vec<Vec<RecordBatch>>),
+    /// Some in files.
+    Files(StreamingTable),
+}
+
+/// Read in as many parts as whoever asks works in: what is worked out on one core is not cut and put together again.
+#[async_trait]
+impl TableProvider for Held {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match self.dealt(state.config_options().execution.target_partitions)? {
+            Dealt::Rows(parts) => Ok(MemorySourceConfig::try_new_exec(&parts, self.schema(), projection.cloned())?),
+            Dealt::Files(table) => table.scan(state, projection, filters, limit).await,
+        }
+    }
+}
+
 /// A part as a table's.
 #[derive(Debug)]
 struct Read {
@@ -203,25 +240,29 @@ impl Held {
         Ok((held, places))
     }
 
-    /// The result as a table of so many parts, or more where some are files.
-    pub fn table(&self, parts: usize) -> Result<Arc<dyn TableProvider>> {
+    /// The result in so many parts, or more where some are files. Neighbours stay together: rows of one school are
+    /// mostly in one part, and grouping by school leaves little to put together.
+    fn dealt(&self, parts: usize) -> Result<Dealt> {
         let (mut dealt, mut files) = (vec![Vec::new(); parts.max(1)], Vec::new());
-        let mut turn = (0..dealt.len()).cycle();
+        let rows = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+        let held = self.parts.iter().map(|part| if let Part::Rows(batches) = part { rows(batches) } else { 0 });
+        let (held, mut before, parts) = (held.sum::<usize>(), 0, dealt.len());
         for part in &self.parts {
             match part {
-                Part::Rows(batches) => {
-                    batches.iter().zip(&mut turn).for_each(|(batch, to)| dealt[to].push(batch.clone()))
-                }
+                Part::Rows(batches) => batches.iter().for_each(|batch| {
+                    dealt[(before * parts).checked_div(held).unwrap_or(0).min(parts - 1)].push(batch.clone());
+                    before += batch.num_rows();
+                }),
                 Part::File(..) => files.push(part.clone()),
             }
         }
         if files.is_empty() {
-            return Ok(Arc::new(MemTable::try_new(Arc::clone(&self.schema), dealt)?));
+            return Ok(Dealt::Rows(dealt));
         }
         let rows = dealt.into_iter().filter(|batches| !batches.is_empty()).map(Part::Rows);
         let read = |part| Arc::new(Read { schema: Arc::clone(&self.schema), part }) as Arc<dyn PartitionStream>;
         let parts = files.into_iter().chain(rows).map(read).collect();
-        Ok(Arc::new(StreamingTable::try_new(Arc::clone(&self.schema), parts)?))
+        Ok(Dealt::Files(StreamingTable::try_new(Arc::clone(&self.schema), parts)?))
     }
 
     /// The result as a Parquet file.
@@ -259,6 +300,7 @@ fn bytes_of(batch: &RecordBatch) -> usize {
 mod tests {
     use datafusion::arrow::array::{ArrayRef, Int32Array, StringViewArray};
     use datafusion::arrow::datatypes::Int32Type;
+    use datafusion::catalog::MemTable;
     use datafusion::prelude::SessionContext;
 
     use super::*;
@@ -276,7 +318,7 @@ mod tests {
         let table = MemTable::try_new(batches[0].schema(), vec![batches]).unwrap();
         let plan = context.read_table(Arc::new(table)).unwrap().create_physical_plan().await.unwrap();
         let (held, places) = Held::of(plan, context.task_ctx(), room).await.unwrap();
-        let table = context.read_table(held.table(2).unwrap()).unwrap();
+        let table = context.read_table(Arc::new(held.clone())).unwrap();
         // Read twice: a file is not used up.
         table.clone().collect().await.unwrap();
         let mut numbers = Vec::new();

@@ -88,6 +88,11 @@ impl LineBook {
         numbers
     }
 
+    /// Makes room for so many lines more.
+    pub(crate) fn reserve(&self, lines: usize) {
+        self.lines.write().unwrap_or_else(PoisonError::into_inner).reserve(lines);
+    }
+
     /// Each line's boxes that hold a letter of a set, as a mask.
     pub(crate) fn boxes_with(&self, set: &LetterSet) -> Masks {
         let mut boxes = held(&self.boxes);
@@ -173,6 +178,15 @@ pub(crate) struct NumberedLines {
 }
 
 impl NumberedLines {
+    fn reserve(&mut self, lines: usize) {
+        self.numbers.reserve(lines);
+        self.lines.reserve(lines);
+        self.marked.reserve(lines);
+        self.opened.reserve(lines);
+        self.tallies.reserve(lines);
+        self.sessions.reserve(lines);
+    }
+
     fn number(&mut self, line: &Line) -> u32 {
         if let Some(number) = self.numbers.get(line) {
             return *number;

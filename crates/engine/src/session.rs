@@ -399,9 +399,11 @@ impl Session {
                     let mut keeping = None;
                     if !definition.header.streams {
                         told(Work::Begun(&definition.name));
+                        tracing::debug!(definition = definition.name, parts, "begun");
                         let rows;
                         (rows, keeping) = self.collect(definition, parts, keep.contains(&definition.name)).await?;
                         told(Work::Done(&definition.name, rows));
+                        tracing::debug!(definition = definition.name, rows, "worked out");
                     }
                     Ok::<_, EngineError>((definition, keeping))
                 });
@@ -443,7 +445,7 @@ impl Session {
         state.config_mut().options_mut().execution.target_partitions = parts;
         let plan = state.create_physical_plan(&plan).await?;
         let (result, places) = Held::of(plan, self.context.task_ctx(), &self.room).await?;
-        self.put(definition.folder(), short(name), result.table(self.engine.settings.partitions)?)?;
+        self.put(definition.folder(), short(name), Arc::new(result.clone()))?;
         self.held().insert(name.to_owned(), places);
         let rows = result.rows;
         Ok((rows, (keep && self.can_keep(definition)).then(|| self.keeping(definition, result))))

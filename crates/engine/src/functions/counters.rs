@@ -1,11 +1,11 @@
 //! Counts over many registers as one value: `code_counts(register)`, how often each letter stands, and
-//! `session_counts(register)`, each session's marks by measure.
+//! `session_counts(register)`, each session's marks by measure, to be read by week, weekday or session.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray, Date32Array, Int32Array, Int64Array, ListArray, StringArray,
-    StringViewArray, StructArray,
+    Array, ArrayRef, AsArray, BinaryBuilder, BinaryViewBuilder, BooleanArray, Int64Array, ListArray, StringArray,
+    StructArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
@@ -16,11 +16,14 @@ use datafusion::logical_expr::{
 };
 use model::SESSIONS_A_WEEK;
 
-use super::tally::TALLIED;
+use super::session_counts::{SessionCounts, WeekCounts, write_counts};
 use super::weeks::Weeks;
 use super::{Book, counts};
-use crate::line_book::{LETTERS, LineBook, MEASURES, NumberedLines};
+use crate::line_book::{LETTERS, LineBook, NumberedLines};
 use crate::register::Register;
+
+/// Bytes of a block of counts: some schools' years.
+const COUNTS_BLOCK: u32 = 2 << 20;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +66,7 @@ impl AggregateUDFImpl for CountersAggregate {
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(match self.counted {
             Counted::Letters => DataType::List(letter_field()),
-            Counted::Sessions => DataType::List(session_field()),
+            Counted::Sessions => DataType::BinaryView,
         })
     }
 
@@ -217,29 +220,10 @@ fn letter_field() -> FieldRef {
     Arc::new(Field::new_list_field(DataType::Struct(letter_fields()), true))
 }
 
-fn session_fields() -> Fields {
-    let count = |name: &&str| Field::new(*name, DataType::Int32, false);
-    Fields::from_iter(
-        [
-            Field::new("week_start", DataType::Date32, false),
-            Field::new("date", DataType::Date32, false),
-            Field::new("session", DataType::Utf8View, false),
-            Field::new("box", DataType::Int32, false),
-        ]
-        .into_iter()
-        .chain(MEASURES[..TALLIED].iter().map(count))
-        .chain([Field::new("n", DataType::Int32, false)]),
-    )
-}
-
-fn session_field() -> FieldRef {
-    Arc::new(Field::new_list_field(DataType::Struct(session_fields()), true))
-}
-
 /// A week's counters.
 #[derive(Clone, Default)]
 struct Week {
-    boxes: [[u32; MEASURES.len()]; SESSIONS_A_WEEK],
+    boxes: WeekCounts,
     /// What the registers since the last carry add: eight bits a measure, so that a box is added at once.
     recent: [u64; SESSIONS_A_WEEK],
     /// The line of most children, by the votes of all, and of how many registers it has not been added yet.
@@ -346,59 +330,35 @@ impl GroupsAccumulator for Sessions {
         self.groups.resize(total_num_groups, Group::default());
         let states = values[0].as_binary::<i32>();
         for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
-            let Some((monday, counters)) = states.value(row).split_first_chunk::<4>() else { continue };
-            let (counters, _) = counters.as_chunks::<4>().0.as_chunks::<{ SESSIONS_A_WEEK * MEASURES.len() }>();
-            let weeks = self.groups[*group].weeks.from(i32::from_le_bytes(*monday), counters.len())?;
-            for (week, counters) in weeks.iter_mut().zip(counters) {
+            let Some(counts) = SessionCounts::read(states.value(row)) else { continue };
+            let weeks = self.groups[*group].weeks.from(counts.first_week, counts.weeks().len())?;
+            for (week, more) in weeks.iter_mut().zip(counts.weeks()) {
                 let counts = week.boxes.as_flattened_mut().iter_mut();
-                counts.zip(counters).for_each(|(count, n)| *count += u32::from_le_bytes(*n));
+                counts.zip(more.as_flattened()).for_each(|(count, more)| *count += more);
             }
         }
         Ok(())
     }
 
-    /// The sessions of which anything is recorded, in order.
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let groups = self.taken(emit_to);
-        let mut lengths = Vec::with_capacity(groups.len());
-        let mut sessions = Vec::new();
-        for group in &groups {
-            let before = sessions.len();
-            for (monday, week) in group.iter() {
-                let boxes = week.boxes.iter().enumerate();
-                sessions.extend(boxes.map(|(i, counts)| (monday, i, counts)).filter(|b| *b.2 != [0; MEASURES.len()]));
-            }
-            lengths.push(sessions.len() - before);
+        let mut out = BinaryViewBuilder::with_capacity(groups.len()).with_fixed_block_size(COUNTS_BLOCK);
+        let mut value = Vec::new();
+        for group in groups {
+            value.clear();
+            write_counts(group.first_week, group.each.iter().map(|week| &week.boxes), &mut value);
+            out.try_append_value(&value)?;
         }
-        let each =
-            |day: fn(i32, usize) -> i32| sessions.iter().map(|(monday, i, _)| day(*monday, *i)).collect::<Vec<_>>();
-        let halves = sessions.iter().map(|(_, i, _)| if i % 2 == 0 { "AM" } else { "PM" });
-        let arrays: Vec<ArrayRef> = vec![
-            Arc::new(Date32Array::from(each(|monday, _| monday))),
-            Arc::new(Date32Array::from(each(|monday, i| monday + (i / 2) as i32))),
-            Arc::new(StringViewArray::from_iter_values(halves)),
-            Arc::new(Int32Array::from(each(|_, i| 1 << i))),
-        ];
-        let counts = (0..MEASURES.len()).map(|measure| {
-            let counts = sessions.iter().map(|(.., counts)| counts[measure] as i32);
-            Arc::new(Int32Array::from(counts.collect::<Vec<_>>())) as ArrayRef
-        });
-        let values = StructArray::new(session_fields(), arrays.into_iter().chain(counts).collect(), None);
-        let offsets = OffsetBuffer::from_lengths(lengths);
-        Ok(Arc::new(ListArray::new(session_field(), offsets, Arc::new(values), None)))
+        Ok(Arc::new(out.finish()))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
         let mut out = BinaryBuilder::new();
+        let mut value = Vec::new();
         for group in self.taken(emit_to) {
-            let mut bytes = group.first_week.to_le_bytes().to_vec();
-            bytes.reserve_exact(group.each.len() * size_of::<[[u32; MEASURES.len()]; SESSIONS_A_WEEK]>());
-            for week in &group.each {
-                bytes.extend_from_slice(
-                    week.boxes.map(|counts| counts.map(u32::to_le_bytes)).as_flattened().as_flattened(),
-                );
-            }
-            out.append_value(bytes);
+            value.clear();
+            write_counts(group.first_week, group.each.iter().map(|week| &week.boxes), &mut value);
+            out.append_value(&value);
         }
         Ok(vec![Arc::new(out.finish())])
     }
@@ -418,10 +378,10 @@ impl GroupsAccumulator for Sessions {
 #[cfg(test)]
 mod tests {
     use datafusion::arrow::array::BinaryViewArray;
-    use datafusion::arrow::datatypes::Int32Type;
     use model::CodeTable;
 
     use super::*;
+    use crate::line_book::MEASURES;
 
     #[test]
     fn a_session_counts_every_register_whatever_line_is_common() {
@@ -440,15 +400,14 @@ mod tests {
         let mut sessions = Sessions::of(&book);
         sessions.update_batch(&[registers], &[0; 1_000], None, 1).unwrap();
         let counted = sessions.evaluate(EmitTo::All).unwrap();
-        let counted = counted.as_list::<i32>().value(0);
-        let column = |name: &str| counted.as_struct().column_by_name(name).unwrap().as_primitive::<Int32Type>().clone();
-        let (boxes, possible, unauthorised) = (column("box"), column("possible"), column("unauthorised"));
-        for row in 0..counted.len() {
-            let place = boxes.value(row).trailing_zeros() as usize;
+        let counted = SessionCounts::read(counted.as_binary_view().value(0)).unwrap();
+        let weeks: Vec<WeekCounts> = counted.weeks().collect();
+        assert_eq!((counted.first_week, weeks.len()), (7, 1));
+        let measure = |name: &str| MEASURES.iter().position(|measure| *measure == name).unwrap();
+        for (place, counts) in weeks[0].iter().enumerate() {
             let marked = |marks: &str| (0..1_000).filter(|i| marks.contains(char::from(lines[of(*i)][place]))).count();
-            assert_eq!(possible.value(row) as usize, marked("/\\ILU"), "box {place}");
-            assert_eq!(unauthorised.value(row) as usize, marked("U"), "box {place}");
+            assert_eq!(counts[measure("possible")] as usize, marked("/\\ILU"), "box {place}");
+            assert_eq!(counts[measure("unauthorised")] as usize, marked("U"), "box {place}");
         }
-        assert_eq!(counted.len(), 10);
     }
 }

@@ -7,6 +7,7 @@ mod boxes;
 mod counters;
 mod identity;
 mod register;
+mod session_counts;
 mod spells;
 mod stints;
 mod tally;
@@ -31,7 +32,7 @@ pub(crate) fn register_all(
     codes: &Arc<CodeTable>,
     book: &Arc<LineBook>,
 ) -> Result<()> {
-    let registers = register::scalars(codes, book).into_iter();
+    let registers = register::scalars(codes, book).into_iter().chain(session_counts::scalars());
     for function in boxes::all(codes).into_iter().chain(registers).chain(identity::all()).chain([stints::scalar()]) {
         registry.register_udf(Arc::new(function))?;
     }

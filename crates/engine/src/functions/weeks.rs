@@ -36,11 +36,6 @@ impl<T: Clone + Default> Weeks<T> {
         Ok(self.each.get_mut(at..).unwrap_or_default())
     }
 
-    /// Each week's Monday and what there is of it.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (i32, &T)> {
-        self.each.iter().enumerate().map(|(nth, of)| (self.first_week + 7 * nth as i32, of))
-    }
-
     /// Bytes it holds.
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + self.each.capacity() * size_of::<T>()
@@ -58,10 +53,7 @@ mod tests {
         weeks.from(63, 1).unwrap()[0] = 2;
         weeks.from(84, 1).unwrap()[0] = 3;
         assert!(weeks.from(i32::MIN, 0).unwrap().is_empty());
-        assert_eq!(
-            weeks.iter().map(|(monday, n)| (monday, *n)).collect::<Vec<_>>(),
-            [(63, 2), (70, 0), (77, 1), (84, 3)]
-        );
+        assert_eq!((weeks.first_week, &weeks.each[..]), (63, &[2, 0, 1, 3][..]));
         assert!(weeks.from(i32::MAX - 7, 1).is_err());
         assert!(weeks.from(i32::MIN, 1).is_err());
     }

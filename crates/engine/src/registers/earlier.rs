@@ -161,6 +161,7 @@ impl Earlier {
         if *lines.schema_ref() != line_schema() || *rows.schema_ref() != schema() {
             return exec_err!("kept registers of another form");
         }
+        book.reserve(lines.num_rows());
         let numbers = book.number(lines.column(0).as_fixed_size_binary().value_data().as_chunks().0);
         let are_its_own = numbers.iter().enumerate().all(|(nth, number)| *number as usize == nth);
         Ok(Self { rows, numbers: (!are_its_own).then_some(numbers) })
