@@ -267,7 +267,7 @@ impl Held {
 
     /// The result as a Parquet file.
     pub async fn written(&self) -> Result<Bytes, EngineError> {
-        let mut writer = FileWriter::new(Arc::clone(&self.schema))?;
+        let mut writer = FileWriter::short_lived(Arc::clone(&self.schema))?;
         for part in &self.parts {
             let mut rows = part.read(&self.schema)?;
             while let Some(batch) = rows.try_next().await? {
