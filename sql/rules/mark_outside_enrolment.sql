@@ -8,8 +8,8 @@ expected = "marks from the day of entry to the day of leaving only"
 WITH apart AS (
   -- Nearly every register lies within one stint: the few others alone are looked at closely.
   SELECT r.file_id, r.urn, r.line_key, r.register
-  FROM incoming.register r
-  LEFT ANTI JOIN tables.roll_key k ON k.urn = r.urn AND k.line_key = r.line_key
+  FROM tables.roll_key k
+  RIGHT ANTI JOIN incoming.register r ON k.urn = r.urn AND k.line_key = r.line_key
    AND k.entry_date <= nth_day(r.register, 'recorded', 1) AND last_day_with(r.register, 'recorded') <= coalesce(k.last_day, last_day_with(r.register, 'recorded'))
 ), stint AS (
   SELECT r.urn, r.line_key, stints(k.entry_date, k.last_day) AS stints

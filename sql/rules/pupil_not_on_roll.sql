@@ -8,6 +8,6 @@ expected = "a roll of the school that holds the pupil"
 SELECT r.file_id, r.urn, r.line_key AS pupil_key, nth_day(r.register, 'recorded', 1) AS session_date,
        sessions_with(r.register, 'recorded', NULL, NULL) AS rows,
        CAST(sessions_with(r.register, 'recorded', NULL, NULL) AS VARCHAR) || ' marks of a pupil not on roll' AS found
-FROM incoming.register r
-LEFT ANTI JOIN tables.roll_key k ON k.urn = r.urn AND k.line_key = r.line_key
+FROM tables.roll_key k
+RIGHT ANTI JOIN incoming.register r ON k.urn = r.urn AND k.line_key = r.line_key
 WHERE 0 < sessions_with(r.register, 'recorded', NULL, NULL)

@@ -193,9 +193,11 @@ impl NumberedLines {
         }
         let number = self.lines.len() as u32;
         let sessions = line.map(|mark| self.adds[usize::from(mark & 127)]);
-        // Sixteen bits a measure: a register of the most weeks there may be does not overflow them.
-        let count = |place: usize| sessions.iter().map(|adds| u128::from(adds >> (8 * place) & 255)).sum::<u128>();
-        self.tallies.push((0..MEASURES.len()).map(|place| count(place) << (16 * place)).sum());
+        // Eight bits a measure do for a line's fourteen boxes. Sixteen: a register of the most weeks there may be does
+        // not overflow them.
+        let counts = sessions.iter().sum::<u64>().to_le_bytes();
+        let tally = counts.iter().rev().fold(0, |tally, count| tally << 16 | u128::from(*count));
+        self.tallies.push(tally);
         self.sessions.push(sessions);
         self.marked.push(boxes_with(line, |mark| mark != BLANK));
         self.opened.push(boxes_with(line, |mark| self.opening[usize::from(mark & 127)]));

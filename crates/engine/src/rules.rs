@@ -86,16 +86,17 @@ pub struct Found {
     pub found: String,
 }
 
-/// Runs every rule that passes `wanted` over what has come in: before it is merged, or those of what is held after.
-pub async fn judge(
-    session: &Session,
-    incoming: Incoming,
-    wanted: impl Fn(&Definition) -> bool,
-) -> Result<Vec<Found>, EngineError> {
-    incoming.put(session)?;
+/// Makes ready what the rules that pass `wanted` read beside what has come in, which need not be put yet.
+pub async fn ready(session: &Session, wanted: impl Fn(&Definition) -> bool) -> Result<(), EngineError> {
+    let rules = session.library().of_folder("rules").filter(|r| wanted(r));
+    let reads: BTreeSet<String> = rules.flat_map(|rule| rule.reads.iter().cloned()).collect();
+    session.ready(&Vec::from_iter(reads)).await
+}
+
+/// Runs every rule that passes `wanted` over what has come in, once it is put and all is ready: before it is merged, or
+/// those of what is held after.
+pub async fn judge(session: &Session, wanted: impl Fn(&Definition) -> bool) -> Result<Vec<Found>, EngineError> {
     let rules: Vec<&Definition> = session.library().of_folder("rules").filter(|r| wanted(r)).collect();
-    let reads: BTreeSet<String> = rules.iter().flat_map(|rule| rule.reads.iter().cloned()).collect();
-    session.ready(&Vec::from_iter(reads)).await?;
     // Each is planned and run by itself, on whatever core is free.
     let mut running = Vec::with_capacity(rules.len());
     for rule in rules {

@@ -21,21 +21,24 @@ const FOLD: usize = 8;
 /// A file is written in parts of at least so many rows.
 const PART: usize = 512 * 1024;
 
-/// Adds rows to a partition, folding files where enough of like size have gathered; those of `large` rows or more
-/// are left for another time.
+/// Batches of so many rows are worth a file each, and are written by several cores.
+const APART: usize = 32 * 1024;
+
+/// Adds batches of rows to a partition, folding files where enough of like size have gathered; those of `large` rows or
+/// more are left for another time.
 pub async fn append(
     lake: &Lake,
     table: Table,
     partition: BTreeMap<String, String>,
     files: Vec<DataFile>,
-    rows: &RecordBatch,
+    rows: Vec<RecordBatch>,
     large: u64,
 ) -> Result<Vec<DataFile>, LakeError> {
-    if rows.num_rows() == 0 {
-        return Ok(files);
-    }
     let (mut kept, mut folding) = (files, Vec::new());
-    let mut size = rows.num_rows() as u64;
+    let mut size = rows.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
+    if size == 0 {
+        return Ok(kept);
+    }
     while size < large {
         let is_alike = |f: &DataFile| f.rows <= 2 * size && f.rows < large;
         let (mut alike, others): (Vec<_>, Vec<_>) = kept.iter().cloned().partition(is_alike);
@@ -46,7 +49,12 @@ pub async fn append(
         folding.append(&mut alike);
         kept = others;
     }
-    kept.extend(folded(lake, table, partition, folding, rows.clone()).await?);
+    if folding.is_empty() && rows.iter().all(|batch| APART <= batch.num_rows()) {
+        let each = rows.iter().map(|batch| sorted(table, batch)).collect::<Result<_, _>>()?;
+        kept.extend(written(lake, table, partition, each).await?);
+    } else {
+        kept.extend(folded(lake, table, partition, folding, rows).await?);
+    }
     kept.sort();
     Ok(kept)
 }
@@ -57,18 +65,28 @@ pub async fn folded(
     table: Table,
     partition: BTreeMap<String, String>,
     files: Vec<DataFile>,
-    rows: RecordBatch,
+    rows: Vec<RecordBatch>,
 ) -> Result<Vec<DataFile>, LakeError> {
     let reading = files.into_iter().map(|file| {
         let lake = lake.clone();
         tokio::spawn(async move { read_all(&lake, table, std::iter::once(&file)).await })
     });
-    let mut gathered = vec![rows];
+    let mut gathered = rows;
     for read in join_all(reading.collect::<Vec<_>>()).await {
         gathered.push(read.map_err(|e| LakeError::stopped(table.name(), &e))??);
     }
     let all = sorted(table, &concat_batches(&table.schema(), &gathered)?)?;
-    let writing = parts_of(table, &all, PART).into_iter().map(|part| {
+    written(lake, table, partition, parts_of(table, &all, PART)).await
+}
+
+/// Writes batches of rows in order, a file each.
+async fn written(
+    lake: &Lake,
+    table: Table,
+    partition: BTreeMap<String, String>,
+    batches: Vec<RecordBatch>,
+) -> Result<Vec<DataFile>, LakeError> {
+    let writing = batches.into_iter().map(|part| {
         let (lake, partition) = (lake.clone(), partition.clone());
         tokio::spawn(async move {
             let mut writer = FileWriter::new(table.schema())?;

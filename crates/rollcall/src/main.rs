@@ -239,14 +239,17 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 fn run(cli: Cli) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match cli.command {
             Command::Init { dir, la_code } => init(&dir, la_code),
             Command::DemoFiles(files) => demo::command::files(&files, cli.json),
             Command::Demo(demo) => demo::command::demo(demo, cli.json).await,
             command => House::open(&cli.config)?.run(command, cli.json).await,
         }
-    })
+    });
+    // Threads end with the process: none has anything left to do.
+    runtime.shutdown_background();
+    done
 }
 
 fn init(dir: &std::path::Path, la_code: u16) -> Result<()> {

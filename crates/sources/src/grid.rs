@@ -110,6 +110,12 @@ impl SchoolGrid {
         }
     }
 
+    /// Bytes of all that [`Self::registers`] gives.
+    pub fn registers_size(&self) -> usize {
+        let weeks = self.days.map_or(0, |(first, last)| weeks_between(first, last).count());
+        self.upns.len() * (4 + weeks * SESSIONS_A_WEEK)
+    }
+
     fn lines(&self, week: i32) -> Option<&Vec<Line>> {
         self.weeks.iter().find(|w| w.0 == week).map(|w| &w.1)
     }
@@ -122,7 +128,7 @@ impl SchoolGrid {
     }
 
     /// The children it has rows of.
-    pub fn pupils(&self) -> impl Iterator<Item = Upn> + '_ {
+    pub fn pupils(&self) -> impl ExactSizeIterator<Item = Upn> + '_ {
         self.upns.iter().copied()
     }
 

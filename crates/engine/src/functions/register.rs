@@ -214,8 +214,14 @@ fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
         let least = a[2].as_primitive::<Int32Type>();
         let registers = a[0].as_binary_view().iter().map(|bytes| bytes.and_then(Register::read));
         let of = |(i, register): (usize, Option<Register<'_>>)| {
-            let weeks = register.into_iter().flat_map(Register::lines);
-            runs(weeks.map(|(monday, number)| (monday, inside.of(number), other.of(number))), least.value(i))
+            let Some(register) = register else { return Vec::new() };
+            // Most have not so many such days at all.
+            let days: u32 = register.numbers().map(|number| days_of(inside.of(number)).count_ones()).sum();
+            if i64::from(days) < i64::from(least.value(i)) {
+                return Vec::new();
+            }
+            let weeks = register.lines().map(|(monday, number)| (monday, inside.of(number), other.of(number)));
+            runs(weeks, least.value(i))
         };
         Ok(as_list(registers.enumerate().map(of).collect()))
     });

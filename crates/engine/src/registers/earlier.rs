@@ -117,7 +117,7 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    fn of(rows: &RecordBatch) -> Result<Self> {
+    pub fn of(rows: &RecordBatch) -> Result<Self> {
         let mut earlier = Self { rows: rows.clone(), numbers: None };
         // Children of a changed UPN come at the end of their school.
         let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
@@ -187,16 +187,38 @@ impl Earlier {
         self.rows.column(2).as_binary_view()
     }
 
+    /// A row's register, its lines numbered as they were kept.
+    pub fn register(&self, row: usize) -> Register<'_> {
+        Register::read(self.registers().value(row)).unwrap_or(Register::empty(0))
+    }
+
     /// Each week of a row, with its line.
     pub fn lines(&self, row: usize) -> impl Iterator<Item = Result<(i32, u32)>> {
-        let lines = Register::read(self.registers().value(row)).into_iter().flat_map(Register::lines);
-        lines.map(|(monday, line)| match &self.numbers {
-            None => Ok((monday, line)),
-            Some(numbers) => match numbers.get(line as usize) {
-                Some(number) => Ok((monday, *number)),
-                None => exec_err!("a kept register with a line that is not kept"),
-            },
-        })
+        self.register(row).lines().map(|(monday, line)| Ok((monday, self.number(line)?)))
+    }
+
+    /// Writes a row's register at the end of `values`.
+    pub fn write(&self, row: usize, values: &mut Vec<u8>) -> Result<()> {
+        let kept = self.registers().value(row);
+        if self.numbers.is_none() {
+            values.extend_from_slice(kept);
+            return Ok(());
+        }
+        let register = self.register(row);
+        values.extend_from_slice(&register.first_week.to_le_bytes());
+        for line in register.numbers() {
+            values.extend_from_slice(&self.number(line)?.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    /// The session's number of a line.
+    fn number(&self, line: u32) -> Result<u32> {
+        let Some(numbers) = &self.numbers else { return Ok(line) };
+        match numbers.get(line as usize) {
+            Some(number) => Ok(*number),
+            None => exec_err!("a kept register with a line that is not kept"),
+        }
     }
 }
 

@@ -229,6 +229,26 @@ fn write(lines: &mut Vec<(i32, u32)>, book: &LineBook, values: &mut Vec<u8>) -> 
     Ok(begun)
 }
 
+/// A register of earlier weeks with the lines after them, as one value at the end of `values`. `false`, and nothing
+/// is written: the lines do not all follow it, one week after another.
+fn go_on(earlier: &Earlier, row: usize, lines: &mut Vec<(i32, u32)>, values: &mut Vec<u8>) -> Result<bool> {
+    let register = earlier.register(row);
+    let (first, mut end) = (register.first_week, register.monday(register.weeks()));
+    let weeks = lines.last().map_or(0, |(last, _)| (i64::from(*last) - i64::from(first)) / 7);
+    let follow = lines.first().is_none_or(|(week, _)| end <= *week) && lines.is_sorted_by(|a, b| a.0 < b.0);
+    if !follow || register.weeks() == 0 || i64::from(MOST_WEEKS) <= weeks {
+        return Ok(false);
+    }
+    earlier.write(row, values)?;
+    for (week, number) in lines.drain(..) {
+        // The blank line is number 0.
+        (end..week).step_by(7).for_each(|_| values.extend_from_slice(&0u32.to_le_bytes()));
+        values.extend_from_slice(&number.to_le_bytes());
+        end = week + 7;
+    }
+    Ok(true)
+}
+
 /// The later line's marks where it has any, else the earlier's.
 fn laid_over(book: &LineBook, earlier: u32, later: u32) -> u32 {
     let known = book.read();
@@ -317,16 +337,17 @@ impl Gathering {
     /// Takes up all lines of one key.
     async fn child(&mut self, at: (i32, i64)) -> Result<()> {
         let root = self.shared.belief.joined.get(&at.1).copied();
+        let mut begun = None;
         if self.next_earlier() == Some(at)
             && let Some((earlier, rows)) = &mut self.earlier
             && let Some(row) = rows.next()
         {
-            for line in earlier.lines(row) {
-                let (week, number) = line?;
-                match root {
-                    None => self.lines.push((week, number)),
-                    // Whatever was learnt when: of the weeks to come it says nothing.
-                    Some(root) => {
+            match root {
+                None => begun = Some(row),
+                // Whatever was learnt when: of the weeks to come it says nothing.
+                Some(root) => {
+                    for line in earlier.lines(row) {
+                        let (week, number) = line?;
                         let line = Joined { known_from: i64::MIN, line_key: at.1, week, number };
                         self.joined.entry(root).or_default().push(line);
                     }
@@ -374,7 +395,15 @@ impl Gathering {
                 self.chains.swap_remove(i);
             }
         }
-        self.give(at.0, at.1)
+        if let (Some(row), Some((earlier, _))) = (begun, &self.earlier) {
+            let begun = self.values.len();
+            if go_on(earlier, row, &mut self.lines, &mut self.values)? {
+                self.push(at, begun);
+                return Ok(());
+            }
+            self.lines.splice(0..0, earlier.lines(row).collect::<Result<Vec<_>>>()?);
+        }
+        self.give(at)
     }
 
     /// Ends a school: its children whose UPN has changed have come together.
@@ -383,19 +412,24 @@ impl Gathering {
             // What was learnt last stands, as in the merge itself.
             lines.sort_by_key(|l| (l.known_from, l.line_key));
             self.lines.extend(lines.into_iter().map(|l| (l.week, l.number)));
-            self.give(self.school, root)?;
+            self.give((self.school, root))?;
         }
         Ok(())
     }
 
-    fn give(&mut self, urn: i32, pupil_key: i64) -> Result<()> {
+    fn give(&mut self, at: (i32, i64)) -> Result<()> {
         let begun = write(&mut self.lines, &self.shared.book, &mut self.values)?;
         if begun < self.values.len() {
-            self.views.push(make_view(&self.values[begun..], 0, begun as u32));
-            self.urn.push(urn);
-            self.pupil_key.push(pupil_key);
+            self.push(at, begun);
         }
         Ok(())
+    }
+
+    /// Whose the value is that begins there.
+    fn push(&mut self, (urn, pupil_key): (i32, i64), begun: usize) {
+        self.views.push(make_view(&self.values[begun..], 0, begun as u32));
+        self.urn.push(urn);
+        self.pupil_key.push(pupil_key);
     }
 }
 
@@ -435,6 +469,31 @@ mod tests {
         assert_eq!(forth, back[6..]);
         assert_eq!(write(&mut Vec::new(), &book, &mut forth).unwrap(), forth.len());
         assert!(write(&mut vec![lines[0], (i32::MAX - 7, numbers[0])], &book, &mut forth).is_err());
+    }
+
+    #[test]
+    fn lines_that_follow_a_kept_register_are_put_after_it_and_others_are_not() {
+        let codes = model::CodeTable::parse(include_str!("../../../../sql/reference/attendance_code.csv")).unwrap();
+        let book = LineBook::of(&codes);
+        let numbers = book.number(&[*b"/\\............", *b"OO............"]);
+        let register = BinaryViewArray::from_iter_values([book.register_of(7, &[*b"/\\............"; 2])]);
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(Int32Array::from(vec![1])), Arc::new(Int64Array::from(vec![1])), Arc::new(register)];
+        let earlier = Earlier::of(&RecordBatch::try_new(schema(), columns).unwrap()).unwrap();
+        let kept = earlier.lines(0).collect::<Result<Vec<_>>>().unwrap();
+        for later in [&[][..], &[(21, numbers[1])], &[(28, numbers[1]), (42, numbers[0])]] {
+            let (mut fast, mut careful) = (b"before".to_vec(), b"before".to_vec());
+            assert!(go_on(&earlier, 0, &mut later.to_vec(), &mut fast).unwrap());
+            write(&mut [&kept[..], later].concat(), &book, &mut careful).unwrap();
+            assert_eq!(fast, careful);
+        }
+        let before = [(14, numbers[1])];
+        let twice = [(21, numbers[0]), (21, numbers[1])];
+        let never = [(i32::MAX - 7, numbers[0])];
+        for other in [&before[..], &twice, &never] {
+            let mut values = Vec::new();
+            assert!(!go_on(&earlier, 0, &mut other.to_vec(), &mut values).unwrap() && values.is_empty());
+        }
     }
 
     #[test]

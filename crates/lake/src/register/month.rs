@@ -13,7 +13,7 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::buffer::{Buffer, OffsetBuffer};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
 use futures::future::join_all;
@@ -248,16 +248,15 @@ pub async fn finish(
         let (lake, root, partition) = (lake.clone(), root.clone(), partition(month, CURRENT));
         writing.spawn(async move { writer.put(&lake, &root, partition).await });
     }
-    let closed = arrow::compute::concat_batches(&Table::RegisterWeek.schema(), &closed)?;
     let past = state.of_belief(PAST).filter(of_month).cloned();
     let (ended, past): (Vec<_>, Vec<_>) =
         past.partition(|f| reach.ended.is_some_and(|week| f.weeks.is_some_and(|weeks| weeks.1 == week)));
     let (table, its) = (Table::RegisterWeek, partition(month, PAST));
     let large = if month_of(reach.apart) == month { LARGE } else { u64::MAX };
-    let mut files = append::append(lake, table, its.clone(), past, &closed, large).await?;
+    let mut files = append::append(lake, table, its.clone(), past, closed, large).await?;
     files.extend(match ended.len() {
         0 | 1 => ended,
-        _ => append::folded(lake, table, its, ended, RecordBatch::new_empty(table.schema())).await?,
+        _ => append::folded(lake, table, its, ended, Vec::new()).await?,
     });
     files.extend(left);
     while let Some(written) = writing.join_next().await {
@@ -358,6 +357,7 @@ impl Month {
         self.flush(1)?;
         self.done.extend(self.writers.iter_mut().filter_map(Option::take));
         self.closed_batches.push(self.closed.take()?);
+        self.closed_batches = vec![concat_batches(&Table::RegisterWeek.schema(), &self.closed_batches)?];
         Ok(self)
     }
 

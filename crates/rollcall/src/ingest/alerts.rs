@@ -9,8 +9,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    new_null_array,
+    UInt32Array, new_null_array,
 };
+use arrow::compute::{take, take_record_batch};
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use lake::landing::Receipt;
 use lake::{RunRecord, Table};
@@ -36,8 +37,6 @@ struct Alert<'a> {
     to: Option<i32>,
     sessions: Option<i64>,
     status: &'a str,
-    /// When it was told; of several rows of one alert the last stands.
-    at: i64,
 }
 
 /// One change of status.
@@ -62,7 +61,7 @@ pub(super) async fn record(
         let (lake, files) = (ingest.lake.clone(), run.table(Table::AlertEvent).files);
         tokio::spawn(async move {
             let told = lake::parquet_file::read_columns(&lake, Table::AlertEvent, files.iter(), &TOLD).await?;
-            Rows::of(told, "to_status")
+            Rows::of(told, "to_status")?.newest()
         })
     };
     let session = ingest.session(run, receipt).await?;
@@ -78,13 +77,7 @@ pub(super) async fn record(
     let now: Vec<Rows> =
         session.rows(&sql).await?.into_iter().map(|batch| Rows::of(batch, "status")).collect::<Result<_>>()?;
     let told = told.await.context("the alerts told so far could not be read")??;
-    let mut before: HashMap<&str, Alert<'_>> = HashMap::with_capacity(told.batch.num_rows());
-    for (id, alert) in told.each() {
-        let known = before.entry(id).or_insert(alert);
-        if known.at <= alert.at {
-            *known = alert;
-        }
-    }
+    let mut before: HashMap<&str, Alert<'_>> = told.each().collect();
 
     let year = AcademicYear::of(receipt.received_at.date_naive());
     let mut events = Vec::new();
@@ -133,6 +126,28 @@ impl Rows {
         Ok(Self { batch, ids, rules, statuses })
     }
 
+    /// Of several rows of one alert the one told last.
+    fn newest(self) -> Result<Self> {
+        let at = self.batch.column_by_name("changed_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        let at = |row: u32| at.map_or(0, |c| c.value(row as usize));
+        let mut newest: HashMap<&str, u32> = HashMap::with_capacity(self.batch.num_rows());
+        for row in 0..self.batch.num_rows() as u32 {
+            let known = newest.entry(self.ids.value(row as usize)).or_insert(row);
+            if at(*known) <= at(row) {
+                *known = row;
+            }
+        }
+        let rows = UInt32Array::from_iter_values(newest.into_values());
+        let texts =
+            |column: &StringArray| -> Result<StringArray> { Ok(take(column, &rows, None)?.as_string::<i32>().clone()) };
+        Ok(Self {
+            batch: take_record_batch(&self.batch, &rows)?,
+            ids: texts(&self.ids)?,
+            rules: texts(&self.rules)?,
+            statuses: texts(&self.statuses)?,
+        })
+    }
+
     /// Each row's alert by its id.
     fn each(&self) -> impl Iterator<Item = (&str, Alert<'_>)> {
         let column = |name: &str| self.batch.column_by_name(name);
@@ -141,7 +156,6 @@ impl Rows {
         let (keys, sessions) = (whole("pupil_key"), whole("sessions"));
         let urns = column("urn").and_then(|c| c.as_primitive_opt::<Int32Type>());
         let (from, to) = (days("event_from"), days("event_to"));
-        let at = column("changed_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         (0..self.batch.num_rows()).map(move |row| {
             let alert = Alert {
                 rule: self.rules.value(row),
@@ -151,7 +165,6 @@ impl Rows {
                 to: to.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
                 sessions: sessions.filter(|c| c.is_valid(row)).map(|c| c.value(row)),
                 status: self.statuses.value(row),
-                at: at.map_or(0, |c| c.value(row)),
             };
             (self.ids.value(row), alert)
         })

@@ -41,8 +41,8 @@ const LAID_BY: usize = 8;
 pub(super) struct Coverage {
     /// First and last day.
     pub days: (NaiveDate, NaiveDate),
-    /// The children.
-    pub pupils: HashSet<i64>,
+    /// The children, in order.
+    pub pupils: Vec<i64>,
 }
 
 /// What became of the marks files.
@@ -119,7 +119,7 @@ pub(super) async fn merge(
     staged: &mut Staged,
     receipt: &Receipt,
     mut waves: mpsc::Receiver<Wave>,
-    mut unpacked: Vec<Decoded>,
+    unpacked: Vec<Decoded>,
     joined: Vec<Joined>,
     taken_before: &HashSet<i64>,
     summary: &mut Summary,
@@ -135,14 +135,14 @@ pub(super) async fn merge(
     rewriting.finish_round(ingest, staged, summary).await?;
 
     // Who is on roll is the same for every wave.
-    let session = ingest.session(&staged.run, receipt).await?;
-    judge(ingest, &session, receipt, &mut unpacked).await?;
+    let session = Arc::new(ingest.session(&staged.run, receipt).await?);
+    let unpacked = judge(ingest, &session, receipt, unpacked).await?;
     unpacked.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
     let (judged, mut to_merge) = mpsc::channel::<Wave>(1);
     let judging = async move {
         while let Some(mut wave) = waves.recv().await {
             wave.files.retain(|d| !taken_before.contains(&d.return_id));
-            judge(ingest, &session, receipt, &mut wave.files).await?;
+            wave.files = judge(ingest, &session, receipt, wave.files).await?;
             tracing::debug!(arrival = receipt.n, files = wave.done.0, "judged");
             if judged.send(wave).await.is_err() {
                 break;
@@ -164,6 +164,7 @@ pub(super) async fn merge(
     futures::try_join!(judging, merging)?;
     merge_pending(ingest, staged, &mut pending, i32::MAX, &mut rewriting, &mut registers, at, summary).await?;
     rewriting.finish_round(ingest, staged, summary).await?;
+    registers.stated.values_mut().for_each(|coverage| coverage.pupils.sort_unstable());
     Ok(registers)
 }
 
@@ -262,7 +263,7 @@ fn report(ingest: &Ingest<'_>, mut doubts: Vec<Doubt>, taken: &mut [Taken]) {
 fn cover(registers: &mut Registers, urn: i32, grid: &SchoolGrid) {
     let Some((first, last)) = grid.days else { return };
     let days = (day_of(first), day_of(last));
-    let coverage = registers.stated.entry(urn).or_insert_with(|| Coverage { days, pupils: HashSet::new() });
+    let coverage = registers.stated.entry(urn).or_insert_with(|| Coverage { days, pupils: Vec::new() });
     coverage.days = (coverage.days.0.min(days.0), coverage.days.1.max(days.1));
     coverage.pupils.extend(grid.pupils().map(|u| u.key()));
 }
@@ -434,21 +435,25 @@ fn last_urns(schools: &[School], parts: usize) -> Vec<i32> {
 /// Runs the rules over a wave, and takes out what they refuse.
 async fn judge(
     ingest: &Ingest<'_>,
-    session: &engine::session::Session,
+    session: &Arc<engine::session::Session>,
     receipt: &Receipt,
-    files: &mut [Decoded],
-) -> Result<()> {
-    let mut registers = Incomings::default();
-    for (i, file) in files.iter().enumerate() {
-        if let Content::Marks(grids) = &file.content {
-            grids.iter().for_each(|grid| registers.add(i as i64, grid));
-        }
+    files: Vec<Decoded>,
+) -> Result<Vec<Decoded>> {
+    if files.is_empty() {
+        return Ok(files);
     }
-    let incoming = Incoming { files: tables::incoming_files(files)?, registers: registers.finish()? };
-    if incoming.files.num_rows() == 0 {
-        return Ok(());
-    }
-    let found = engine::rules::judge(session, incoming, |rule| !rule.header.of_held).await?;
+    let putting = {
+        let session = Arc::clone(session);
+        tokio::task::spawn_blocking(move || {
+            Incoming { files: tables::incoming_files(&files)?, registers: incoming_registers(&files)? }
+                .put(&session)?;
+            anyhow::Ok(files)
+        })
+    };
+    let of_marks = |rule: &engine::Definition| !rule.header.of_held;
+    engine::rules::ready(session, of_marks).await?;
+    let mut files = putting.await.context("what has come in could not be put together")??;
+    let found = engine::rules::judge(session, of_marks).await?;
     let mut unplaced: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for found in found {
         let Some(i) = usize::try_from(found.file_id).ok().filter(|i| *i < files.len()) else { continue };
@@ -472,40 +477,40 @@ async fn judge(
     }
     let unplaced = files.iter_mut().enumerate().filter_map(|(i, file)| Some((file, unplaced.remove(&i)?)));
     let placed = unplaced.map(|(file, problems)| ingest.place(receipt, file, problems));
-    futures::stream::iter(placed).buffer_unordered(ingest.config.cores()).try_collect().await
+    futures::stream::iter(placed).buffer_unordered(ingest.config.cores()).try_collect::<()>().await?;
+    Ok(files)
 }
 
-/// Rows of `incoming.register` being gathered.
-#[derive(Default)]
-struct Incomings {
-    file_id: Vec<i64>,
-    urn: Vec<i32>,
-    key: Vec<i64>,
-    views: Vec<u128>,
-    values: Vec<u8>,
-}
-
-impl Incomings {
-    fn add(&mut self, file_id: i64, grid: &SchoolGrid) {
+/// The rows of `incoming.register`.
+fn incoming_registers(files: &[Decoded]) -> Result<RecordBatch> {
+    let mut grids: Vec<(i64, &SchoolGrid)> = Vec::new();
+    for (i, file) in files.iter().enumerate() {
+        if let Content::Marks(of_file) = &file.content {
+            grids.extend(of_file.iter().map(|grid| (i as i64, grid)));
+        }
+    }
+    let rows = grids.iter().map(|(_, grid)| grid.pupils().len()).sum();
+    let bytes = grids.iter().map(|(_, grid)| grid.registers_size()).sum();
+    let (mut file_ids, mut urns, mut keys) =
+        (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
+    let (mut views, mut values): (Vec<u128>, Vec<u8>) = (Vec::with_capacity(rows), Vec::with_capacity(bytes));
+    for (file_id, grid) in grids {
         grid.registers(|key, register| {
-            self.file_id.push(file_id);
-            self.urn.push(grid.urn);
-            self.key.push(key);
-            self.views.push(make_view(register, 0, self.values.len() as u32));
-            self.values.extend_from_slice(register);
+            file_ids.push(file_id);
+            urns.push(grid.urn);
+            keys.push(key);
+            views.push(make_view(register, 0, values.len() as u32));
+            values.extend_from_slice(register);
         });
     }
-
-    fn finish(self) -> Result<RecordBatch> {
-        let buffers: Arc<[Buffer]> = Arc::new([Buffer::from_vec(self.values)]);
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(Int64Array::from(self.file_id)),
-            Arc::new(Int32Array::from(self.urn)),
-            Arc::new(Int64Array::from(self.key)),
-            Arc::new(BinaryViewArray::try_new(self.views.into(), buffers, None)?),
-        ];
-        Ok(RecordBatch::try_new(engine::rules::register_schema(), columns)?)
-    }
+    let buffers: Arc<[Buffer]> = Arc::new([Buffer::from_vec(values)]);
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(file_ids)),
+        Arc::new(Int32Array::from(urns)),
+        Arc::new(Int64Array::from(keys)),
+        Arc::new(BinaryViewArray::try_new(views.into(), buffers, None)?),
+    ];
+    Ok(RecordBatch::try_new(engine::rules::register_schema(), columns)?)
 }
 
 /// Minutes late and comments.

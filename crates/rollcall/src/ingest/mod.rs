@@ -469,7 +469,7 @@ impl Ingest<'_> {
         let partition = BTreeMap::from([("belief".to_owned(), lake::table::CURRENT.to_owned())]);
         let (lake, TableState { version, files }) = (self.lake.clone(), run.table(table));
         tokio::spawn(async move {
-            let files = lake::append::append(&lake, table, partition, files, &rows, u64::MAX).await?;
+            let files = lake::append::append(&lake, table, partition, files, vec![rows], u64::MAX).await?;
             Ok(TableState { version, files })
         })
     }

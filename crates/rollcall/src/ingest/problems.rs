@@ -172,7 +172,7 @@ pub(super) async fn record(
         }
         let (Some(urn), Some((first, last))) = (open.urn, open.days) else { return same_file(open) };
         let covers = |coverage: &Coverage| {
-            let child = open.pupil_key.is_none_or(|key| coverage.pupils.contains(&key));
+            let child = open.pupil_key.is_none_or(|key| coverage.pupils.binary_search(&key).is_ok());
             coverage.days.0 <= day_of(first) && day_of(last) <= coverage.days.1 && child
         };
         let mended = by("marks").filter(|_| stated.get(&urn).is_some_and(covers));

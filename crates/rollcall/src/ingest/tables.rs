@@ -84,7 +84,10 @@ pub(super) async fn judge_held(
     }
     let incoming = Incoming { files, registers: RecordBatch::new_empty(engine::rules::register_schema()) };
     let session = ingest.session(run, receipt).await?;
-    for found in engine::rules::judge(&session, incoming, |rule| rule.header.of_held).await? {
+    incoming.put(&session)?;
+    let of_held = |rule: &engine::Definition| rule.header.of_held;
+    engine::rules::ready(&session, of_held).await?;
+    for found in engine::rules::judge(&session, of_held).await? {
         if let Some(taken) = usize::try_from(found.file_id).ok().and_then(|i| taken.get_mut(i)) {
             taken.problems.push(as_problem(&found));
         }
@@ -175,9 +178,11 @@ async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &
         return Ok(());
     }
     let session = ingest.session(run, receipt).await?;
+    incoming.put(&session)?;
     let reads_marks = |rule: &engine::Definition| rule.reads.iter().any(|r| r == "incoming.register");
-    let found = engine::rules::judge(&session, incoming, |rule| !rule.header.of_held && !reads_marks(rule)).await?;
-    for found in found {
+    let wanted = |rule: &engine::Definition| !rule.header.of_held && !reads_marks(rule);
+    engine::rules::ready(&session, wanted).await?;
+    for found in engine::rules::judge(&session, wanted).await? {
         let Some(file) = usize::try_from(found.file_id).ok().and_then(|i| files.get_mut(i)) else { continue };
         file.problems.push(as_problem(&found));
         if found.outcome == Outcome::RefuseFile {
@@ -240,7 +245,8 @@ pub(super) async fn state(
     }
     let partition = |belief: &str| BTreeMap::from([("belief".to_owned(), belief.to_owned())]);
     let past: Vec<_> = before.of_belief(PAST).cloned().collect();
-    let mut files = lake::append::append(ingest.lake, table, partition(PAST), past, &merged.closed, u64::MAX).await?;
+    let mut files =
+        lake::append::append(ingest.lake, table, partition(PAST), past, vec![merged.closed], u64::MAX).await?;
     let mut writer = lake::parquet_file::FileWriter::new(table.schema())?;
     writer.write(&lake::append::sorted(table, &merged.current)?)?;
     files.extend(writer.put(ingest.lake, &lake::path::table(table), partition(CURRENT)).await?);
