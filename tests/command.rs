@@ -165,7 +165,7 @@ fn whole_files_that_cannot_be_trusted_are_refused_whole() {
     let cut = good.replace(",Mark\n", "\n");
     let files = [
         ("marks_140002.csv", good.as_str(), "140001 in a file named after 140002"),
-        ("mixed.csv", &mixed, "date formats"),
+        ("mixed.csv", &mixed, "a date as DD/MM/YYYY after dates as YYYY-MM-DD"),
         ("cut.csv", &cut, "no Mark"),
         ("letter.csv", "Dear council,\nhere is our register\n", "expected the header"),
         ("empty.csv", "", "an empty file"),

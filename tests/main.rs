@@ -5,6 +5,7 @@ mod command;
 mod examples;
 mod golden;
 mod ledger;
+mod own_sql;
 mod page;
 mod readers;
 mod store;

@@ -1,6 +1,7 @@
 /*
 about = "A child of compulsory school age who has left a roll, with a ground that names no school or with none, and is on no other roll of the authority since."
 grain = ["alert_id"]
+raises = true
 source = "SI 2024/208 regulations 9(1), 13; domain.md 4: CME-DEL"
 
 [columns]

@@ -1,6 +1,7 @@
 /*
 about = "Ten or more sessions of G, N, O or U within any ten school weeks in a row, at all the child's schools together: a penalty notice must be considered."
 grain = ["alert_id"]
+raises = true
 source = "National framework for penalty notices, from 19 August 2024; domain.md 5"
 
 [params]

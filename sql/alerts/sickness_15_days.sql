@@ -1,6 +1,7 @@
 /*
 about = "Fifteen or more different school days in the school year with at least one I: the sickness return of regulation 13."
 grain = ["alert_id"]
+raises = true
 source = "SI 2024/208 regulation 13; domain.md 3"
 
 [params]

@@ -15,12 +15,4 @@ event_to = { doc = "Last day so far", visibility = "pupil" }
 sessions = { doc = "Sessions that count", visibility = "pupil" }
 status = { doc = "open, or ended: the child has been marked otherwise since", visibility = "area" }
 */
-SELECT alert_id, rule, upn, pupil_key, urn, raised_on, event_from, event_to, sessions, status FROM alerts.unauthorised_10_days
-UNION ALL
-SELECT alert_id, rule, upn, pupil_key, urn, raised_on, event_from, event_to, sessions, status FROM alerts.unauthorised_20_days
-UNION ALL
-SELECT alert_id, rule, upn, pupil_key, urn, raised_on, event_from, event_to, sessions, status FROM alerts.sickness_15_days
-UNION ALL
-SELECT alert_id, rule, upn, pupil_key, urn, raised_on, event_from, event_to, sessions, status FROM alerts.penalty_threshold
-UNION ALL
-SELECT alert_id, rule, upn, pupil_key, urn, raised_on, event_from, event_to, sessions, status FROM alerts.off_roll_no_destination
+$every_alert

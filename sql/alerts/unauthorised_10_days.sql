@@ -1,6 +1,7 @@
 /*
 about = "Ten or more school days in a row on which every session is G, N, O or U: the attendance return of regulation 13."
 grain = ["alert_id"]
+raises = true
 source = "SI 2024/208 regulation 13; domain.md 3"
 
 [columns]

@@ -1,6 +1,7 @@
 /*
 about = "Twenty or more school days in a row on which every session is G, N or O: joint reasonable enquiries, ground i."
 grain = ["alert_id"]
+raises = true
 source = "SI 2024/208 regulation 9(1)(i); domain.md 3"
 
 [params]

@@ -77,6 +77,9 @@ pub struct Header {
     /// Its rows hold all lines, gathered: it is worked out once for all that read it in a session, but never kept.
     #[serde(default)]
     pub holds_lines: bool,
+    /// For an alert: its rows are raised, ended and retracted with those of all others.
+    #[serde(default)]
+    pub raises: bool,
     /// For a rule: what it does with what it finds.
     #[serde(default)]
     pub outcome: Option<model::Outcome>,
@@ -125,6 +128,10 @@ pub enum DefinitionError {
     Body(String, String),
 }
 
+/// The columns of an alert, whatever its rule.
+pub(crate) const ALERT: [&str; 10] =
+    ["alert_id", "rule", "upn", "pupil_key", "urn", "raised_on", "event_from", "event_to", "sessions", "status"];
+
 impl Definition {
     /// Whether the header speaks of the columns that the statement gives: all of them, where it lists any, each for
     /// somebody, and a grain among them.
@@ -137,6 +144,19 @@ impl Definition {
         }
         if let Some(column) = given.iter().find(|n| !header.columns.is_empty() && !header.columns.contains_key(**n)) {
             return Err(format!("{}: [columns] does not say what `{column}` means", self.name));
+        }
+        let needed = match self.folder() {
+            "alerts" if header.raises => &ALERT[..],
+            "rules" => &["file_id"],
+            _ => &[],
+        };
+        if let Some(column) = needed.iter().find(|column| !given.contains(column)) {
+            return Err(format!(
+                "{}: it must give `{column}`; of {} are needed {}",
+                self.name,
+                self.folder(),
+                needed.join(", ")
+            ));
         }
         match header.columns.values().find(|c| !VISIBILITIES.contains(&c.visibility.as_str())) {
             Some(wrong) => Err(format!(

@@ -7,7 +7,7 @@ use include_dir::{Dir, include_dir};
 use lake::Table;
 use model::{CodeTable, FieldRules};
 
-use crate::definition::{Definition, DefinitionError, Param};
+use crate::definition::{ALERT, Definition, DefinitionError, Param};
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sql");
 
@@ -103,9 +103,12 @@ impl Library {
             toml::from_str(text("reference/params.toml")?).map_err(|e| toml_fault("reference/params.toml", e))?;
         let mut definitions = BTreeMap::new();
         let mut tables = BTreeMap::new();
-        for (path, text) in files {
+        // Whoever reads every alert comes last.
+        let (last, first): (Vec<_>, Vec<_>) = files.iter().partition(|(_, text)| text.contains(EVERY_ALERT));
+        for (path, text) in first.into_iter().chain(last) {
             if path.ends_with(".sql") {
-                let definition = Definition::parse(path, text)?;
+                let text = text.replace(EVERY_ALERT, &every_alert(&definitions));
+                let definition = Definition::parse(path, &text)?;
                 definitions.insert(definition.name.clone(), definition);
             } else if let Some(name) = path.strip_prefix("reference/").and_then(|p| p.strip_suffix(".csv")) {
                 tables.insert(name.to_owned(), text.clone());
@@ -220,6 +223,15 @@ impl Library {
         }
         Ok(order)
     }
+}
+
+/// Stands for the rows of every alert that is raised, yours too.
+const EVERY_ALERT: &str = "$every_alert";
+
+fn every_alert(definitions: &BTreeMap<String, Definition>) -> String {
+    let raised = definitions.values().filter(|d| d.folder() == "alerts" && d.header.raises);
+    let rows = raised.map(|alert| format!("SELECT {} FROM {}", ALERT.join(", "), alert.name));
+    rows.collect::<Vec<_>>().join("\nUNION ALL\n")
 }
 
 fn gather_built_in(folder: &Dir<'_>, files: &mut BTreeMap<String, String>) {

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::{CatalogProvider, MemTable, MemorySchemaProvider, TableProvider, view::ViewTable};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 pub use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
@@ -346,6 +348,12 @@ impl Session {
         let fault = |source| EngineError::Definition { name: definition.name.clone(), source: Box::new(source) };
         let sql = self.bound(definition)?;
         let plan = self.context.state().create_logical_plan(&sql).await.map_err(fault)?;
+        if let Some(function) = inconstant(&plan)? {
+            return Err(EngineError::Question(format!(
+                "{}: {function}() says something else each time; days and times a figure rests on are $as_of and $known_at",
+                definition.name
+            )));
+        }
         self.put(definition.folder(), short(&definition.name), Arc::new(ViewTable::new(plan, Some(sql))))
     }
 
@@ -502,6 +510,26 @@ impl Session {
         let frame = self.context.table(name).await?;
         Ok(Arc::new(frame.schema().as_arrow().clone()))
     }
+}
+
+/// A function in a plan that does not say the same whenever it is asked.
+fn inconstant(plan: &LogicalPlan) -> Result<Option<String>, EngineError> {
+    let mut found = None;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                if let Expr::ScalarFunction(call) = part
+                    && call.func.signature().volatility != Volatility::Immutable
+                    && !crate::functions::is_ours(&call.func)
+                {
+                    found = Some(call.func.name().to_owned());
+                    return Ok(TreeNodeRecursion::Stop);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(found)
 }
 
 /// A part of the work that ended without an answer.

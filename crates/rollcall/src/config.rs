@@ -95,6 +95,9 @@ fn unpacked() -> u64 {
     4096
 }
 
+/// Less memory than this does not hold a batch of a year's registers for each core.
+const LEAST_MEMORY: usize = 64;
+
 impl Config {
     /// Reads a configuration file.
     pub fn read(path: &Path) -> Result<Self> {
@@ -111,6 +114,16 @@ impl Config {
             figment.extract().map_err(|e| anyhow::anyhow!("{}: {}", path.display(), explained(&e)))?;
         if !(200..=999).contains(&config.la_code) {
             bail!("{}: la_code is {}; expected an authority's three digits, e.g. 850", path.display(), config.la_code);
+        }
+        if !(2000..=2100).contains(&config.earliest_year) {
+            bail!(
+                "{}: earliest_year is {}; expected the first calendar year of a school year, e.g. 2022",
+                path.display(),
+                config.earliest_year
+            );
+        }
+        if config.memory_mib < LEAST_MEMORY {
+            bail!("{}: memory_mib is {}; expected {LEAST_MEMORY} or more", path.display(), config.memory_mib);
         }
         for (name, source) in &config.sources {
             source_name(name).with_context(|| format!("{}: [sources.{name}]", path.display()))?;
@@ -275,6 +288,8 @@ mod tests {
         assert!(said.contains("`laek`") && said.contains("`lake`"), "{said}");
         assert!(read("la_code = 12\n").unwrap_err().to_string().contains("three digits"));
         assert!(read("").unwrap_err().to_string().contains("la_code"));
+        assert!(read("la_code = 850\nearliest_year = 22\n").unwrap_err().to_string().contains("e.g. 2022"));
+        assert!(read("la_code = 850\nmemory_mib = 1\n").unwrap_err().to_string().contains("64 or more"));
     }
 
     #[test]

@@ -13,6 +13,40 @@ pub enum DateForm {
     Dashed,
 }
 
+impl DateForm {
+    /// How it is spoken of.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Iso => "YYYY-MM-DD",
+            Self::Slashed => "DD/MM/YYYY",
+            Self::Dashed => "DD-MM-YYYY",
+        }
+    }
+}
+
+/// The forms in which a file's dates are written, each with the line on which it was met first.
+#[derive(Debug, Default)]
+pub struct DateForms {
+    /// The line being read.
+    pub line: u64,
+    met: Vec<(DateForm, u64)>,
+}
+
+impl DateForms {
+    /// A date of this form.
+    pub fn meet(&mut self, form: DateForm) {
+        if !self.met.iter().any(|(met, _)| *met == form) {
+            self.met.push((form, self.line));
+        }
+    }
+
+    /// The line of the first date of another form than those before it, and what was found; none where all are alike.
+    pub fn mixed(&self) -> Option<(u64, String)> {
+        let [(first, _), (second, line), ..] = self.met[..] else { return None };
+        Some((line, format!("a date as {} after dates as {}", second.name(), first.name())))
+    }
+}
+
 /// A date and the form it was written in. None where it is not a date that exists.
 pub fn parse(text: &str) -> Option<(NaiveDate, DateForm)> {
     let b = text.as_bytes();

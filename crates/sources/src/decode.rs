@@ -13,7 +13,7 @@ use model::{CodeTable, FieldRules, Outcome, Problem, Session, Urn};
 use sha2::{Digest, Sha256};
 
 use crate::csv_rows::{Blocks, Row, Rows, Step};
-use crate::date::DateForm;
+use crate::date::DateForms;
 use crate::findings::Findings;
 use crate::grid::SchoolGrid;
 use crate::header::{self, Header, HeaderFault, folded};
@@ -589,9 +589,9 @@ impl<'a> Reading<'a> {
     }
 }
 
-fn mixed_dates(forms: &[DateForm], findings: &mut Findings<'_>) {
-    if 1 < forms.len() {
-        findings.file("mixed_date_formats", None, format!("{} date formats", forms.len()), None);
+fn mixed_dates(forms: &DateForms, findings: &mut Findings<'_>) {
+    if let Some((line, found)) = forms.mixed() {
+        findings.file("mixed_date_formats", Some(line), found, None);
     }
 }
 

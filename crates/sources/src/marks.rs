@@ -11,7 +11,7 @@ use model::line::{box_of, days_from_epoch};
 use model::{BLANK, Session, Upn, Urn};
 
 use crate::csv_rows::Row;
-use crate::date::{self, DateForm};
+use crate::date::{self, DateForms};
 use crate::decode::{Decoder, damaged};
 use crate::findings::Findings;
 use crate::grid::{Detail, REFUSED, SchoolGrid};
@@ -44,7 +44,7 @@ pub struct Grids<'a> {
     pupil: usize,
     day_text: [u8; 10],
     day: Option<Day>,
-    forms: Vec<DateForm>,
+    forms: DateForms,
     /// Single letters that may stand in both sessions, on any day, as they are.
     free: [bool; 256],
     is_plain: bool,
@@ -127,7 +127,7 @@ impl<'a> Grids<'a> {
             pupil: 0,
             day_text: [0; 10],
             day: None,
-            forms: Vec::new(),
+            forms: DateForms::default(),
             free,
             changes_only: decoder.mapping.changes_only,
         }
@@ -139,7 +139,7 @@ impl<'a> Grids<'a> {
     }
 
     /// The forms in which dates were written.
-    pub fn date_forms(&self) -> &[DateForm] {
+    pub fn date_forms(&self) -> &DateForms {
         &self.forms
     }
 
@@ -193,6 +193,7 @@ impl<'a> Grids<'a> {
     #[inline]
     fn put(&mut self, row: &Fields<'_>, line: u64, findings: &mut Findings) -> Option<(i64, NaiveDate, Session)> {
         findings.rows_in += 1;
+        self.forms.line = line;
         // A row at fixed places has blanks around its fields still; none of them is a field with them.
         let text = |b: &[u8]| model::id::shown(&String::from_utf8_lossy(b.trim_ascii()));
         let urn = match parse_urn(row.urn) {
@@ -383,9 +384,7 @@ impl<'a> Grids<'a> {
 
     fn read_day(&mut self, text: &[u8]) -> Option<Day> {
         let found = std::str::from_utf8(text).ok().and_then(date::parse).map(|(date, form)| {
-            if !self.forms.contains(&form) {
-                self.forms.push(form);
-            }
+            self.forms.meet(form);
             let monday = days_from_epoch(model::monday_of(date));
             Day { date, number: days_from_epoch(date), monday }
         });

@@ -13,7 +13,7 @@ use model::line::days_from_epoch;
 use model::{Session, Upn, Urn};
 
 use crate::csv_rows::Row;
-use crate::date::{self, DateForm};
+use crate::date::{self, DateForms};
 use crate::decode::{Content, Decoder, Unread, damaged};
 use crate::findings::Findings;
 use crate::header::Header;
@@ -35,7 +35,7 @@ pub(crate) struct TableRows {
     columns: Vec<Filled>,
     former: BTreeSet<(i64, i64)>,
     snapshots: BTreeMap<Urn, NaiveDate>,
-    pub(crate) forms: Vec<DateForm>,
+    pub(crate) forms: DateForms,
     pub(crate) unread: Unread,
     /// Keys already warned about.
     warned: BTreeSet<i64>,
@@ -72,7 +72,7 @@ impl TableRows {
             columns,
             former: BTreeSet::new(),
             snapshots: BTreeMap::new(),
-            forms: Vec::new(),
+            forms: DateForms::default(),
             unread: Unread::default(),
             warned: BTreeSet::new(),
         }
@@ -80,6 +80,7 @@ impl TableRows {
 
     pub(crate) fn put(&mut self, decoder: &Decoder<'_>, header: &Header, row: &Row, findings: &mut Findings<'_>) {
         findings.rows_in += 1;
+        self.forms.line = row.line;
         let columns = self.kind.columns();
         let mut cells = vec![Cell::Null; columns.len()];
         let urn = columns
@@ -214,9 +215,7 @@ impl TableRows {
             }
             Value::YesNo => yes_no(text).map(Cell::Flag),
             Value::Date => date::parse(text).map(|(day, form)| {
-                if !self.forms.contains(&form) {
-                    self.forms.push(form);
-                }
+                self.forms.meet(form);
                 Cell::Day(day)
             }),
             Value::Whole => text.parse().ok().map(Cell::Number),

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int32Array, StringArray, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Int32Type};
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::ScalarUDF;
 use model::line::{box_of, day_of};
 use model::{BLANK, CodeTable, SESSIONS_A_WEEK, Session};
 
-use super::scalar;
+use super::{scalar, scalar_of_set};
 use crate::line_book::boxes_with;
 
 /// All boxes of a line.
@@ -21,11 +21,14 @@ pub(super) fn named_set(codes: &CodeTable, names: &ArrayRef) -> Result<[bool; 12
     if names.is_empty() || names.is_null(0) {
         return Ok([false; 128]);
     }
-    match codes.set(names.value(0)) {
+    set_of(codes, names.value(0))
+}
+
+/// The set of a name.
+pub(super) fn set_of(codes: &CodeTable, name: &str) -> Result<[bool; 128]> {
+    match codes.set(name) {
         Some(set) => Ok(set),
-        None => {
-            exec_err!("`{}` is neither a class of codes, a measure, nor `codes:` and a list of codes", names.value(0))
-        }
+        None => plan_err!("`{name}` is neither a class of codes, a measure, nor `codes:` and a list of codes"),
     }
 }
 
@@ -46,7 +49,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
     let with_codes = |codes: &Arc<CodeTable>| Arc::clone(codes);
     let boxes = {
         let codes = with_codes(codes);
-        scalar("boxes", vec![Utf8, Utf8], Int32, move |a, _| {
+        scalar_of_set(&Arc::clone(&codes), "boxes", vec![Utf8, Utf8], Int32, move |a, _| {
             let set = named_set(&codes, &a[1])?;
             let masks: Int32Array = a[0].as_string::<i32>().iter().map(|m| m.map(|m| mask_of(m, &set))).collect();
             Ok(Arc::new(masks))
@@ -55,7 +58,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
     let sessions = {
         let codes = with_codes(codes);
         // The week says which meaning a code had; no code has changed its class with its date so far.
-        scalar("sessions", vec![Utf8, Utf8, Date32], Int32, move |a, _| {
+        scalar_of_set(&Arc::clone(&codes), "sessions", vec![Utf8, Utf8, Date32], Int32, move |a, _| {
             let set = named_set(&codes, &a[1])?;
             let counts: Int32Array =
                 a[0].as_string::<i32>().iter().map(|m| m.map(|m| mask_of(m, &set).count_ones() as i32)).collect();

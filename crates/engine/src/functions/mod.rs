@@ -18,10 +18,12 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Date32Array};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::execution::FunctionRegistry;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use model::CodeTable;
 
 use crate::line_book::LineBook;
@@ -40,6 +42,11 @@ pub(crate) fn register_all(
         registry.register_udaf(Arc::new(function))?;
     }
     Ok(())
+}
+
+/// Whether a function is one of these.
+pub(crate) fn is_ours(function: &ScalarUDF) -> bool {
+    function.inner().downcast_ref::<Scalar>().is_some()
 }
 
 /// The book of an aggregate's session, equal to any other: there is one a session.
@@ -77,6 +84,20 @@ struct Scalar {
     gives: DataType,
     signature: Signature,
     body: Body,
+    /// The codes that its second argument names a set of.
+    codes: Option<Arc<CodeTable>>,
+}
+
+/// Makes a function of arrays, whose second argument names a set of codes, known to SQL.
+fn scalar_of_set(
+    codes: &Arc<CodeTable>,
+    name: &'static str,
+    takes: Vec<DataType>,
+    gives: DataType,
+    body: impl Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync + 'static,
+) -> ScalarUDF {
+    let scalar = Scalar::new(name, takes, gives, Box::new(body));
+    ScalarUDF::from(Scalar { codes: Some(Arc::clone(codes)), ..scalar })
 }
 
 /// Makes a function of arrays known to SQL. `body` is given the arguments and the number of rows.
@@ -91,7 +112,7 @@ fn scalar(
 
 impl Scalar {
     fn new(name: &'static str, takes: Vec<DataType>, gives: DataType, body: Body) -> Self {
-        Self { name, takes, gives, signature: Signature::user_defined(Volatility::Immutable), body }
+        Self { name, takes, gives, signature: Signature::user_defined(Volatility::Immutable), body, codes: None }
     }
 
     /// The function as one that is dear: a filter on what it gives is not pushed below the column that gives it,
@@ -134,6 +155,15 @@ impl ScalarUDFImpl for Scalar {
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(self.gives.clone())
+    }
+
+    /// A set that is none is told when the question is planned, not when a row is met.
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let set = args.scalar_arguments.get(1).copied().flatten().and_then(|set| set.try_as_str().flatten());
+        if let (Some(codes), Some(set)) = (&self.codes, set) {
+            boxes::set_of(codes, set)?;
+        }
+        Ok(Arc::new(Field::new(self.name, self.gives.clone(), true)))
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {

@@ -19,7 +19,7 @@ use super::boxes::{WHOLE_WEEK, between, kept, named_set};
 use super::spells::{MarkedWeeks, Reached, Run, in_weeks, nth_box, runs};
 use super::stints::Stints;
 use super::tally::Tally;
-use super::{Scalar, day_or, scalar};
+use super::{Scalar, day_or, scalar, scalar_of_set};
 use crate::line_book::{BLANK_LINE, LETTERS, Line, LineBook, NumberedLines};
 use crate::register::{Register, write_register};
 
@@ -180,7 +180,7 @@ fn parts(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
         })
     });
     let (with_codes, with_book) = (Arc::clone(codes), Arc::clone(book));
-    let only = scalar("only", vec![BinaryView, Utf8], BinaryView, move |a: &[ArrayRef], _| {
+    let only = scalar_of_set(codes, "only", vec![BinaryView, Utf8], BinaryView, move |a: &[ArrayRef], _| {
         let only = with_book.only(&named_set(&with_codes, &a[1])?);
         let registers = a[0].as_binary_view();
         let mut out = BinaryViewBuilder::with_capacity(registers.len()).with_fixed_block_size(256 * 1024);
@@ -206,7 +206,7 @@ fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
     let list = DataType::List(Arc::new(Field::new_list_field(DataType::Struct(run_fields()), true)));
     let neutral = codes.set("administrative").unwrap_or([false; LETTERS]);
     let (with_codes, with_book) = (Arc::clone(codes), Arc::clone(book));
-    let runs_udf = scalar("runs", vec![BinaryView, Utf8, Int32], list, move |a: &[ArrayRef], _| {
+    let runs_udf = scalar_of_set(codes, "runs", vec![BinaryView, Utf8, Int32], list, move |a: &[ArrayRef], _| {
         let set = named_set(&with_codes, &a[1])?;
         let counts = |letter: usize| letter != usize::from(BLANK) && !neutral[letter];
         let inside = with_book.boxes_with(&std::array::from_fn(|letter| counts(letter) && set[letter]));
@@ -226,7 +226,7 @@ fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
         Ok(as_list(registers.enumerate().map(of).collect()))
     });
     let (with_codes, with_book) = (Arc::clone(codes), Arc::clone(book));
-    let nth_day = scalar("nth_day", vec![BinaryView, Utf8, Int32], Date32, move |a: &[ArrayRef], _| {
+    let nth_day = scalar_of_set(codes, "nth_day", vec![BinaryView, Utf8, Int32], Date32, move |a: &[ArrayRef], _| {
         let inside = with_book.boxes_with(&named_set(&with_codes, &a[1])?);
         let n = a[2].as_primitive::<Int32Type>();
         let of = |(i, bytes): (usize, Option<&[u8]>)| {
@@ -243,7 +243,7 @@ fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
         Ok(Arc::new(a[0].as_binary_view().iter().enumerate().map(of).collect::<Date32Array>()))
     });
     let (with_codes, with_book) = (Arc::clone(codes), Arc::clone(book));
-    let last_day = scalar("last_day_with", vec![BinaryView, Utf8], Date32, move |a: &[ArrayRef], _| {
+    let last_day = scalar_of_set(codes, "last_day_with", vec![BinaryView, Utf8], Date32, move |a: &[ArrayRef], _| {
         let inside = with_book.boxes_with(&named_set(&with_codes, &a[1])?);
         let last = |bytes: Option<&[u8]>| {
             let mut lines = Register::read(bytes?)?.lines().rev();
@@ -303,15 +303,21 @@ fn counts(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
         });
     let counted = |name: &'static str, unit: fn(u16) -> u16| {
         let (codes, book) = (Arc::clone(codes), Arc::clone(book));
-        scalar(name, vec![BinaryView, Utf8, Date32, Date32], Int32, move |a: &[ArrayRef], _| {
-            let inside = book.boxes_with(&named_set(&codes, &a[1])?);
-            let (first, last) = (a[2].as_primitive::<Date32Type>(), a[3].as_primitive::<Date32Type>());
-            let of = |(i, bytes): (usize, Option<&[u8]>)| {
-                let days = (day_or(first, i, i32::MIN), day_or(last, i, i32::MAX));
-                Some(Register::read(bytes?)?.count(days, |number| unit(inside.of(number))))
-            };
-            Ok(Arc::new(a[0].as_binary_view().iter().enumerate().map(of).collect::<Int32Array>()))
-        })
+        scalar_of_set(
+            &Arc::clone(&codes),
+            name,
+            vec![BinaryView, Utf8, Date32, Date32],
+            Int32,
+            move |a: &[ArrayRef], _| {
+                let inside = book.boxes_with(&named_set(&codes, &a[1])?);
+                let (first, last) = (a[2].as_primitive::<Date32Type>(), a[3].as_primitive::<Date32Type>());
+                let of = |(i, bytes): (usize, Option<&[u8]>)| {
+                    let days = (day_or(first, i, i32::MIN), day_or(last, i, i32::MAX));
+                    Some(Register::read(bytes?)?.count(days, |number| unit(inside.of(number))))
+                };
+                Ok(Arc::new(a[0].as_binary_view().iter().enumerate().map(of).collect::<Int32Array>()))
+            },
+        )
     };
     let with_book = Arc::clone(book);
     let tally = scalar("tally", vec![BinaryView], DataType::Struct(Tally::fields()), move |a: &[ArrayRef], rows| {
