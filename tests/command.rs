@@ -176,7 +176,11 @@ fn whole_files_that_cannot_be_trusted_are_refused_whole() {
     for (name, _, says) in files {
         assert!(text.contains(name) && text.contains(says), "{name}: {text}");
     }
+    assert!(text.contains("missing_column: 1 file;") && text.contains("unknown_header: 1 file;"), "{text}");
     assert_eq!(authority.ask("SELECT count(*) FROM ledger.register_week", &[]), ["0"]);
+    // Rows below a header that nobody can read are refused too.
+    let rows = "SELECT sum(rows_in), sum(rows_refused) FROM ledger.return WHERE received_at > '2026-09-10'";
+    assert_eq!(authority.ask(rows, &[]), ["31,31"]);
     assert_eq!(
         authority.ask("SELECT count(*) FROM ledger.return WHERE rows_in <> rows_kept + rows_refused", &[]),
         ["0"]

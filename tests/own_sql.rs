@@ -47,6 +47,28 @@ fn an_alert_of_ones_own_is_raised_and_retracted_like_ours() {
 }
 
 #[test]
+fn a_rule_of_ones_own_refuses_the_rows_it_names_and_no_others() {
+    let authority = authority();
+    let marks = |marks: &str| week(140001, "2026-09-07", &[(CHILD, marks)]);
+    authority.receive("2026-09-08T18:00:00Z", &[("m.csv", &marks("/\\........"))]);
+    let statement = "SELECT file_id, urn, line_key AS pupil_key, nth_day(register, 'codes:D', 1) AS session_date, 'AM' AS session, \
+                     'D' AS found FROM incoming.register WHERE 0 < days_with(register, 'codes:D', NULL, NULL)";
+    write(&authority, "rules/no_d.sql", "outcome = \"refuse_row\"\nexpected = \"no D here\"", statement);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &marks("D\\/\\IIDD/\\"))]);
+    let held = "SELECT marks FROM ledger.register_week WHERE known_to IS NULL";
+    assert_eq!(authority.ask(held, &[]), ["/\\/\\IIDD/\\...."]);
+    let rows = "SELECT rows_in, rows_kept, rows_refused FROM ledger.return WHERE received_at > '2026-09-10'";
+    assert_eq!(authority.ask(rows, &[]), ["10,9,1"]);
+    let problem = "SELECT urn, line, found, expected FROM quality.problem WHERE rule = 'no_d'";
+    assert_eq!(authority.ask(problem, &[]), ["140001,2,D,no D here"]);
+    // Of a child without a session: all of the child's rows.
+    let whole = statement.replace("nth_day(register, 'codes:D', 1) AS session_date, 'AM' AS session, ", "");
+    write(&authority, "rules/no_d.sql", "outcome = \"refuse_row\"\nexpected = \"no D here\"", &whole);
+    authority.receive("2026-09-12T18:00:00Z", &[("m.csv", &marks("D\\OOOOOO.."))]);
+    assert_eq!(authority.ask(held, &[]), ["/\\/\\IIDD/\\...."]);
+}
+
+#[test]
 fn a_definition_that_would_fail_or_deceive_later_is_told_by_check() {
     let authority = authority();
     let cases = [

@@ -222,7 +222,12 @@ pub(crate) fn print_built(built: &[Built], json: bool) {
 #[derive(Default)]
 struct Alike {
     rows: u64,
+    problems: u64,
     shown: Vec<String>,
+}
+
+fn counted(n: u64, one: &str) -> String {
+    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
 }
 
 /// So many of them are shown.
@@ -252,7 +257,11 @@ pub(crate) fn print_summary(summary: &Summary, json: bool) {
         );
         return;
     }
-    println!("{files} files: {rows_in} rows in = {kept} kept + {refused} refused. Ledger version {}.", summary.version);
+    println!(
+        "{}: {rows_in} rows in = {kept} kept + {refused} refused. Ledger version {}.",
+        counted(files as u64, "file"),
+        summary.version
+    );
     if 0 < summary.taken_again {
         println!(
             "  {} of them came earlier, of schools that GIAS knows only now, and were taken again",
@@ -267,14 +276,19 @@ pub(crate) fn print_summary(summary: &Summary, json: bool) {
         let kind = kinds.entry((Reverse(problem.outcome), &problem.rule, &problem.expected));
         let alike = kind.or_default();
         alike.rows += problem.rows;
+        alike.problems += 1;
         if alike.shown.len() < SHOWN {
             alike.shown.push(format!("{}{line}: found {:?}", taken.file, problem.found));
         } else {
             not_shown += 1;
         }
     }
-    for ((Reverse(outcome), rule, expected), Alike { rows, shown }) in kinds {
-        println!("  {:<12} {rule}: {rows} rows; expected {expected}", outcome.as_str());
+    for ((Reverse(outcome), rule, expected), Alike { rows, problems, shown }) in kinds {
+        let many = match outcome {
+            Outcome::RefuseFile => counted(problems, "file"),
+            _ => counted(rows, "row"),
+        };
+        println!("  {:<12} {rule}: {many}; expected {expected}", outcome.as_str());
         shown.iter().for_each(|found| println!("    {found}"));
     }
     if 0 < not_shown {

@@ -385,6 +385,8 @@ fn decode_rows(decoder: &Decoder<'_>, source: &str, name: &str, sha256: &str, in
     let mut findings = Findings::new(decoder);
     let mut blocks = Blocks::new(input);
     let mut reading: Option<Reading<'_>> = None;
+    // Rows below a header that nobody can read are counted all the same.
+    let mut uncounted: Option<(Rows, Row)> = None;
     // A line longer than a block comes in pieces; all but the first are passed over.
     let mut inside_overlong = false;
     loop {
@@ -406,23 +408,33 @@ fn decode_rows(decoder: &Decoder<'_>, source: &str, name: &str, sha256: &str, in
             }
         }
         inside_overlong = overlong;
-        if reading.is_none() {
+        if reading.is_none() && uncounted.is_none() {
             match read_header(decoder, block, &mut at, &mut line) {
                 Ok(header) => reading = Some(Reading::new(decoder, header)),
                 Err((rule, found, expected)) => {
                     findings.file(rule, Some(1), found, expected);
-                    return finish(decoder, source, name, sha256, None, findings, Content::Nothing, None);
+                    uncounted = Some(Default::default());
                 }
             }
         }
         if let Some(reading) = &mut reading {
             reading.block(block, at, line, &mut findings);
+        } else if let Some((rows, row)) = &mut uncounted {
+            loop {
+                findings.rows_in += match rows.step(block, &mut at, &mut line, row) {
+                    Step::Row => u64::from(!row.is_blank()),
+                    Step::TooLong => 1,
+                    Step::End => break,
+                };
+            }
         }
     }
     match reading {
         Some(reading) => reading.finish(source, name, sha256, findings),
         None => {
-            findings.file("unreadable_file", None, "an empty file".to_owned(), None);
+            if uncounted.is_none() {
+                findings.file("unreadable_file", None, "an empty file".to_owned(), None);
+            }
             finish(decoder, source, name, sha256, None, findings, Content::Nothing, None)
         }
     }

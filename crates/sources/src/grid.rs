@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use lake::register::{Stated, UNSENT, UNSTATED};
+use model::line::{box_of, days_from_epoch};
 use model::{BLANK, Line, SESSIONS_A_WEEK, Session, Upn, Urn};
 
 /// A box whose row was refused: what was believed stands.
@@ -153,6 +154,25 @@ impl SchoolGrid {
         } else {
             *self.refused.entry((pupil, week)).or_default() |= boxes;
         }
+    }
+
+    /// Takes out a child's rows, of one session or of all: what was believed stands. Says how many boxes they fill.
+    pub fn refuse(&mut self, pupil_key: i64, session: Option<(NaiveDate, Session)>) -> u64 {
+        let Some(pupil) = self.upns.iter().position(|upn| upn.key() == pupil_key) else { return 0 };
+        let only = session.map(|(date, half)| (days_from_epoch(model::monday_of(date)), box_of(date, half)));
+        let mut refused = 0;
+        for (week, lines) in &mut self.weeks {
+            let Some(line) = lines.get_mut(pupil) else { continue };
+            for (i, now) in line.iter_mut().enumerate() {
+                if only.is_none_or(|only| only == (*week, i)) && !matches!(*now, UNSTATED | REFUSED) {
+                    *now = REFUSED;
+                    refused += 1;
+                }
+            }
+        }
+        self.details.retain(|d| d.pupil_key != pupil_key || session.is_some_and(|s| s != (d.date, d.session)));
+        self.rows_kept = self.rows_kept.saturating_sub(refused);
+        refused
     }
 
     /// Whether a child has been met in it.

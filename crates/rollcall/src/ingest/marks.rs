@@ -467,8 +467,13 @@ async fn judge(
             Outcome::RefuseFile => file.refuse(),
             Outcome::RefuseRow => {
                 if let Content::Marks(grids) = &mut file.content {
-                    let refused: u64 = grids.iter().filter(|g| Some(g.urn) == found.urn).map(|g| g.rows_kept).sum();
-                    grids.retain(|g| Some(g.urn) != found.urn);
+                    let of_school = |grid: &SchoolGrid| Some(grid.urn) == found.urn;
+                    let refused: u64 = match found.pupil_key {
+                        Some(key) => {
+                            grids.iter_mut().filter(|g| of_school(g)).map(|g| g.refuse(key, found.session)).sum()
+                        }
+                        None => grids.extract_if(.., |g| of_school(g)).map(|g| g.rows_kept).sum(),
+                    };
                     file.rows_kept -= refused;
                     file.rows_refused += refused;
                 }
