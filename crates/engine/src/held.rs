@@ -24,12 +24,12 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::physical_plan::{ExecutionPlan, SpillManager, execute_stream_partitioned};
 use futures::TryStreamExt;
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use lake::parquet_file::FileWriter;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::session::EngineError;
+use crate::error::EngineError;
 
 /// A string or value up to so many bytes lies in its view.
 const IN_VIEW: u32 = 12;
@@ -137,6 +137,9 @@ impl Part {
         }
     }
 }
+
+/// What is left to do to keep a result.
+pub(crate) type Keeping = BoxFuture<'static, std::result::Result<(), EngineError>>;
 
 /// A result that is held.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampM
 use lake::register::Roots;
 use lake::{Lake, LakeError, RunRecord, Table};
 
-use crate::session::EngineError;
+use crate::error::EngineError;
 
 /// Which keys are one child, as known at an instant: former key to the key that replaced it.
 pub async fn former_keys(lake: &Lake, run: &RunRecord, known_at: i64) -> Result<Vec<(i64, i64)>, LakeError> {

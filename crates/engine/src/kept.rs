@@ -3,17 +3,14 @@
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use futures::future::BoxFuture;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest, Sha256};
 
 use crate::definition::Definition;
-use crate::held::Held;
+use crate::error::EngineError;
+use crate::held::{Held, Keeping};
 use crate::ledger::{FileTable, ScanFile};
-use crate::session::{EngineError, Session};
-
-/// What is left to do to keep a result.
-pub(crate) type Keeping = BoxFuture<'static, Result<(), EngineError>>;
+use crate::session::Session;
 
 /// How many results of a definition are kept: a school week's, so that nobody reads what is taken away.
 const KEPT: usize = 8;

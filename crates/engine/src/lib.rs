@@ -2,6 +2,7 @@
 //! answer questions. The only crate that names DataFusion.
 
 pub mod definition;
+mod error;
 mod functions;
 mod held;
 pub mod joined_keys;
@@ -17,6 +18,7 @@ pub mod rules;
 pub mod session;
 
 pub use definition::{Definition, Header};
+pub use error::EngineError;
 pub use library::Library;
 pub use rules::{Found, Incoming};
-pub use session::{Engine, EngineError, Settings, Work};
+pub use session::{Engine, Settings, Work};

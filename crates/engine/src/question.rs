@@ -14,8 +14,9 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::DataFrame;
 
 use crate::definition::{reads_of, substitute};
+use crate::error::EngineError;
 use crate::library::Library;
-use crate::session::{EngineError, SendableRecordBatchStream, Session};
+use crate::session::{SendableRecordBatchStream, Session};
 
 impl Session {
     /// A question from outside: one SELECT, over views only.

@@ -204,7 +204,7 @@ async fn shares(lines: &Lines, earlier: Option<&Earlier>, parts: usize) -> Resul
 }
 
 fn place(file: &DataFile) -> object_store::path::Path {
-    lake::parquet_file::join(&lake::path::table(Table::RegisterWeek), &file.path)
+    lake::path::join(&lake::path::table(Table::RegisterWeek), &file.path)
 }
 
 fn outside(e: lake::LakeError) -> DataFusionError {

@@ -14,7 +14,8 @@ use model::line::day_of;
 use model::{Outcome, Session as HalfDay, Urn};
 
 use crate::definition::Definition;
-use crate::session::{EngineError, Session, stopped};
+use crate::error::{EngineError, stopped};
+use crate::session::Session;
 
 /// What has just come in.
 #[derive(Clone, Debug)]

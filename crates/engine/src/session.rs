@@ -17,14 +17,14 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use lake::table::{CURRENT, PAST};
-use lake::{Lake, LakeError, RunRecord, Table};
+use lake::{Lake, RunRecord, Table};
 use model::AsOf;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 use crate::definition::{Definition, Param, substitute};
-use crate::held::{Held, Place, Room};
+use crate::error::{EngineError, stopped};
+use crate::held::{Held, Keeping, Place, Room};
 use crate::joined_keys::joined_keys;
-use crate::kept::Keeping;
 use crate::ledger::{FileTable, ScanFile};
 use crate::library::{FOLDERS, GIVEN, Library};
 use crate::line_book::LineBook;
@@ -62,32 +62,6 @@ impl Settings {
         let hashed_lines = memory_bytes as u64 / 4 / BYTES_A_LINE;
         Self { memory_bytes, held_bytes: memory_bytes / 2, hashed_lines, partitions, la_code }
     }
-}
-
-/// Why a question was not answered.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The question itself: unknown name, wrong type, not a SELECT.
-    #[error("{0}")]
-    Question(String),
-    /// A definition of ours does not plan: `check` would have said so.
-    #[error("{name} cannot be planned")]
-    Definition {
-        /// Which.
-        name: String,
-        /// DataFusion's words.
-        #[source]
-        source: Box<DataFusionError>,
-    },
-    /// While answering.
-    #[error(transparent)]
-    Running(#[from] DataFusionError),
-    /// The lake.
-    #[error(transparent)]
-    Lake(#[from] LakeError),
-    /// Arrow, on rows of our own.
-    #[error(transparent)]
-    Arrow(#[from] arrow::error::ArrowError),
 }
 
 /// The SQL of the product over one lake.
@@ -530,11 +504,6 @@ fn inconstant(plan: &LogicalPlan) -> Result<Option<String>, EngineError> {
         })
     })?;
     Ok(found)
-}
-
-/// A part of the work that ended without an answer.
-pub(crate) fn stopped(why: JoinError) -> EngineError {
-    EngineError::Running(DataFusionError::External(Box::new(why)))
 }
 
 /// A name without its schema.

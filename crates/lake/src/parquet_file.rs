@@ -14,7 +14,6 @@ use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
-use sha2::{Digest, Sha256};
 
 use crate::run::DataFile;
 use crate::{Lake, LakeError, Table, path};
@@ -96,11 +95,11 @@ impl FileWriter {
             return Ok(None);
         }
         let bytes = self.writer.into_inner()?;
-        let name = name_of(&bytes);
+        let name = path::content_name(&bytes);
         let folders: String = partition.iter().map(|(k, v)| format!("{k}={v}/")).collect();
         let relative = format!("{folders}{name}");
         let size = bytes.len() as u64;
-        lake.put(&join(root, &relative), Bytes::from(bytes)).await?;
+        lake.put(&path::join(root, &relative), Bytes::from(bytes)).await?;
         Ok(Some(DataFile {
             path: relative,
             bytes: size,
@@ -111,11 +110,6 @@ impl FileWriter {
             known_from: self.known_from,
         }))
     }
-}
-
-/// The name of a file with this content.
-pub(crate) fn name_of(bytes: &[u8]) -> String {
-    format!("{}.parquet", crate::landing::hex(&Sha256::digest(bytes)[..16]))
 }
 
 fn widen<T: Ord + Copy>(range: &mut Option<(T, T)>, least: Option<T>, greatest: Option<T>) {
@@ -151,11 +145,6 @@ fn properties(schema: &SchemaRef) -> WriterPropertiesBuilder {
     properties
 }
 
-/// `relative` below a root, where `relative` may hold `/` and `=`.
-pub fn join(root: &object_store::path::Path, relative: &str) -> object_store::path::Path {
-    relative.split('/').fold(root.clone(), |path, part| path.join(part))
-}
-
 /// All rows of one file, batch by batch, from its bytes.
 pub fn read(bytes: Bytes, batch_rows: usize) -> Result<ParquetRecordBatchReader, LakeError> {
     Ok(ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(batch_rows).build()?)
@@ -174,7 +163,7 @@ pub async fn read_columns<'a>(
     let schema = Arc::new(schema.project(&wanted)?);
     let mut batches = Vec::new();
     for file in files {
-        let bytes = lake.read_existing(&join(&path::table(table), &file.path)).await?;
+        let bytes = lake.read_existing(&path::join(&path::table(table), &file.path)).await?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(64 * 1024);
         let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
         for batch in builder.with_projection(mask).build()? {

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use object_store::path::Path;
+use sha2::{Digest, Sha256};
 
 use crate::Table;
 
@@ -73,4 +74,14 @@ pub fn gathered(fingerprint: &str) -> Path {
 /// A kept result of one definition at one ledger version and pair of times.
 pub fn kept(name: &str, fingerprint: &str) -> Path {
     Path::from_iter(["kept", name, &format!("{fingerprint}.parquet")])
+}
+
+/// The name of a Parquet file with this content.
+pub(crate) fn content_name(bytes: &[u8]) -> String {
+    format!("{}.parquet", crate::landing::hex(&Sha256::digest(bytes)[..16]))
+}
+
+/// `relative` below a root, where `relative` may hold `/` and `=`.
+pub fn join(root: &Path, relative: &str) -> Path {
+    relative.split('/').fold(root.clone(), |path, part| path.join(part))
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use crate::parquet_file::{join, name_of};
+use crate::path::{content_name, join};
 use crate::{Lake, LakeError, Table, path};
 
 /// A Parquet file of a table, as a run names it.
@@ -126,7 +126,7 @@ impl RunRecord {
     pub async fn verify(&self, lake: &Lake) -> Result<u64, LakeError> {
         let mut files = 0;
         for place in self.places() {
-            let name = name_of(&lake.read_existing(&place).await?);
+            let name = content_name(&lake.read_existing(&place).await?);
             if place.filename() != Some(&name) {
                 let reason = "its content has changed; `rollcall replay` makes it anew".to_owned();
                 return Err(LakeError::Damaged { path: place.to_string(), reason });

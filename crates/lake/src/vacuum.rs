@@ -65,7 +65,7 @@ mod tests {
     use chrono::Days;
 
     use super::*;
-    use crate::parquet_file::join;
+    use crate::path::join;
     use crate::{DataFile, Table, TableState};
 
     fn run(n: u64, names: &[&str]) -> RunRecord {

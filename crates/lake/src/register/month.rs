@@ -23,7 +23,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use tokio::task::JoinSet;
 
 use super::{Changed, Held, Roots, Stated, Withdrawn, merge_lines};
-use crate::parquet_file::{FileWriter, join, read};
+use crate::parquet_file::{FileWriter, read};
+use crate::path::join;
 use crate::run::{DataFile, TableState};
 use crate::table::{CURRENT, PAST};
 use crate::{Lake, LakeError, Table, append, path};

@@ -1,0 +1,36 @@
+//! Why a question was not answered.
+
+use datafusion::error::DataFusionError;
+use lake::LakeError;
+use tokio::task::JoinError;
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The question itself: unknown name, wrong type, not a SELECT.
+    #[error("{0}")]
+    Question(String),
+    /// A definition of ours does not plan: `check` would have said so.
+    #[error("{name} cannot be planned")]
+    Definition {
+        /// Which.
+        name: String,
+        /// DataFusion's words.
+        #[source]
+        source: Box<DataFusionError>,
+    },
+    /// While answering.
+    #[error(transparent)]
+    Running(#[from] DataFusionError),
+    /// The lake.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// Arrow, on rows of our own.
+    #[error(transparent)]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+/// A part of the work that ended without an answer.
+pub(crate) fn stopped(why: JoinError) -> EngineError {
+    EngineError::Running(DataFusionError::External(Box::new(why)))
+}
