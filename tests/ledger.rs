@@ -471,6 +471,36 @@ fn what_a_school_sent_before_gias_knew_it_is_taken_once_it_does() {
 }
 
 #[test]
+fn what_came_of_an_unknown_school_is_taken_whatever_comes_with_gias_and_in_whatever_order() {
+    let gias = SCHOOLS.to_owned() + "140009,850,Hampshire,4009,Dogwood Academy,34,1,Secondary,16501,Trees Trust\n";
+    let of = |monday, marks| week(140009, monday, &[(PUPILS[0], marks)]);
+    let first = ("2026-09-11T18:00:00Z", vec![("m.csv", of("2026-09-07", "OOOOOOOOOO"))]);
+    let other = ("2026-09-18T18:00:00Z", vec![("m.csv", of("2026-09-14", "IIIIIIIIII"))]);
+    let known = (
+        "2026-09-19T18:00:00Z",
+        vec![("gias.csv", gias), ("roll.csv", roll(140009, &PUPILS[..1])), ("m.csv", of("2026-09-07", "OOOOOOOO/\\"))],
+    );
+    let later = ("2026-09-20T18:00:00Z", vec![("m.csv", of("2026-09-14", "IIIIIIII/\\"))]);
+    let believed = "SELECT week_start, marks FROM ledger.register_week WHERE urn = 140009 AND known_to IS NULL";
+    let open = "SELECT count(*) FROM quality.problem WHERE fixed_by IS NULL AND rule = 'unknown_urn'";
+    // In turn; the school known first; what came first last of all, after what came after it.
+    for order in [[&first, &other, &known, &later], [&known, &first, &other, &later], [&known, &later, &other, &first]]
+    {
+        let authority = started();
+        for (at, files) in order {
+            let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            let out = authority.receive(at, &files);
+            assert!(out.status.success(), "{}", said(&out));
+        }
+        let all = ["2026-09-07,OOOOOOOO/\\....", "2026-09-14,IIIIIIII/\\...."];
+        assert_eq!(authority.ask(believed, &[]), all);
+        assert_eq!(authority.ask(open, &[]), ["0"]);
+        authority.ok(&["replay"]);
+        assert_eq!(authority.ask(believed, &[]), all);
+    }
+}
+
+#[test]
 fn a_problem_without_a_day_is_mended_by_a_return_of_all_its_days() {
     let authority = started();
     let of = |monday: &str| week(140001, monday, &[(PUPILS[0], "/\\/\\/\\/\\/\\"), (PUPILS[1], "IIIIIIIIII")]);

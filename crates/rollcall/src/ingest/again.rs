@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use anyhow::{Result, bail};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use lake::landing::{self, Receipt, ReceiptFile};
 use lake::{RunRecord, Table};
 use model::Urn;
@@ -18,10 +18,16 @@ use super::{Ingest, Summary, problems};
 const RULE: &str = "unknown_urn";
 
 impl Ingest<'_> {
-    /// Where schools have been told of since `before`: takes again what was refused of those that nobody knew.
-    pub(super) async fn take_again(&self, before: &RunRecord, summary: &mut Summary) -> Result<()> {
+    /// Takes again what was refused of schools that nobody knew when it came, and that are known now. Where no school
+    /// has been told of since `before`, and nothing came out of turn, there is none.
+    pub(super) async fn take_again(
+        &self,
+        before: &RunRecord,
+        is_out_of_turn: bool,
+        summary: &mut Summary,
+    ) -> Result<()> {
         let run = RunRecord::newest(self.lake).await?;
-        if run.table(Table::School).files == before.table(Table::School).files {
+        if !is_out_of_turn && run.table(Table::School).files == before.table(Table::School).files {
             return Ok(());
         }
         let refused = self.refused_unknown(&run).await?;
@@ -60,23 +66,39 @@ impl Ingest<'_> {
         let mut found = Vec::new();
         let Some(first) = since.values().min() else { return Ok(found) };
         let returns = self.returns(run, &since).await?;
+        let mut receipts = Vec::new();
         for n in 1..=run.arrivals {
-            let receipt = landing::receipt(self.lake, n).await?;
+            receipts.push(landing::receipt(self.lake, n).await?);
+        }
+        receipts.retain(|receipt| *first <= receipt.received_at.timestamp_micros());
+        receipts.sort_by_key(|receipt| (receipt.received_at, receipt.n));
+        // Days that are taken again of each school. What was kept of them since is taken again after it, in the order
+        // in which it came: it stands as it did.
+        let mut days: HashMap<Urn, Vec<Days>> = HashMap::new();
+        for receipt in receipts {
             let at = receipt.received_at.timestamp_micros();
-            if at < *first {
-                continue;
-            }
-            // What stands of a school is not overwritten by what came before it.
-            let is_wanted = |urn: &Urn| {
-                since.get(urn).is_some_and(|first| *first <= at)
-                    && returns.last_kept.get(urn).is_none_or(|last| *last < at)
-            };
             let mut files = Vec::new();
             // What was taken again already and refused again is left to people.
-            let again = self.decode_again(run, &receipt, &returns.refused).await?;
+            let again = self.decode_again(run, &receipt, &returns.wanted()).await?;
             for (file, decoded) in again.into_iter().filter(|(file, _)| file.only.is_empty()) {
-                let schools = decoded.iter().flat_map(|d| d.schools()).filter_map(|s| s.urn);
-                let only: BTreeSet<Urn> = schools.filter(is_wanted).collect();
+                let mut only = BTreeSet::new();
+                for decoded in &decoded {
+                    let of_schools = decoded.schools().into_iter().filter_map(|s| Some((s.urn?, s.days)));
+                    let came_since = of_schools.filter(|(urn, _)| since.get(urn).is_some_and(|first| *first <= at));
+                    let is_refused = returns.refused.contains(&decoded.return_id);
+                    only.extend(came_since.filter_map(|(urn, of)| {
+                        let again = days.entry(urn).or_default();
+                        let is_wanted = match decoded.kind {
+                            // A roll states the whole of its day: an earlier one says nothing beside it.
+                            Some(Kind::Roll) => is_refused && returns.last_roll.get(&urn).is_none_or(|last| *last < at),
+                            _ => is_refused || again.iter().any(|again| overlap(*again, of)),
+                        };
+                        if is_refused {
+                            again.push(of);
+                        }
+                        is_wanted.then_some(urn)
+                    }));
+                }
                 if !only.is_empty() {
                     files.push(ReceiptFile { only: only.into_iter().collect(), ..file });
                 }
@@ -85,7 +107,6 @@ impl Ingest<'_> {
                 found.push((receipt, files));
             }
         }
-        found.sort_by_key(|(receipt, _)| (receipt.received_at, receipt.n));
         Ok(found)
     }
 
@@ -108,11 +129,16 @@ impl Ingest<'_> {
                     |i: &usize| 0 < refused.value(*i) && (urns.is_null(*i) || unknown.contains_key(&urns.value(*i)));
                 found.refused.extend((0..rows.num_rows()).filter(may_be).map(|i| ids.value(i)));
             }
-            let by_school = [Kind::Marks, Kind::Roll, Kind::Calendar].map(Kind::name);
-            let stands = |i: &usize| urns.is_valid(*i) && 0 < kept.value(*i) && by_school.contains(&kinds.value(*i));
-            for i in (0..rows.num_rows()).filter(stands) {
-                let last = found.last_kept.entry(urns.value(i)).or_insert(i64::MIN);
-                *last = at.value(i).max(*last);
+            for i in (0..rows.num_rows()).filter(|i| urns.is_valid(*i) && 0 < kept.value(*i)) {
+                let urn = urns.value(i);
+                if kinds.value(i) == Kind::Roll.name() {
+                    let last = found.last_roll.entry(urn).or_insert(i64::MIN);
+                    *last = at.value(i).max(*last);
+                } else if unknown.get(&urn).is_some_and(|since| *since <= at.value(i))
+                    && [Kind::Marks, Kind::Calendar].map(Kind::name).contains(&kinds.value(i))
+                {
+                    found.kept.insert(column("return_id")?.as_primitive::<Int64Type>().value(i));
+                }
             }
         }
         Ok(found)
@@ -124,6 +150,22 @@ impl Ingest<'_> {
 struct Returns {
     /// Those of no one school, or of one that was unknown, with refused rows.
     refused: HashSet<i64>,
-    /// When the last came from a school of which anything was kept.
-    last_kept: HashMap<Urn, i64>,
+    /// Marks and calendars that were kept of schools that had been unknown.
+    kept: HashSet<i64>,
+    /// When the last roll of each school came of which anything was kept.
+    last_roll: HashMap<Urn, i64>,
+}
+
+impl Returns {
+    fn wanted(&self) -> HashSet<i64> {
+        &self.refused | &self.kept
+    }
+}
+
+/// First and last day, where they are told.
+type Days = Option<(NaiveDate, NaiveDate)>;
+
+fn overlap(a: Days, b: Days) -> bool {
+    let (Some(a), Some(b)) = (a, b) else { return true };
+    a.0 <= b.1 && b.0 <= a.1
 }

@@ -232,7 +232,8 @@ impl Ingest<'_> {
         summary.arrivals += 1;
         settling.await??;
         summary.version = self.record(staged.run, &run).await?;
-        self.take_again(&run, &mut summary).await?;
+        let is_out_of_turn = summary.fitted_in_before.is_some();
+        self.take_again(&run, is_out_of_turn, &mut summary).await?;
         Ok(summary)
     }
 
@@ -245,8 +246,10 @@ impl Ingest<'_> {
             return Ok(run);
         }
         tracing::info!(arrivals = arrivals - run.arrivals, "finishing arrivals that were landed but not taken");
-        let (staged, _) = self.rebuilt(arrivals, |r| run.arrivals < r.n, &mut Summary::default()).await?;
+        let mut summary = Summary::default();
+        let (staged, _) = self.rebuilt(arrivals, |r| run.arrivals < r.n, &mut summary).await?;
         self.record(staged.run, &run).await?;
+        self.take_again(&run, true, &mut summary).await?;
         Ok(RunRecord::newest(self.lake).await?)
     }
 
@@ -263,6 +266,7 @@ impl Ingest<'_> {
         summary.arrivals = returns.iter().map(|(n, _)| n).collect::<BTreeSet<_>>().len() as u64;
         summary.returns = returns.into_iter().map(|(_, r)| r).collect();
         summary.version = self.record(staged.run, &run).await?;
+        self.take_again(&run, true, &mut summary).await?;
         Ok(summary)
     }
 
