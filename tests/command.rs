@@ -738,3 +738,43 @@ fn an_arrival_that_should_not_have_been_is_set_aside() {
     }
     assert_eq!(after.len(), 2);
 }
+
+#[test]
+fn whether_a_mark_was_taken_back_is_never_guessed() {
+    let authority = started();
+    authority.receive("2026-09-07T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\........")]))]);
+    let header = "URN,UPN,Date,Session,Mark,IsDeleted\n";
+    let rows = format!("140001,{A},2026-09-07,AM,I,maybe\n140001,{A},2026-09-07,PM,\\,yes\n");
+    let text = said(&authority.receive("2026-09-08T18:00:00Z", &[("m.csv", &format!("{header}{rows}"))]));
+    assert!(text.contains("2 rows in = 1 kept + 1 refused") && text.contains("unknown_deletion: 1 row;"), "{text}");
+    let held = "SELECT marks FROM ledger.register_week WHERE known_to IS NULL";
+    assert_eq!(authority.ask(held, &[]), ["/............."]);
+    // An export that came out empty is told.
+    let text = said(&authority.receive("2026-09-09T18:00:00Z", &[("m.csv", header)]));
+    assert!(text.contains("no_rows: 1 row;") && text.contains("a header and nothing below it"), "{text}");
+}
+
+#[test]
+fn what_has_landed_is_taken_before_all_else() {
+    let authority = started();
+    let folder = authority.offer("late", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    let cut_off = |at: &str| {
+        let mut ingest = rollcall();
+        ingest.args(["ingest", folder.to_str().unwrap(), "--received-at", at]).current_dir(authority.lake());
+        assert!(!ingest.env("ROLLCALL_CRASH_AT", "before the run record").output().unwrap().status.success());
+    };
+    let out = authority.run(&["ingest"]);
+    assert!(!out.status.success() && said(&out).contains("name the files or folders"), "{}", said(&out));
+    cut_off("2026-09-11T18:00:00Z");
+    assert!(authority.ok(&["ingest"]).contains("1 arrivals that had landed are taken"));
+    cut_off("2026-09-12T18:00:00Z");
+    let text = authority.ok(&["run", "nightly", "--as-of", "2026-09-12"]);
+    assert!(text.contains("1 arrivals that had landed before are taken"), "{text}");
+    assert_eq!(authority.ask("SELECT count(*) FROM ledger.return WHERE file LIKE '%m.csv'", &[]), ["2"]);
+
+    // A source that is misspelt is not taken for one that sends the published layout.
+    std::fs::write(authority.lake().join("rollcall.toml"), "la_code = 850\n[sources.pings]\nchanges_only = true\n")
+        .unwrap();
+    let out = authority.run(&["ingest", folder.to_str().unwrap(), "--source", "ping"]);
+    assert!(!out.status.success() && said(&out).contains("it has pings"), "{}", said(&out));
+}

@@ -31,7 +31,7 @@ fn most_guarded() -> String {
 
 /// A policy number or day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a [params] value is a whole number, e.g. 10, or a day, e.g. 2026-09-01")]
 pub enum Param {
     /// A number.
     Number(i64),

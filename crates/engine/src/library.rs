@@ -56,6 +56,12 @@ pub enum LibraryError {
     /// A file that must be there, or is not what it should be.
     #[error("sql/{0}")]
     Reference(String),
+    /// It lies in no folder of ours.
+    #[error("{name}.sql lies in no folder that is read; there are {}", FOLDERS.join(", "))]
+    NoFolder {
+        /// Which file.
+        name: String,
+    },
     /// It reads something that does not exist.
     #[error("{name} reads {reads}, which does not exist")]
     Unknown {
@@ -188,6 +194,9 @@ impl Library {
         let mut order = Vec::new();
         let mut waiting: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (name, definition) in &self.definitions {
+            if rank(name).is_none() {
+                return Err(LibraryError::NoFolder { name: name.replace('.', "/") });
+            }
             let mut needs = BTreeSet::new();
             for reads in &definition.reads {
                 let schema = reads.split_once('.').map_or("", |(s, _)| s);
@@ -281,6 +290,7 @@ mod tests {
         assert!(with(&[]).is_ok());
         let sql = |reads: &str| format!("/* about = 'x' */ SELECT * FROM {reads}");
         assert!(matches!(with(&[("tables/x.sql", &sql("metrics.pupil_year"))]), Err(LibraryError::Rightward { .. })));
+        assert!(matches!(with(&[("metric/x.sql", &sql("tables.school"))]), Err(LibraryError::NoFolder { .. })));
         assert!(matches!(with(&[("metrics/x.sql", &sql("metrics.nothing"))]), Err(LibraryError::Unknown { .. })));
         assert!(matches!(
             with(&[("metrics/x.sql", &sql("metrics.y")), ("metrics/y.sql", &sql("metrics.x"))]),

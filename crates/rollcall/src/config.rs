@@ -98,6 +98,9 @@ fn unpacked() -> u64 {
 /// Less memory than this does not hold a batch of a year's registers for each core.
 const LEAST_MEMORY: usize = 64;
 
+/// More threads than this wait for one another: those that wait take up all that may.
+const MOST_THREADS: usize = 128;
+
 impl Config {
     /// Reads a configuration file.
     pub fn read(path: &Path) -> Result<Self> {
@@ -124,6 +127,9 @@ impl Config {
         }
         if config.memory_mib < LEAST_MEMORY {
             bail!("{}: memory_mib is {}; expected {LEAST_MEMORY} or more", path.display(), config.memory_mib);
+        }
+        if MOST_THREADS < config.threads {
+            bail!("{}: threads is {}; expected {MOST_THREADS} at most, or 0", path.display(), config.threads);
         }
         for (name, source) in &config.sources {
             source_name(name).with_context(|| format!("{}: [sources.{name}]", path.display()))?;
@@ -214,6 +220,14 @@ fn explained(error: &figment::Error) -> String {
             format!("{place}there is no key `{found}`{nearest}")
         }
         Kind::MissingField(name) => format!("{place}`{name}` is missing"),
+        Kind::InvalidType(found, expected) => {
+            let expected = match expected.as_str() {
+                "u16" | "u64" | "i32" | "usize" => "a whole number, without quotes",
+                "a boolean" => "true or false",
+                other => other,
+            };
+            format!("{place}found {found}, expected {expected}")
+        }
         kind => format!("{place}{kind}"),
     }
 }
@@ -289,6 +303,9 @@ mod tests {
         assert!(read("la_code = 12\n").unwrap_err().to_string().contains("three digits"));
         assert!(read("").unwrap_err().to_string().contains("la_code"));
         assert!(read("la_code = 850\nearliest_year = 22\n").unwrap_err().to_string().contains("e.g. 2022"));
+        let said = read("la_code = \"850\"\n").unwrap_err().to_string();
+        assert!(said.contains("la_code: found string \"850\", expected a whole number"), "{said}");
+        assert!(read("la_code = 850\nthreads = 1000\n").unwrap_err().to_string().contains("128 at most"));
         assert!(read("la_code = 850\nmemory_mib = 1\n").unwrap_err().to_string().contains("64 or more"));
     }
 

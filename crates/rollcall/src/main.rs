@@ -53,15 +53,14 @@ enum Command {
     },
     /// Load files or folders of files now, as one arrival.
     Ingest {
-        /// Files and folders.
-        #[arg(required = true)]
+        /// Files and folders. None: takes what has landed and was not taken.
         paths: Vec<PathBuf>,
         /// When the authority had them, e.g. 2026-09-04T18:00:00Z (default: now).
         #[arg(long, value_parser = instant)]
         received_at: Option<DateTime<Utc>>,
         /// Which configured source they came from.
-        #[arg(long, default_value = "drop", value_parser = config::source_name)]
-        source: String,
+        #[arg(long, value_parser = config::source_name)]
+        source: Option<String>,
     },
     /// Ask in SQL.
     Query {
@@ -186,6 +185,9 @@ fn known_at(text: &str) -> Result<DateTime<Utc>, String> {
         .ok_or_else(|| "expected a time such as 2026-11-21T00:00:00Z or a day such as 2026-11-21".to_owned())
 }
 
+/// The source of files that are not said to be of any.
+const DROP: &str = "drop";
+
 fn main() -> ExitCode {
     // Whoever reads our output may have had enough of it: `rollcall … | head` is no fault.
     let told = std::panic::take_hook();
@@ -302,6 +304,17 @@ impl House {
         Ingest { config: &self.config, lake: &self.lake, library: &self.library, engine: &self.engine, progress }
     }
 
+    /// Takes arrivals that have landed and that no run has taken. Says how many there were.
+    pub(crate) async fn take_what_has_landed(&self, bar: &progress::Bar) -> Result<u64> {
+        let before = RunRecord::newest(&self.lake).await?;
+        let landed = lake::landing::arrivals(&self.lake).await?.saturating_sub(before.arrivals);
+        if 0 < landed {
+            self.ingest(bar).finish_what_was_cut_off().await?;
+            bar.finish();
+        }
+        Ok(landed)
+    }
+
     /// The newest ledger version at the times asked for; today and everything, where none are given.
     async fn session(
         &self,
@@ -324,9 +337,25 @@ impl House {
             Command::Init { .. } | Command::DemoFiles(_) | Command::Demo(_) => Ok(()),
             Command::Ingest { paths, received_at, source } => {
                 let bar = progress::Bar::new(json);
-                if !self.config.sources.is_empty() && !self.config.sources.contains_key(&source) && !json {
-                    let known: Vec<&str> = self.config.sources.keys().map(String::as_str).collect();
-                    let known = known.join(", ");
+                if paths.is_empty() {
+                    let said = match self.take_what_has_landed(&bar).await? {
+                        0 => bail!("name the files or folders to take in; nothing that has landed waits to be taken"),
+                        n => format!("{n} arrivals that had landed are taken"),
+                    };
+                    println!("{}", if json { serde_json::json!({ "said": said }).to_string() } else { said });
+                    return Ok(());
+                }
+                let sources = &self.config.sources;
+                let known = sources.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let source = match source {
+                    // Taken as another's, a file may withdraw what this one's leaves alone.
+                    Some(source) if !sources.is_empty() && !sources.contains_key(&source) => bail!(
+                        "rollcall.toml has no [sources.{source}]; it has {known}. An empty [sources.{source}] says that it sends the published layout"
+                    ),
+                    Some(source) => source,
+                    None => DROP.to_owned(),
+                };
+                if !sources.is_empty() && !sources.contains_key(&source) && !json {
                     eprintln!(
                         "rollcall.toml has no [sources.{source}] (it has {known}); the published headers and codes are expected"
                     );

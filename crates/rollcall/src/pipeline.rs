@@ -93,6 +93,11 @@ pub(crate) async fn run(
     if !json {
         println!("{name}: {}", pipeline.about);
     }
+    // What a run that was cut off left comes before all that is new.
+    let landed = house.take_what_has_landed(&progress::Bar::new(json)).await?;
+    if 0 < landed {
+        say(json, "ingest", &format!("{landed} arrivals that had landed before are taken"));
+    }
     for step in &pipeline.step {
         let bar = progress::Bar::new(json);
         match step {

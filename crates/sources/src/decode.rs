@@ -583,6 +583,9 @@ impl<'a> Reading<'a> {
 
     fn finish(self, source: &str, name: &str, sha256: &str, mut findings: Findings<'_>) -> Decoded {
         let kind = Some(self.header.kind);
+        if findings.rows_in == 0 && findings.problems.is_empty() {
+            findings.file("no_rows", None, "a header and nothing below it".to_owned(), None);
+        }
         match self.body {
             Body::Marks(grids) => {
                 mixed_dates(grids.date_forms(), &mut findings);

@@ -228,3 +228,12 @@ impl Kind {
         }
     }
 }
+
+/// Yes or no in the ways a school's system writes it.
+pub(crate) fn yes_no(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "y" | "yes" | "true" | "t" | "1" => Some(true),
+        "n" | "no" | "false" | "f" | "0" => Some(false),
+        _ => None,
+    }
+}

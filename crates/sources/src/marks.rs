@@ -16,6 +16,7 @@ use crate::decode::{Decoder, damaged};
 use crate::findings::Findings;
 use crate::grid::{Detail, REFUSED, SchoolGrid};
 use crate::header::Header;
+use crate::kind::yes_no;
 
 /// The boxes of Monday to Friday come before this one.
 const WEEKDAYS: usize = 10;
@@ -165,7 +166,18 @@ impl<'a> Grids<'a> {
     pub fn put_row(&mut self, row: &Row, findings: &mut Findings) {
         let at = |column: usize| self.header.columns[column].map_or(&[][..], |i| row.bytes(i).trim_ascii());
         let said = |column: usize| !at(column).is_empty();
-        let deleted = matches!(at(8).to_ascii_lowercase().as_slice(), b"y" | b"yes" | b"true" | b"1" | b"t");
+        let deleted = match at(8) {
+            b"" => false,
+            said => match std::str::from_utf8(said).ok().and_then(yes_no) {
+                Some(deleted) => deleted,
+                None => {
+                    findings.rows_in += 1;
+                    let found = model::id::shown(&String::from_utf8_lossy(said));
+                    findings.refuse("unknown_deletion", row.line, parse_urn(at(0)), &format!("IsDeleted: {found}"));
+                    return self.spoilt_row(row);
+                }
+            },
+        };
         let fields = Fields { urn: at(0), upn: at(1), date: at(2), session: at(3), mark: at(4), deleted };
         let extra = said(6) || said(7);
         let placed = self.put(&fields, row.line, findings);

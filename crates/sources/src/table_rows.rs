@@ -17,7 +17,7 @@ use crate::date::{self, DateForms};
 use crate::decode::{Content, Decoder, Unread, damaged};
 use crate::findings::Findings;
 use crate::header::Header;
-use crate::kind::{Column, Kind, Value};
+use crate::kind::{Column, Kind, Value, yes_no};
 use crate::marks::parse_urn;
 
 /// A column being filled.
@@ -308,15 +308,6 @@ fn sex(text: &str) -> Option<&'static str> {
     match text.to_ascii_uppercase().as_str() {
         "F" | "FEMALE" => Some("F"),
         "M" | "MALE" => Some("M"),
-        _ => None,
-    }
-}
-
-/// Yes or no in the ways a school's system writes it.
-fn yes_no(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "y" | "yes" | "true" | "t" | "1" => Some(true),
-        "n" | "no" | "false" | "f" | "0" => Some(false),
         _ => None,
     }
 }

@@ -222,7 +222,10 @@ impl Ingest<'_> {
             bail!("another process is taking in arrivals; run the same command again");
         }
         let (staged, returns) = if run.known_at <= received_at {
-            self.take(&self.staged(run.clone()).await?, &receipt, Some(ahead), &mut summary).await?
+            let staged = self.staged(run.clone()).await?;
+            self.take(&staged, &receipt, Some(ahead), &mut summary).await.with_context(|| {
+                format!("arrival {} has landed and is not taken yet; `rollcall ingest` takes it", receipt.n)
+            })?
         } else {
             // It was received before others that are taken already: take those again, in order.
             summary.fitted_in_before = Some(run.known_at);
