@@ -32,6 +32,8 @@ pub struct Library {
     pub fields: FieldRules,
     /// The register codes.
     pub codes: CodeTable,
+    /// Types of intervention, each with its name.
+    pub interventions: BTreeMap<String, String>,
     order: Vec<String>,
 }
 
@@ -120,7 +122,14 @@ impl Library {
                 tables.insert(name.to_owned(), text.clone());
             }
         }
-        let mut library = Self { definitions, tables, params, fields, codes, order: Vec::new() };
+        let mut interventions = BTreeMap::new();
+        for line in text("reference/intervention_type.csv")?.lines().skip(1) {
+            let mut fields = line.split(',');
+            if let (Some(kind), Some(name)) = (fields.next(), fields.next()) {
+                interventions.insert(kind.to_owned(), name.to_owned());
+            }
+        }
+        let mut library = Self { definitions, tables, params, fields, codes, interventions, order: Vec::new() };
         library.order = library.ordered()?;
         Ok(library)
     }

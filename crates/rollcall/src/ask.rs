@@ -293,7 +293,7 @@ pub(crate) fn print_summary(summary: &Summary, json: bool) {
     }
     if 0 < not_shown {
         println!(
-            "  {not_shown} more are listed by `rollcall query \"SELECT * FROM quality.problem WHERE fixed_by IS NULL\"`"
+            "  {not_shown} more; `rollcall query \"SELECT * FROM quality.problem WHERE fixed_by IS NULL\"` lists all that are open"
         );
     }
 }

@@ -459,9 +459,11 @@ impl House {
         let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
             format!("{address} cannot be listened on; name another with --address, e.g. 127.0.0.1:0")
         })?;
-        let authority = match self.config.la_name.as_str() {
-            "" => format!("Local authority {}", self.config.la_code),
-            name => name.to_owned(),
+        let published = outputs::local_authority::find(self.config.la_code);
+        let authority = match (self.config.la_name.as_str(), published) {
+            ("", Some(published)) => published.la_name.clone(),
+            ("", None) => format!("Local authority {}", self.config.la_code),
+            (name, _) => name.to_owned(),
         };
         let source = serve::LedgerSource {
             engine: self.engine.clone(),

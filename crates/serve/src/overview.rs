@@ -177,23 +177,29 @@ impl LedgerSource {
     }
 
     fn definitions(&self) -> Vec<Definition> {
-        let shown = [
-            (Part::Coverage, "metrics.area_week"),
-            (Part::Alerts, "alerts.current"),
-            (Part::Headlines, "metrics.area_year"),
-            (Part::Weeks, "serving.overview_week"),
-            (Part::Phases, "metrics.area_year"),
-            (Part::Schools, "metrics.school_year"),
-            (Part::Problems, "quality.problem"),
+        // What a part speaks of is a view, or some of its columns.
+        let shown: [(Part, &str, &[&str]); 7] = [
+            (Part::Coverage, "metrics.area_week", &["schools_expected", "schools_received", "is_settled"]),
+            (Part::Alerts, "alerts.current", &[]),
+            (Part::Headlines, "metrics.area_year", &[]),
+            (Part::Weeks, "serving.overview_week", &[]),
+            (Part::Phases, "metrics.area_year", &[]),
+            (Part::Schools, "metrics.school_year", &[]),
+            (Part::Problems, "quality.problem", &[]),
         ];
         shown
             .into_iter()
-            .filter_map(|(part, name)| {
+            .filter_map(|(part, name, columns)| {
                 let header = &self.engine.library().get(name)?.header;
+                let told = |name: &&str| Some(format!("{}: {}.", title(name), header.columns.get(*name)?.doc));
+                let about = match columns {
+                    [] => header.about.clone(),
+                    columns => columns.iter().filter_map(told).collect::<Vec<_>>().join(" "),
+                };
                 Some(Definition {
                     part,
                     name: name.to_owned(),
-                    about: header.about.clone(),
+                    about,
                     source: header.source.trim_end_matches('.').to_owned(),
                     version: u64::from(header.version),
                 })

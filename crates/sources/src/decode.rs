@@ -43,6 +43,8 @@ pub struct Decoder<'a> {
     pub codes: &'a CodeTable,
     /// Outcome and words of the field rules.
     pub rules: &'a FieldRules,
+    /// Types of intervention, each with its name.
+    pub interventions: &'a BTreeMap<String, String>,
     /// The source's mapping.
     pub mapping: &'a Mapping,
     /// When the file was received.
@@ -479,8 +481,10 @@ fn read_header(decoder: &Decoder<'_>, block: &[u8], at: &mut usize, line: &mut u
             );
             ("missing_column", format!("no {}", missing.join(", ")), Some(expected))
         }
-        HeaderFault::Twice(kind, name) => {
-            ("doubled_column", format!("{name} twice in the header of a {} file", kind.name()), None)
+        HeaderFault::Twice(kind, name, alike) => {
+            let is_mapped = alike.iter().any(|field| folded(field) != folded(name));
+            let mapped = if is_mapped { format!(", as {}", alike.join(" and ")) } else { String::new() };
+            ("doubled_column", format!("{name} twice in the header of a {} file{mapped}", kind.name()), None)
         }
     })
 }

@@ -32,6 +32,11 @@ impl Found<'_> {
             self.0.expected = allowed;
         }
     }
+
+    /// Says what was expected.
+    pub fn expecting(self, expected: String) {
+        self.0.expected = expected;
+    }
 }
 
 /// So many problems of one rule are listed one by one for a file; the rest are counted in one row.

@@ -30,8 +30,8 @@ pub enum HeaderFault {
     Unknown(String),
     /// One kind nearly fits: these columns are missing.
     Missing(Kind, Vec<&'static str>),
-    /// Two columns have this name: nobody can say which is meant.
-    Twice(Kind, &'static str),
+    /// These columns all have this name, as they are or as they are mapped: nobody can say which is meant.
+    Twice(Kind, &'static str, Vec<String>),
 }
 
 /// Reads a first row. `renames` maps other systems' folded header names to ours.
@@ -47,7 +47,9 @@ pub fn read(fields: &[String], renames: &BTreeMap<String, String>) -> Result<Hea
         if missing.is_empty() {
             let times = |column: &str| names.iter().filter(|n| **n == folded(column)).count();
             if let Some(twice) = kind.columns().iter().find(|c| 1 < times(c.name)) {
-                return Err(HeaderFault::Twice(kind, twice.name));
+                let is_it = |(name, _): &(&String, &String)| **name == folded(twice.name);
+                let alike = names.iter().zip(fields).filter(is_it).map(|(_, field)| field.trim().to_owned());
+                return Err(HeaderFault::Twice(kind, twice.name, alike.collect()));
             }
             let columns = kind.columns().iter().map(|c| place(c.name)).collect();
             return Ok(Header { kind, columns, width: fields.len(), names });
@@ -91,7 +93,10 @@ mod tests {
         assert_eq!(of("URN,LinkURN,LinkName,LinkType,LinkEstablishedDate").unwrap().kind, Kind::Links);
         assert_eq!(of("URN,UPN,Date,Session"), Err(HeaderFault::Missing(Kind::Marks, vec!["Mark"])));
         assert!(matches!(of("name,email"), Err(HeaderFault::Unknown(_))));
-        assert_eq!(of("URN,UPN,Date,Session,Mark,mark "), Err(HeaderFault::Twice(Kind::Marks, "Mark")));
+        assert_eq!(
+            of("URN,UPN,Date,Session,Mark,mark "),
+            Err(HeaderFault::Twice(Kind::Marks, "Mark", vec!["Mark".to_owned(), "mark".to_owned()]))
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::csv_rows::Row;
 use crate::date::{self, DateForms};
 use crate::decode::{Content, Decoder, Unread, damaged};
 use crate::findings::Findings;
-use crate::header::Header;
+use crate::header::{Header, folded};
 use crate::kind::{Column, Kind, Value, yes_no};
 use crate::marks::parse_urn;
 
@@ -123,6 +123,17 @@ impl TableRows {
                     };
                     let found = format!("{}: {}", column.name, shown(column, &text));
                     findings.gather(rule, row.line, urn, &found, None).of(column);
+                }
+            }
+            if let (Kind::Interventions, "Type", Cell::Text(text)) = (self.kind, column.name, &cells[i]) {
+                let is_it = |word: &str| folded(word) == folded(text);
+                match decoder.interventions.iter().find(|(kind, name)| is_it(kind) || is_it(name)) {
+                    Some((kind, _)) => cells[i] = Cell::Text(kind.clone()),
+                    None => {
+                        let expected = decoder.interventions.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                        let expected = format!("one of {expected}");
+                        findings.gather("unknown_value", row.line, urn, &shown(column, text), None).expecting(expected);
+                    }
                 }
             }
             // Nobody on a roll is born later than the roll was received.

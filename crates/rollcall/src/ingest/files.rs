@@ -196,6 +196,7 @@ impl Decoding {
         let decoder = Decoder {
             codes: &self.library.codes,
             rules: &self.library.fields,
+            interventions: &self.library.interventions,
             mapping: &self.mapping,
             received_at: self.received_at,
             received_on: self.received_at.date_naive(),

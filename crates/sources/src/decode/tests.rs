@@ -14,6 +14,7 @@ fn read(input: Box<dyn Read + Send>, mapping: &Mapping, limit: u64) -> Vec<Decod
     let decoder = Decoder {
         codes: &codes,
         rules: &rules,
+        interventions: &BTreeMap::from([("penalty_notice_paid".to_owned(), "Penalty notice paid".to_owned())]),
         mapping,
         received_at,
         received_on: received_at.date_naive(),
@@ -411,4 +412,19 @@ fn a_row_of_a_child_is_never_shown_as_it_stands() {
             }
         }
     }
+}
+
+#[test]
+fn a_type_of_intervention_is_known_by_its_name_too() {
+    let rows = ["penalty_notice_paid", "Penalty Notice Paid", "FPN"]
+        .map(|kind| format!("140001,Q850200120003,{kind},2026-09-07\n"));
+    let text = format!("URN,UPN,Type,Date\n{}", rows.concat());
+    let files = read(bytes(text), &Mapping::default(), u64::MAX);
+    let Content::Rows { rows, .. } = &files[0].content else { panic!("no rows") };
+    let types = rows.column_by_name("type").unwrap().as_string::<i32>();
+    let types: Vec<&str> = types.iter().flatten().collect();
+    assert_eq!(types, ["penalty_notice_paid", "penalty_notice_paid", "FPN"]);
+    let told: Vec<(&str, Option<u64>, &str)> =
+        files[0].problems.iter().map(|p| (p.rule.as_str(), p.line, p.expected.as_str())).collect();
+    assert_eq!(told, [("unknown_value", Some(4), "one of penalty_notice_paid")]);
 }
