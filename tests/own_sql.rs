@@ -64,7 +64,7 @@ fn a_rule_of_ones_own_refuses_the_rows_it_names_and_no_others() {
     // Of a child without a session: all of the child's rows.
     let whole = statement.replace("nth_day(register, 'codes:D', 1) AS session_date, 'AM' AS session, ", "");
     write(&authority, "rules/no_d.sql", "outcome = \"refuse_row\"\nexpected = \"no D here\"", &whole);
-    authority.receive("2026-09-12T18:00:00Z", &[("m.csv", &marks("D\\OOOOOO.."))]);
+    authority.receive("2026-09-12T18:00:00Z", &[("m.csv", &marks("D\\..OOOO/\\"))]);
     assert_eq!(authority.ask(held, &[]), ["/\\/\\IIDD/\\...."]);
 }
 
@@ -82,6 +82,7 @@ fn a_definition_that_would_fail_or_deceive_later_is_told_by_check() {
         ("metrics/a.sql", "", "SELECT urn FROM tables.school WHERE urn IN (SELECT CAST(random() AS INT))", "random()"),
         ("metrics/a.sql", "grain = [\"nobody\"]", "SELECT urn FROM tables.school", "`nobody`"),
         ("alerts/a.sql", "raises = true", "SELECT urn FROM tables.school", "it must give `alert_id`"),
+        ("alerts/a.sql", "[params]\ndays = 3", OFTEN_LATE, "does not say `raises = true`"),
         ("rules/a.sql", "outcome = \"warn\"", "SELECT urn FROM incoming.register", "it must give `file_id`"),
     ];
     for (path, header, statement, says) in cases {

@@ -145,6 +145,10 @@ impl Definition {
         if let Some(column) = given.iter().find(|n| !header.columns.is_empty() && !header.columns.contains_key(**n)) {
             return Err(format!("{}: [columns] does not say what `{column}` means", self.name));
         }
+        let is_alert = self.folder() == "alerts" && ALERT.iter().all(|column| given.contains(column));
+        if is_alert && !header.raises && !self.reads.iter().any(|read| read.starts_with("alerts.")) {
+            return Err(format!("{}: its rows are alerts, and its header does not say `raises = true`", self.name));
+        }
         let needed = match self.folder() {
             "alerts" if header.raises => &ALERT[..],
             "rules" => &["file_id"],

@@ -170,6 +170,10 @@ impl SchoolGrid {
                 }
             }
         }
+        if session.is_none() {
+            // Nor is what it has no row of withdrawn.
+            self.leave_alone(Some(pupil), None, u16::MAX);
+        }
         self.details.retain(|d| d.pupil_key != pupil_key || session.is_some_and(|s| s != (d.date, d.session)));
         self.rows_kept = self.rows_kept.saturating_sub(refused);
         refused

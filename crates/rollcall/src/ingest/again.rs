@@ -66,6 +66,7 @@ impl Ingest<'_> {
         let mut found = Vec::new();
         let Some(first) = since.values().min() else { return Ok(found) };
         let returns = self.returns(run, &since).await?;
+        let wanted = &returns.refused | &returns.kept;
         let mut receipts = Vec::new();
         for n in 1..=run.arrivals {
             receipts.push(landing::receipt(self.lake, n).await?);
@@ -79,7 +80,7 @@ impl Ingest<'_> {
             let at = receipt.received_at.timestamp_micros();
             let mut files = Vec::new();
             // What was taken again already and refused again is left to people.
-            let again = self.decode_again(run, &receipt, &returns.wanted()).await?;
+            let again = self.decode_again(run, &receipt, &wanted).await?;
             for (file, decoded) in again.into_iter().filter(|(file, _)| file.only.is_empty()) {
                 let mut only = BTreeSet::new();
                 for decoded in &decoded {
@@ -154,12 +155,6 @@ struct Returns {
     kept: HashSet<i64>,
     /// When the last roll of each school came of which anything was kept.
     last_roll: HashMap<Urn, i64>,
-}
-
-impl Returns {
-    fn wanted(&self) -> HashSet<i64> {
-        &self.refused | &self.kept
-    }
 }
 
 /// First and last day, where they are told.
