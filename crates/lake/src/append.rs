@@ -50,8 +50,11 @@ pub async fn append(
         kept = others;
     }
     if folding.is_empty() && rows.iter().all(|batch| APART <= batch.num_rows()) {
-        let each = rows.iter().map(|batch| sorted(table, batch)).collect::<Result<_, _>>()?;
-        kept.extend(written(lake, table, partition, each).await?);
+        let mut parts = Vec::new();
+        for batch in &rows {
+            parts.extend(parts_of(table, &sorted(table, batch)?, PART));
+        }
+        kept.extend(written(lake, table, partition, parts).await?);
     } else {
         kept.extend(folded(lake, table, partition, folding, rows).await?);
     }
