@@ -112,6 +112,20 @@ pub fn week(urn: u32, monday: &str, pupils: &[(&str, &str)]) -> String {
     text
 }
 
+/// A pupil of 140001, once its roll is there.
+pub const A: &str = "Q850200120003";
+/// Another.
+pub const B: &str = "H850200723000";
+
+/// An authority that knows its schools, and the roll of one.
+pub fn started() -> Authority {
+    let authority = Authority::new();
+    let out = authority
+        .receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll_140001.csv", &roll(140001, &[A, B]))]);
+    assert!(out.status.success(), "{}", said(&out));
+    authority
+}
+
 /// All files below a folder with their bytes, for comparing two.
 pub fn all_files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();

@@ -1,0 +1,190 @@
+//! What is wrong with what came: refused or told, by file and line, until something mends it.
+
+use crate::authority::{A, B, roll, said, started, week};
+
+#[test]
+fn bad_rows_are_refused_by_line_and_change_nothing() {
+    let authority = started();
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    let bad = format!(
+        "URN,UPN,Date,Session,Mark\n140001,{A},2026-09-07,AM,QQ\n140001,{A},2026-09-31,AM,/\n140001,{A},2026-09-08,EVE,/\n\
+         140001,NOTAUPN,2026-09-08,AM,/\n1.40E+05,{A},2026-09-08,AM,/\n140001,{A},2027-09-08,AM,/\n140001,{A},1999-09-08,AM,/\n\
+         140001,{A},2026-09-08,AM\n140001,{A},2026-09-08,AM,I\n140001,{A},2026-09-08,AM,O\n999999,{A},2026-09-08,PM,/\nURN,UPN,Date,Session,Mark\n"
+    );
+    let out = authority.receive("2026-09-12T18:00:00Z", &[("bad.csv", &bad)]);
+    let text = said(&out);
+    assert!(out.status.success(), "{text}");
+    assert!(text.contains("11 rows in = 1 kept + 10 refused"), "{text}");
+    for line in ["line 2", "line 3", "line 4", "line 5", "line 6", "line 7", "line 8", "line 9", "line 11"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("NOTAUPN") && text.contains("AAAAAAA (7 characters)"), "{text}");
+    let marks = authority.ask("SELECT marks FROM ledger.register_week WHERE known_to IS NULL", &[]);
+    assert_eq!(marks, ["/\\I\\/\\/\\/\\...."]);
+    // A later return of that day mends what it covers.
+    authority.receive("2026-09-14T18:00:00Z", &[("good.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    let open = authority.ask("SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND rule = 'unknown_code'", &[]);
+    assert_eq!(open, [""; 0]);
+    let mended =
+        authority.ask("SELECT rule FROM quality.problem WHERE fixed_by IS NOT NULL AND rule = 'unknown_code'", &[]);
+    assert_eq!(mended, ["unknown_code"]);
+}
+
+#[test]
+fn what_was_refused_is_taken_once_the_mapping_is_there() {
+    let authority = started();
+    let plain = week(140001, "2026-09-07", &[(A, "/\\/\\I./\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+    let theirs = plain.replace("AM,I", "AM,ill");
+    authority.receive("2026-09-11T18:00:00Z", &[("marks_140001.csv", &theirs)]);
+    let other = week(140001, "2026-09-14", &[(A, "/\\/\\/\\/\\/\\")]).replace("URN,UPN", "Our number,UPN");
+    authority.receive("2026-09-18T18:00:00Z", &[("marks_140001_b.csv", &other)]);
+    let refused = "SELECT sum(rows_refused) FROM ledger.return";
+    let marks = "SELECT urn, session_date, session, code FROM ledger.mark WHERE known_to IS NULL";
+    let year = "SELECT upn, possible, absent, missing_marks FROM metrics.pupil_year";
+    let without = authority.ask(marks, &[]);
+    assert_ne!(authority.ask(refused, &[]), ["0"]);
+
+    let path = authority.lake().join("rollcall.toml");
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    text += "\n[sources.drop.codes]\n\"ill\" = \"I\"\n[sources.drop.columns]\n\"Our number\" = \"URN\"\n";
+    std::fs::write(&path, text).unwrap();
+    // Only what came on the day asked for and since is judged again.
+    authority.ok(&["replay", "--from", "2026-09-12"]);
+    assert_eq!(authority.ask(refused, &[]), ["1"]);
+    let said = authority.ok(&["replay", "drop", "--from", "2026-09-10"]);
+    assert!(said.contains("2 files"), "{said}");
+    assert_eq!(authority.ask(refused, &[]), ["0"]);
+    let with = authority.ask(marks, &[]);
+    assert_eq!(with.len(), without.len() + 1 + 10);
+    assert!(with.contains(&"140001,2026-09-09,AM,I".to_owned()), "{with:?}");
+    let figures = authority.ask(year, &["--as-of", "2026-09-18"]);
+    assert_eq!(figures, [format!("{B},10,0,10"), format!("{A},19,1,1")]);
+    assert_eq!(authority.ask("SELECT rule FROM quality.problem WHERE rule = 'unknown_code'", &[]), [""; 0]);
+
+    // The same where the files of earlier runs are gone.
+    std::fs::create_dir_all(authority.lake().join("pipelines")).unwrap();
+    let pipeline = "about = 'Tidy up.'\n[[step]]\nvacuum_after_days = 0\n";
+    std::fs::write(authority.lake().join("pipelines/tidy.toml"), pipeline).unwrap();
+    let said = authority.ok(&["run", "tidy"]);
+    assert!(!said.contains(" 0 files"), "{said}");
+    assert_eq!(authority.ask(marks, &["--fresh"]), with);
+    authority.ok(&["replay", "drop", "--from", "2026-09-12"]);
+    assert_eq!(authority.ask(marks, &["--fresh"]), with);
+    assert_eq!(authority.ask(year, &["--as-of", "2026-09-18", "--fresh"]), figures);
+
+    let out = authority.run(&["replay", "wonde"]);
+    assert!(!out.status.success() && crate::authority::said(&out).contains("arrivals of drop"));
+}
+
+#[test]
+fn whole_files_that_cannot_be_trusted_are_refused_whole() {
+    let authority = started();
+    let good = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]);
+    let mixed = good.replacen("2026-09-08", "08/09/2026", 1);
+    let cut = good.replace(",Mark\n", "\n");
+    let files = [
+        ("marks_140002.csv", good.as_str(), "140001 in a file named after 140002"),
+        ("mixed.csv", &mixed, "a date as DD/MM/YYYY after dates as YYYY-MM-DD"),
+        ("cut.csv", &cut, "no Mark"),
+        ("letter.csv", "Dear council,\nhere is our register\n", "expected the header"),
+        ("empty.csv", "", "an empty file"),
+        ("not.xlsx", "PK\u{3}\u{4}not a workbook", "expected a CSV file"),
+    ];
+    let arrival: Vec<(&str, &str)> = files.iter().map(|(name, text, _)| (*name, *text)).collect();
+    let text = said(&authority.receive("2026-09-11T18:00:00Z", &arrival));
+    for (name, _, says) in files {
+        assert!(text.contains(name) && text.contains(says), "{name}: {text}");
+    }
+    assert!(text.contains("missing_column: 1 file;") && text.contains("unknown_header: 1 file;"), "{text}");
+    assert_eq!(authority.ask("SELECT count(*) FROM ledger.register_week", &[]), ["0"]);
+    // Rows below a header that nobody can read are refused too.
+    let rows = "SELECT sum(rows_in), sum(rows_refused) FROM ledger.return WHERE received_at > '2026-09-10'";
+    assert_eq!(authority.ask(rows, &[]), ["31,31"]);
+    assert_eq!(
+        authority.ask("SELECT count(*) FROM ledger.return WHERE rows_in <> rows_kept + rows_refused", &[]),
+        ["0"]
+    );
+}
+
+#[test]
+fn two_files_of_one_day_are_told_apart_by_what_the_later_leaves_out() {
+    let authority = started();
+    let half = |session: &str, mark: &str| {
+        format!(
+            "URN,UPN,Date,Session,Mark\n140001,{A},2026-09-07,{session},{mark}\n140001,{B},2026-09-07,{session},{mark}\n"
+        )
+    };
+    authority.receive("2026-09-07T18:00:00Z", &[("am.csv", &half("AM", "/")), ("pm.csv", &half("PM", "\\"))]);
+    // Each states the whole day: the later has no mornings, and only those are lost.
+    let found = authority.ask("SELECT rule, file, rows FROM quality.problem WHERE rule = 'files_disagree'", &[]);
+    assert_eq!(found, ["files_disagree,pm.csv,2"]);
+    assert_eq!(authority.ask("SELECT DISTINCT session FROM ledger.mark", &[]), ["PM"]);
+}
+
+#[test]
+fn a_file_refused_whole_is_mended_by_marks_of_its_days_alone() {
+    let authority = started();
+    let marks = |day: &str| format!("URN,UPN,Date,Session,Mark\n140002,{B},{day},AM,/\n");
+    let open = "SELECT rule, line FROM quality.problem WHERE rule = 'file_for_another_school' AND fixed_by IS NULL";
+    authority.receive("2026-09-07T18:00:00Z", &[("m_140001.csv", &marks("2026-09-07"))]);
+    assert_eq!(authority.ask(open, &[]), ["file_for_another_school,"]);
+    authority.receive("2026-09-08T18:00:00Z", &[("m_140002.csv", &marks("2026-09-08"))]);
+    assert_eq!(authority.ask(open, &[]), ["file_for_another_school,"]);
+    authority.receive("2026-09-09T18:00:00Z", &[("m_140002.csv", &marks("2026-09-07"))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+}
+
+#[test]
+fn a_problem_of_a_child_at_two_schools_has_its_own_line() {
+    let authority = started();
+    authority.receive("2026-09-04T18:00:00Z", &[("roll.csv", &roll(140001, &[B]))]);
+    let marks = format!("URN,UPN,Date,Session,Mark\n140001,{A},2026-09-07,AM,/\n140002,{A},2026-09-07,AM,/\n");
+    authority.receive("2026-09-07T18:00:00Z", &[("all.csv", &marks)]);
+    let lines = "SELECT urn, line FROM quality.problem WHERE rule IN ('pupil_not_on_roll', 'mark_outside_enrolment')";
+    assert_eq!(authority.ask(lines, &[]), ["140001,2", "140002,3"]);
+}
+
+#[test]
+fn the_overview_counts_refused_rows_of_the_year_by_school() {
+    let authority = started();
+    let bad = |urn: i32, day: &str| format!("{urn},{A},{day},AM,QQ\n");
+    let header = "URN,UPN,Date,Session,Mark\n";
+    let before = format!("{header}{}", bad(140001, "2026-07-06"));
+    authority.receive("2026-07-06T18:00:00Z", &[("m_140001.csv", &before)]);
+    // A file of one school, and one of two.
+    let one = format!("{header}{}", bad(140001, "2026-09-07"));
+    let two =
+        format!("{header}{}{}{}", bad(140001, "2026-09-08"), bad(140002, "2026-09-08"), bad(140002, "2026-09-09"));
+    authority.receive("2026-09-09T18:00:00Z", &[("m_140001.csv", &one), ("all.csv", &two)]);
+    let refused = "SELECT urn, refused_rows FROM serving.overview_school WHERE 0 < refused_rows";
+    assert_eq!(authority.ask(refused, &["--as-of", "2026-09-11"]), ["140001,2", "140002,2"]);
+    assert_eq!(authority.ask(refused, &["--as-of", "2026-07-10"]), ["140001,1"]);
+}
+
+#[test]
+fn what_is_doubtful_is_said_and_no_child_with_it() {
+    let authority = started();
+    let saturday = format!("URN,UPN,Date,Session,Mark\n140001,{A},2026-09-12,AM,/\n");
+    let twice = format!("URN,UPN,Date,Session,Mark,Mark\n140001,{A},2026-09-11,AM,/,I\n");
+    let (named, text) = (format!("Up {A}.csv"), week(140001, "2026-09-07", &[(B, "/\\/\\/\\/\\/\\")]));
+    let files = [("a.csv", saturday.as_str()), ("b.csv", twice.as_str()), (named.as_str(), text.as_str())];
+    let out = said(&authority.receive("2026-09-14T18:00:00Z", &files));
+    for words in ["weekend_session", "Mark twice in the header", "found "] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    assert!(!out.contains(A), "{out}");
+    let listed = "SELECT file, rule FROM quality.problem WHERE rule IN ('weekend_session', 'doubled_column')";
+    assert_eq!(authority.ask(listed, &[]), ["a.csv,weekend_session", "b.csv,doubled_column"]);
+    assert!(authority.ask("SELECT file FROM ledger.return", &[]).contains(&"Up A999999999999.csv".to_owned()));
+    let asked =
+        said(&authority.run(&["query", "SELECT CAST(upn AS BIGINT) FROM metrics.pupil_year", "--as-of", "2026-10-30"]));
+    assert!(asked.contains("A999999999999") && !asked.contains(A) && !asked.contains(B), "{asked}");
+    // What the lake is made of is no return, and a link may lead anywhere.
+    let own = authority.run(&["ingest", "."]);
+    assert!(!own.status.success() && said(&own).contains("the lake itself"), "{}", said(&own));
+    let linked = authority.files().join("linked");
+    std::fs::create_dir_all(&linked).unwrap();
+    std::os::unix::fs::symlink("/etc", linked.join("etc")).unwrap();
+    let out = authority.run(&["ingest", linked.to_str().unwrap()]);
+    assert!(!out.status.success() && said(&out).contains("a link to a folder"), "{}", said(&out));
+}

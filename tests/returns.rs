@@ -1,0 +1,278 @@
+//! What comes in: its forms, its order, what it takes back, what is taken once.
+
+use std::os::unix::fs::MetadataExt;
+
+use crate::authority::{A, B, all_files, roll, rollcall, said, started, week};
+
+#[test]
+fn every_dialect_says_the_same() {
+    let plain = week(140001, "2026-09-07", &[(A, "/\\/\\NN/\\I."), (B, "/\\/\\/\\/\\/\\")]);
+    let slashed = {
+        let swap = |line: &str| {
+            let f: Vec<&str> = line.split(',').collect();
+            let d: Vec<&str> = f[2].split('-').collect();
+            if d.len() == 3 {
+                format!("{},{},{}/{}/{},{},{}", f[0], f[1], d[2], d[1], d[0], f[3], f[4])
+            } else {
+                line.to_owned()
+            }
+        };
+        plain.lines().map(swap).collect::<Vec<_>>().join("\n")
+    };
+    let quoted = plain
+        .lines()
+        .map(|l| l.split(',').map(|f| format!("\"{f}\"")).collect::<Vec<_>>().join(","))
+        .collect::<Vec<_>>()
+        .join("\r\n");
+    let reordered = plain
+        .lines()
+        .map(|l| {
+            let f: Vec<&str> = l.split(',').collect();
+            format!("{},{},x,{},{},{}", f[4], f[3], f[2], f[1], f[0])
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let dialects = [
+        plain.clone(),
+        format!("\u{feff}{plain}"),
+        plain.replace('\n', "\r\n"),
+        plain.replace("URN,UPN,Date,Session,Mark", "urn, U_pn ,DATE,session ,mark"),
+        slashed,
+        quoted,
+        reordered,
+    ];
+    let mut beliefs = Vec::new();
+    for dialect in &dialects {
+        let authority = started();
+        let out = authority.receive("2026-09-11T18:00:00Z", &[("marks.csv", dialect)]);
+        assert!(said(&out).contains("19 rows in = 19 kept + 0 refused"), "{dialect}\n{}", said(&out));
+        beliefs.push(authority.ask("SELECT pupil_key, week_start, marks FROM ledger.register_week", &[]));
+    }
+    for belief in &beliefs {
+        assert_eq!(belief, &beliefs[0]);
+    }
+}
+
+#[test]
+fn packed_files_and_workbooks() {
+    use std::io::Write;
+    let authority = started();
+    let marks = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]);
+    let folder = authority.offer("2026-09-11T18:00:00Z", &[]);
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gz.write_all(marks.as_bytes()).unwrap();
+    std::fs::write(folder.join("a.csv.gz"), gz.finish().unwrap()).unwrap();
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("inner.csv", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(week(140001, "2026-09-14", &[(A, "/\\/\\/\\/\\/\\")]).as_bytes()).unwrap();
+    std::fs::write(folder.join("b.zip"), zip.finish().unwrap().into_inner()).unwrap();
+    let out = authority.run(&["ingest", folder.to_str().unwrap(), "--received-at", "2026-09-18T18:00:00Z"]);
+    assert!(said(&out).contains("20 rows in = 20 kept + 0 refused"), "{}", said(&out));
+    assert_eq!(authority.ask("SELECT count(*) FROM ledger.register_week", &[]), ["2"]);
+}
+
+#[test]
+fn a_file_of_several_schools_counts_as_a_return_of_each() {
+    let authority = started();
+    authority.receive("2026-09-03T05:00:00Z", &[("roll_140002.csv", &roll(140002, &["A850200720001"]))]);
+    let ash = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\?."), (B, "/\\/\\/\\/\\/\\")]);
+    authority.receive("2026-09-11T18:00:00Z", &[("ash.csv", &ash)]);
+    let open = "SELECT count(*) FROM quality.problem WHERE rule = 'unknown_code' AND fixed_by IS NULL";
+    assert_eq!(authority.ask(open, &[]), ["1"]);
+    let birch = week(140002, "2026-09-07", &[("A850200720001", "/\\/\\/\\/\\/\\")]);
+    let both = ash.replace(",?\n", ",I\n") + birch.split_once('\n').unwrap().1;
+    authority.receive("2026-09-18T18:00:00Z", &[("both.csv", &both)]);
+    assert_eq!(
+        authority.ask("SELECT urn, returned_at, is_late FROM quality.school_day WHERE date = '2026-09-07'", &[]),
+        ["140001,2026-09-11T18:00:00Z,false", "140002,2026-09-18T18:00:00Z,true"]
+    );
+    assert_eq!(authority.ask(open, &[]), ["0"]);
+}
+
+#[test]
+fn tables_that_were_taken_away_begin_anew() {
+    let authority = started();
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\I.")]))]);
+    let marks = || authority.ask("SELECT count(*) FROM ledger.mark", &[]);
+    let before = marks();
+    let tables = authority.lake().join("lake/tables");
+    std::fs::remove_dir_all(&tables).unwrap();
+    authority.ok(&["replay"]);
+    assert_eq!(marks(), before);
+    // Another reader finds a log that begins at its beginning.
+    let logs = std::fs::read_dir(&tables).unwrap().map(|table| table.unwrap().path().join("_delta_log"));
+    let logs: Vec<_> = logs.filter(|log| log.is_dir()).collect();
+    assert!(logs.len() > 3 && logs.iter().all(|log| log.join("00000000000000000000.json").is_file()), "{logs:?}");
+}
+
+#[test]
+fn a_marks_history_is_told_as_known_then_and_by_the_child() {
+    let authority = started();
+    let monday =
+        |upn: &str, rest: &str| format!("URN,UPN,Date,Session,Mark,MinutesLate\n140001,{upn},2026-09-07,AM,{rest}\n");
+    authority.receive("2026-09-07T18:00:00Z", &[("m.csv", &monday(A, "L,12"))]);
+    authority.receive("2026-09-08T18:00:00Z", &[("m.csv", &monday(A, "/,"))]);
+    let history = "SELECT code, minutes_late, known_from, known_to FROM ledger.mark";
+    assert_eq!(authority.ask(history, &["--known-at", "2026-09-07"]), ["L,12,2026-09-07T18:00:00Z,"]);
+    assert_eq!(
+        authority.ask(history, &[]),
+        ["/,,2026-09-08T18:00:00Z,", "L,12,2026-09-07T18:00:00Z,2026-09-08T18:00:00Z"]
+    );
+    // The child gets another UPN, and the school states the week under it: the mark is as old as it was.
+    let new = roll(140001, &[B]).trim_end().to_owned()
+        + &format!("\n140001,A850200720001,{A},Made,Up,2016-01-01,F,5,2026-09-01,,\n");
+    authority.receive("2026-09-09T05:00:00Z", &[("roll.csv", &new)]);
+    authority.receive("2026-09-09T18:00:00Z", &[("m.csv", &monday("A850200720001", "/,"))]);
+    let now = "SELECT p.upn, m.code, m.known_from FROM ledger.mark m JOIN metrics.pupil_year p \
+               ON p.pupil_key = m.pupil_key AND p.urn = m.urn WHERE m.known_to IS NULL";
+    assert_eq!(authority.ask(now, &["--as-of", "2026-09-09"]), ["A850200720001,/,2026-09-08T18:00:00Z"]);
+    // Minutes are those said last of that mark; another number is no other mark.
+    for (day, rest) in [(10, "L,5"), (11, "L,7")] {
+        authority.receive(&format!("2026-09-{day}T18:00:00Z"), &[("m.csv", &monday("A850200720001", rest))]);
+    }
+    let minutes = "SELECT known_from, minutes_late FROM ledger.mark WHERE code = 'L'";
+    let first = "2026-09-07T18:00:00Z,12";
+    assert_eq!(authority.ask(minutes, &["--known-at", "2026-09-10"]), [first, "2026-09-10T18:00:00Z,5"]);
+    assert_eq!(authority.ask(minutes, &[]), [first, "2026-09-10T18:00:00Z,7"]);
+}
+
+#[test]
+fn a_row_that_does_not_say_whose_it_is_withdraws_nothing() {
+    let authority = started();
+    let whole = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+    let held =
+        || authority.ask("SELECT upn_of(pupil_key), marks FROM ledger.register_week WHERE known_to IS NULL", &[]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &whole)]);
+    let before = held();
+    // Without its row of Monday morning, and with one of that session that may have been its.
+    let row = format!("140001,{A},2026-09-07,AM,/\n");
+    for (hour, damaged) in [
+        "140001,8.502E+12,2026-09-07,AM,/",
+        "140001,Q85,2026-09-07,XX,/",
+        "140001,Q85,7.9.26,AM,/",
+        "140001,Q85,2026-09-07,AM,/,,",
+        "14OOO1,Q850200120003,2026-09-07,AM,/",
+    ]
+    .iter()
+    .enumerate()
+    {
+        authority.receive(
+            &format!("2026-09-12T{hour:02}:00:00Z"),
+            &[("m.csv", &whole.replace(&row, &format!("{damaged}\n")))],
+        );
+        assert_eq!(held(), before, "{damaged}");
+    }
+    authority.receive("2026-09-12T03:00:00Z", &[("m.csv", &whole.replace(&row, "140001,Q85,2026-09-08,AM,/\n"))]);
+    assert_eq!(held()[1], before[1].replacen('/', ".", 1));
+}
+
+#[test]
+fn a_register_of_the_mornings_says_what_it_takes_away() {
+    let authority = started();
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    // One mark is withdrawn in so many words, four for want of a row.
+    let mornings = week(140001, "2026-09-07", &[(A, "/-/./././.")]);
+    let out = authority.receive("2026-09-12T18:00:00Z", &[("m.csv", &mornings)]);
+    let told = "SELECT found, rows FROM quality.problem WHERE rule = 'marks_withdrawn' AND fixed_by IS NULL";
+    assert_eq!(authority.ask(told, &[]), ["\"4 sessions without a row, of which a mark was held\",4"]);
+    assert!(said(&out).contains("marks_withdrawn"), "{}", said(&out));
+    authority.receive("2026-09-13T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    assert_eq!(authority.ask(told, &[]), [""; 0]);
+}
+
+#[test]
+fn the_night_takes_a_file_once_and_undoes_no_correction() {
+    let authority = started();
+    let drop = authority.lake().join("drop");
+    std::fs::create_dir(&drop).unwrap();
+    let wrong = week(140001, "2026-09-07", &[(A, "OOOOOOOOOO")]);
+    std::fs::write(drop.join("m.csv"), &wrong).unwrap();
+    let code = "SELECT DISTINCT code FROM ledger.mark WHERE known_to IS NULL";
+    authority.run(&["run", "nightly"]);
+    assert_eq!(authority.ask(code, &[]), ["O"]);
+    let right = authority.files().join("right.csv");
+    std::fs::create_dir_all(authority.files()).unwrap();
+    std::fs::write(&right, wrong.replace(",O\n", ",I\n")).unwrap();
+    authority.ok(&["ingest", right.to_str().unwrap()]);
+    // Each file that landed, and whether it is still the one that was written.
+    let landed = || -> Vec<(std::path::PathBuf, u64)> {
+        let landing = authority.lake().join("lake/landing");
+        let inode = |path: &std::path::Path| std::fs::metadata(landing.join(path)).unwrap().ino();
+        all_files(&landing).into_iter().map(|(path, _)| (path.clone(), inode(&path))).collect()
+    };
+    let before = landed();
+    assert!(said(&authority.run(&["run", "nightly"])).contains("nothing new"));
+    assert_eq!(landed(), before, "what is not taken was copied");
+    assert_eq!(authority.ask(code, &[]), ["I"]);
+    // The same name with other bytes is new, and so are the old bytes after them.
+    for (text, is) in [(wrong.replace(",O\n", ",G\n"), "G"), (wrong.clone(), "O")] {
+        std::fs::write(drop.join("m.csv"), text).unwrap();
+        authority.run(&["run", "nightly"]);
+        assert_eq!(authority.ask(code, &[]), [is]);
+    }
+}
+
+#[test]
+fn an_arrival_that_should_not_have_been_is_set_aside() {
+    let authority = started();
+    let said_of = |marks: &str| week(140001, "2026-09-07", &[(A, marks)]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &said_of("/\\/\\/\\/\\/\\"))]);
+    let belief = "SELECT marks, known_from, known_to FROM ledger.register_week";
+    let before = authority.ask(belief, &[]);
+    let out = authority.receive("2036-09-12T18:00:00Z", &[("m.csv", &said_of("OOOOOOOOOO"))]);
+    assert!(said(&out).contains("in the future"), "{}", said(&out));
+    assert_ne!(authority.ask(belief, &[]), before);
+    assert!(!authority.run(&["set-aside", "3"]).status.success());
+    assert!(said(&authority.run(&["set-aside", "9", "--reason", "x"])).contains("there are 3"));
+    authority.ok(&["set-aside", "3", "--reason", "received in 2026, not in 2036"]);
+    assert_eq!(authority.ask(belief, &[]), before);
+    assert!(authority.ok(&["set-aside"]).contains("1 files  set aside"));
+    // It stays out, whatever is taken or rebuilt afterwards.
+    authority.receive("2026-09-18T18:00:00Z", &[("m.csv", &said_of("/\\/\\/\\/\\/I"))]);
+    let after = authority.ask(belief, &[]);
+    for replay in [&["replay"][..], &["replay", "--from", "2026-09-18"]] {
+        authority.ok(replay);
+        assert_eq!(authority.ask(belief, &[]), after);
+    }
+    assert_eq!(after.len(), 2);
+}
+
+#[test]
+fn whether_a_mark_was_taken_back_is_never_guessed() {
+    let authority = started();
+    authority.receive("2026-09-07T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\........")]))]);
+    let header = "URN,UPN,Date,Session,Mark,IsDeleted\n";
+    let rows = format!("140001,{A},2026-09-07,AM,I,maybe\n140001,{A},2026-09-07,PM,\\,yes\n");
+    let text = said(&authority.receive("2026-09-08T18:00:00Z", &[("m.csv", &format!("{header}{rows}"))]));
+    assert!(text.contains("2 rows in = 1 kept + 1 refused") && text.contains("unknown_deletion: 1 row;"), "{text}");
+    let held = "SELECT marks FROM ledger.register_week WHERE known_to IS NULL";
+    assert_eq!(authority.ask(held, &[]), ["/............."]);
+    // An export that came out empty is told.
+    let text = said(&authority.receive("2026-09-09T18:00:00Z", &[("m.csv", header)]));
+    assert!(text.contains("no_rows: 1 row;") && text.contains("a header and nothing below it"), "{text}");
+}
+
+#[test]
+fn what_has_landed_is_taken_before_all_else() {
+    let authority = started();
+    let folder = authority.offer("late", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    let cut_off = |at: &str| {
+        let mut ingest = rollcall();
+        ingest.args(["ingest", folder.to_str().unwrap(), "--received-at", at]).current_dir(authority.lake());
+        assert!(!ingest.env("ROLLCALL_CRASH_AT", "before the run record").output().unwrap().status.success());
+    };
+    let out = authority.run(&["ingest"]);
+    assert!(!out.status.success() && said(&out).contains("name the files or folders"), "{}", said(&out));
+    cut_off("2026-09-11T18:00:00Z");
+    assert!(authority.ok(&["ingest"]).contains("1 arrivals that had landed are taken"));
+    cut_off("2026-09-12T18:00:00Z");
+    let text = authority.ok(&["run", "nightly", "--as-of", "2026-09-12"]);
+    assert!(text.contains("1 arrivals that had landed before are taken"), "{text}");
+    assert_eq!(authority.ask("SELECT count(*) FROM ledger.return WHERE file LIKE '%m.csv'", &[]), ["2"]);
+
+    // A source that is misspelt is not taken for one that sends the published layout.
+    std::fs::write(authority.lake().join("rollcall.toml"), "la_code = 850\n[sources.pings]\nchanges_only = true\n")
+        .unwrap();
+    let out = authority.run(&["ingest", folder.to_str().unwrap(), "--source", "ping"]);
+    assert!(!out.status.success() && said(&out).contains("it has pings"), "{}", said(&out));
+}

@@ -1,0 +1,198 @@
+//! Rolls: what they say of a child, what they leave unsaid, and the order in which they come.
+
+use crate::authority::{A, Authority, B, SCHOOLS, roll, started, week};
+
+#[test]
+fn a_later_roll_mends_what_was_wrong_for_want_of_it() {
+    let authority = started();
+    let stranger = "A850200720001";
+    let marks = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\"), (stranger, "/\\/\\/\\/\\/\\")]);
+    authority.receive("2026-09-11T18:00:00Z", &[("marks.csv", &marks)]);
+    let open = "SELECT rule FROM quality.problem WHERE rule <> 'upn_check_letter' AND fixed_by IS NULL";
+    assert_eq!(authority.ask(open, &[]), ["pupil_not_on_roll"]);
+    // Entered after those marks: they stay outside.
+    let late = roll(140001, &[A, B]) + &format!("140001,{stranger},,Made,Up,2016-01-01,F,5,2026-09-21,,\n");
+    authority.receive("2026-09-22T05:00:00Z", &[("roll.csv", &late)]);
+    assert_eq!(authority.ask(open, &[]), ["pupil_not_on_roll"]);
+    authority.receive("2026-09-23T05:00:00Z", &[("roll.csv", &roll(140001, &[A, B, stranger]))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+}
+
+#[test]
+fn marks_that_a_roll_leaves_outside_are_listed_whichever_came_first() {
+    let week = |a: &str| week(140001, "2026-09-07", &[(A, a), (B, "/\\/\\/\\/\\/\\")]);
+    let from = |entry: &str| roll(140001, &[A, B]).replacen("2026-09-01", entry, 1);
+    let open = "SELECT rule, rows, found FROM quality.problem \
+                WHERE rule NOT IN ('upn_check_letter', 'marks_withdrawn') AND fixed_by IS NULL";
+    let possible = "SELECT possible FROM metrics.child_year ORDER BY possible";
+
+    // The roll first: the marks are found outside when they come, and the roll sent again finds them no second time.
+    let authority = started();
+    authority.receive("2026-09-08T05:00:00Z", &[("roll.csv", &from("2026-09-09"))]);
+    authority.receive("2026-09-11T18:00:00Z", &[("marks.csv", &week("/\\/\\/\\/\\/\\"))]);
+    assert_eq!(authority.ask(open, &[]), ["mark_outside_enrolment,4,4 marks outside the enrolment"]);
+    authority.receive("2026-09-14T05:00:00Z", &[("roll.csv", &(from("2026-09-09") + "\n"))]);
+    assert_eq!(authority.ask(open, &[]), ["mark_outside_enrolment,4,4 marks outside the enrolment"]);
+    assert_eq!(authority.ask(possible, &["--as-of", "2026-09-14"]), ["10", "6"]);
+
+    // The marks first: the roll that leaves them outside says so, until a roll holds the child on those days.
+    let authority = started();
+    let held = ["held_mark_outside_enrolment,4,4 marks held outside the enrolment"];
+    authority.receive("2026-09-11T18:00:00Z", &[("marks.csv", &week("/\\/\\/\\/\\/\\"))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+    authority.receive("2026-09-14T05:00:00Z", &[("roll_1.csv", &from("2026-09-09"))]);
+    assert_eq!(authority.ask(open, &[]), held);
+    assert_eq!(authority.ask(possible, &["--as-of", "2026-09-14"]), ["10", "6"]);
+    authority.receive("2026-09-15T05:00:00Z", &[("roll_2.csv", &from("2026-09-09"))]);
+    assert_eq!(
+        authority.ask("SELECT first_seen, fixed_by FROM quality.problem WHERE rows = 4", &[]),
+        ["2026-09-14T05:00:00Z,"]
+    );
+    authority.receive("2026-09-16T05:00:00Z", &[("roll_3.csv", &from("2026-09-07"))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+    // A child that left before its last marks; the marks sent again without those days mend it too.
+    let left = roll(140001, &[A, B]).replacen("2026-09-01,", "2026-09-07,2026-09-10", 1);
+    authority.receive("2026-09-17T05:00:00Z", &[("roll_4.csv", &left)]);
+    assert_eq!(authority.ask(open, &[]), ["held_mark_outside_enrolment,2,2 marks held outside the enrolment"]);
+    authority.receive("2026-09-18T05:00:00Z", &[("marks_2.csv", &week("/\\/\\/\\/\\.."))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+}
+
+#[test]
+fn what_a_roll_does_not_say_changes_nothing() {
+    let authority = started();
+    let marks = |monday: &str| week(140001, monday, &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+    authority.receive("2026-09-11T18:00:00Z", &[("marks.csv", &marks("2026-09-07"))]);
+    let figures = || authority.ask("SELECT upn, possible FROM metrics.pupil_year", &["--as-of", "2026-10-30"]);
+    let left = || authority.ask("SELECT rule FROM alerts.current", &["--as-of", "2026-10-30"]);
+    let rules = || {
+        let sql = "SELECT rule, line FROM quality.problem WHERE rule <> 'upn_check_letter' AND fixed_by IS NULL";
+        authority.ask(sql, &[])
+    };
+    let both = [format!("{B},10"), format!("{A},10")];
+    let whole = roll(140001, &[A, B]);
+    let row_of_a = whole.lines().nth(1).unwrap();
+    let cases = [
+        // The day of entry of a child who is named cannot be read.
+        (whole.replace(row_of_a, &row_of_a.replace("2026-09-01", "")), vec!["impossible_date,2"]),
+        // A stint ends before it begins.
+        (
+            whole.replace(row_of_a, &row_of_a.replace("2026-09-01,,", "2026-09-01,2026-08-01,")),
+            vec!["leaving_before_entry,2"],
+        ),
+        // A row does not say whose it is: either may be meant.
+        (whole.replace(A, "Q85020012"), vec!["roll_not_whole,", "upn_shape,2"]),
+        // A date of birth cannot be read, is blank or to come.
+        (whole.replace(row_of_a, &row_of_a.replace("2016-01-01", "31/13/2016")), vec!["no_date_of_birth,2"]),
+        (whole.replace(row_of_a, &row_of_a.replace("2016-01-01", "")), vec!["no_date_of_birth,2"]),
+        (whole.replace(row_of_a, &row_of_a.replace("2016-01-01", "2031-01-01")), vec!["no_date_of_birth,2"]),
+    ];
+    for (day, (text, said)) in cases.iter().enumerate() {
+        authority.receive(&format!("2026-09-{}T05:00:00Z", 14 + day), &[("roll.csv", text)]);
+        assert_eq!(rules(), *said);
+        assert_eq!((figures(), left()), (both.to_vec(), Vec::new()));
+    }
+    authority.receive("2026-09-21T05:00:00Z", &[("roll.csv", &whole)]);
+    assert_eq!(rules(), [""; 0]);
+
+    // Of two rolls of an arrival the newer says who is missing; rolls of one day are taken together.
+    let of_day = |day: &str, pupils: &[&str]| {
+        let mut lines = roll(140001, pupils).lines().map(|l| format!("{l},{day}\n")).collect::<String>();
+        lines.replace_range(
+            ..lines.find('\n').unwrap(),
+            "URN,UPN,FormerUPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingDate,LeavingGround,SnapshotDate",
+        );
+        lines
+    };
+    let (older, newer) = (of_day("2026-09-22", &[A, B]), of_day("2026-09-23", &[A]));
+    authority.receive("2026-09-24T05:00:00Z", &[("roll_a.csv", &newer), ("roll_b.csv", &older)]);
+    assert_eq!(left(), ["off_roll_no_destination"]);
+    assert_eq!(rules(), ["roll_lost_most,"]);
+    authority
+        .receive("2026-09-25T05:00:00Z", &[("roll_a.csv", &roll(140001, &[A])), ("roll_b.csv", &roll(140001, &[B]))]);
+    assert_eq!((left(), rules()), (vec![], vec!["several_rolls,".to_owned()]));
+}
+
+#[test]
+fn an_older_roll_that_comes_late_changes_nothing_that_a_newer_one_says() {
+    let authority = started();
+    let header = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,SnapshotDate\n";
+    let of_day = |day: &str, pupils: &[(&str, &str)]| {
+        let row = |(upn, year): &(&str, &str)| format!("140001,{upn},Made,Up,2016-01-01,F,{year},2026-09-01,{day}\n");
+        header.to_owned() + &pupils.iter().map(row).collect::<String>()
+    };
+    let stranger = "A850200720001";
+    let both = [(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")];
+    authority.receive("2026-09-14T05:00:00Z", &[("roll.csv", &of_day("2026-09-14", &[(A, "5"), (B, "5")]))]);
+    authority.receive("2026-09-18T18:00:00Z", &[("marks.csv", &week(140001, "2026-09-14", &both))]);
+    authority.receive("2026-09-18T19:00:00Z", &[("roll.csv", &of_day("2026-09-11", &[(B, "4"), (stranger, "4")]))]);
+    let figures = "SELECT upn, nc_year, possible FROM metrics.pupil_year WHERE 0 < possible";
+    assert_eq!(authority.ask(figures, &["--as-of", "2026-09-18"]), [format!("{B},5,10"), format!("{A},5,10")]);
+    // Who was on the older roll alone has left since.
+    let left = "SELECT upn, event_from FROM alerts.current WHERE rule = 'off_roll_no_destination'";
+    assert_eq!(authority.ask(left, &["--as-of", "2026-09-18"]), [format!("{stranger},2026-09-13")]);
+    let doubts = "SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND rule <> 'upn_check_letter'";
+    assert_eq!(authority.ask(doubts, &[]), ["older_roll"]);
+}
+
+#[test]
+fn since_when_a_child_is_missing_does_not_depend_on_the_order_of_rolls() {
+    let rolls = [
+        ("2026-09-14", vec![A, B]),
+        ("2026-09-17", vec![A]),
+        ("2026-09-18", vec![A, B]),
+        ("2026-09-21", vec![A]),
+        ("2026-09-22", vec![A]),
+    ];
+    let orders = [vec![0, 1, 2, 3, 4], vec![0, 4, 3, 2, 1], vec![0, 3, 1, 4], vec![0, 4, 1, 2, 3], vec![4, 2, 0, 1, 3]];
+    for order in orders {
+        let authority = Authority::new();
+        authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+        for (nth, roll) in order.iter().enumerate() {
+            let (day, pupils) = &rolls[*roll];
+            let header = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,SnapshotDate\n".to_owned();
+            let row = |upn: &&str| format!("140001,{upn},Made,Up,2016-01-01,F,5,2026-09-01,{day}\n");
+            let text = header + &pupils.iter().map(row).collect::<String>();
+            authority.receive(&format!("2026-10-01T{nth:02}:00:00Z"), &[("roll.csv", &text)]);
+        }
+        let left = authority.ask("SELECT upn, event_from FROM alerts.current", &["--as-of", "2026-10-02"]);
+        let last_day = if order.contains(&2) { "2026-09-20" } else { "2026-09-16" };
+        assert_eq!(left, [format!("{B},{last_day}")], "{order:?}");
+    }
+}
+
+#[test]
+fn a_child_who_was_missing_and_enters_again_keeps_the_marks_of_before() {
+    let authority = started();
+    let of_week = |monday| week(140001, monday, &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &of_week("2026-09-07"))]);
+    authority.receive("2026-09-14T05:00:00Z", &[("roll.csv", &roll(140001, &[B]))]);
+    let again = roll(140001, &[A, B]).replacen("2026-09-01", "2026-09-21", 1);
+    authority.receive("2026-09-21T05:00:00Z", &[("roll.csv", &again)]);
+    authority.receive("2026-09-25T18:00:00Z", &[("m.csv", &of_week("2026-09-21"))]);
+    let years = authority.ask("SELECT upn, possible FROM metrics.pupil_year", &["--as-of", "2026-09-25"]);
+    assert_eq!(years, [format!("{B},20"), format!("{A},20")]);
+    assert_eq!(authority.ask("SELECT rule FROM alerts.current", &["--as-of", "2026-09-25"]), [""; 0]);
+}
+
+#[test]
+fn a_year_that_is_over_keeps_the_children_it_had() {
+    let authority = Authority::new();
+    authority.receive("2026-06-01T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+    let of = |year: u32, fsm: &str| {
+        format!(
+            "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,FSM\n140001,{A},Made,Up,2016-01-01,F,{year},2025-09-01,{fsm}\n"
+        )
+    };
+    authority.receive("2026-07-03T05:00:00Z", &[("roll.csv", &of(5, "Y"))]);
+    authority.receive("2026-07-10T18:00:00Z", &[("m.csv", &week(140001, "2026-07-06", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    authority.receive("2026-09-04T05:00:00Z", &[("roll.csv", &of(6, "N"))]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    let years = "SELECT academic_year, nc_year, possible FROM metrics.pupil_year";
+    let told = ["202526,5,10", "202627,6,10"];
+    assert_eq!(authority.ask(years, &["--as-of", "2026-09-11"]), told);
+    let meals = "SELECT academic_year, value FROM metrics.cohort_year WHERE cohort = 'FSM' AND phase = 'Total'";
+    assert_eq!(authority.ask(meals, &["--as-of", "2026-09-11"]), ["202526,Eligible", "202627,Not eligible"]);
+    // As known then, nothing else was known; and asked up to a day of last year, September's roll says nothing of it.
+    assert_eq!(authority.ask(years, &["--as-of", "2026-07-31"]), ["202526,5,10"]);
+}
