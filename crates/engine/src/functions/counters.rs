@@ -4,11 +4,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BinaryViewBuilder, BooleanArray, Int64Array, ListArray, StringArray,
-    StructArray,
+    Array, ArrayRef, AsArray, BinaryBuilder, BinaryViewBuilder, BooleanArray, Int64Array, StringArray,
 };
-use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, not_impl_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
@@ -16,6 +14,7 @@ use datafusion::logical_expr::{
 };
 use model::SESSIONS_A_WEEK;
 
+use super::lists::Lists;
 use super::session_counts::{SessionCounts, WeekCounts, write_counts};
 use super::weeks::Weeks;
 use super::{Book, counts};
@@ -65,7 +64,7 @@ impl AggregateUDFImpl for CountersAggregate {
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(match self.counted {
-            Counted::Letters => DataType::List(letter_field()),
+            Counted::Letters => letters().data_type(),
             Counted::Sessions => DataType::BinaryView,
         })
     }
@@ -177,19 +176,17 @@ impl GroupsAccumulator for Letters {
 
     /// The letters that stand anywhere, in order.
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let (mut letters, mut sessions, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut found, mut sessions, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
         for counts in emit_to.take_needed(&mut self.groups) {
             let before = sessions.len();
             for (letter, count) in counts.iter().enumerate().filter(|(_, count)| 0 < **count) {
-                letters.push(char::from(letter as u8).to_string());
+                found.push(char::from(letter as u8).to_string());
                 sessions.push(*count as i64);
             }
             lengths.push(sessions.len() - before);
         }
-        let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(letters)), Arc::new(Int64Array::from(sessions))];
-        let values = StructArray::new(letter_fields(), columns, None);
-        let offsets = OffsetBuffer::from_lengths(lengths);
-        Ok(Arc::new(ListArray::new(letter_field(), offsets, Arc::new(values), None)))
+        let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(found)), Arc::new(Int64Array::from(sessions))];
+        Ok(letters().array(columns, lengths, None))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
@@ -212,12 +209,8 @@ impl GroupsAccumulator for Letters {
     }
 }
 
-fn letter_fields() -> Fields {
-    Fields::from(vec![Field::new("letter", DataType::Utf8, false), Field::new("sessions", DataType::Int64, false)])
-}
-
-fn letter_field() -> FieldRef {
-    Arc::new(Field::new_list_field(DataType::Struct(letter_fields()), true))
+fn letters() -> Lists {
+    Lists::of(vec![Field::new("letter", DataType::Utf8, false), Field::new("sessions", DataType::Int64, false)])
 }
 
 /// A week's counters.

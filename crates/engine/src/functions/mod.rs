@@ -6,6 +6,7 @@
 mod boxes;
 mod counters;
 mod identity;
+mod lists;
 mod register;
 mod session_counts;
 mod spells;

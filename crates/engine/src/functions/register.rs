@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::make_view;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryViewArray, BinaryViewBuilder, Date32Array, Date32Builder, Int32Array, Int32Builder,
-    ListArray, StructArray,
+    Array, ArrayRef, AsArray, BinaryViewArray, BinaryViewBuilder, Date32Array, Int32Array, StructArray,
 };
-use datafusion::arrow::buffer::{Buffer, OffsetBuffer};
+use datafusion::arrow::buffer::Buffer;
 use datafusion::arrow::datatypes::{DataType, Date32Type, Field, Fields, Int32Type};
 use datafusion::logical_expr::ScalarUDF;
 use model::{BLANK, CodeTable};
 
 use super::boxes::{WHOLE_WEEK, between, kept, named_set};
+use super::lists::{Lists, column};
 use super::spells::{MarkedWeeks, Reached, Run, in_weeks, nth_box, runs};
 use super::stints::Stints;
 use super::tally::Tally;
@@ -203,28 +203,40 @@ fn parts(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
 /// Which days of a register.
 fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
     use DataType::{BinaryView, Date32, Int32, Utf8};
-    let list = DataType::List(Arc::new(Field::new_list_field(DataType::Struct(run_fields()), true)));
+    let lists = Lists::of(run_fields());
     let neutral = codes.set("administrative").unwrap_or([false; LETTERS]);
     let (with_codes, with_book) = (Arc::clone(codes), Arc::clone(book));
-    let runs_udf = scalar_of_set(codes, "runs", vec![BinaryView, Utf8, Int32], list, move |a: &[ArrayRef], _| {
-        let set = named_set(&with_codes, &a[1])?;
-        let counts = |letter: usize| letter != usize::from(BLANK) && !neutral[letter];
-        let inside = with_book.boxes_with(&std::array::from_fn(|letter| counts(letter) && set[letter]));
-        let other = with_book.boxes_with(&std::array::from_fn(|letter| counts(letter) && !set[letter]));
-        let least = a[2].as_primitive::<Int32Type>();
-        let registers = a[0].as_binary_view().iter().map(|bytes| bytes.and_then(Register::read));
-        let of = |(i, register): (usize, Option<Register<'_>>)| {
-            let Some(register) = register else { return Vec::new() };
-            // Most have not so many such days at all.
-            let days: u32 = register.numbers().map(|number| days_of(inside.of(number)).count_ones()).sum();
-            if i64::from(days) < i64::from(least.value(i)) {
-                return Vec::new();
-            }
-            let weeks = register.lines().map(|(monday, number)| (monday, inside.of(number), other.of(number)));
-            runs(weeks, least.value(i))
-        };
-        Ok(as_list(registers.enumerate().map(of).collect()))
-    });
+    let runs_udf =
+        scalar_of_set(codes, "runs", vec![BinaryView, Utf8, Int32], lists.data_type(), move |a: &[ArrayRef], _| {
+            let set = named_set(&with_codes, &a[1])?;
+            let counts = |letter: usize| letter != usize::from(BLANK) && !neutral[letter];
+            let inside = with_book.boxes_with(&std::array::from_fn(|letter| counts(letter) && set[letter]));
+            let other = with_book.boxes_with(&std::array::from_fn(|letter| counts(letter) && !set[letter]));
+            let least = a[2].as_primitive::<Int32Type>();
+            let registers = a[0].as_binary_view().iter().map(|bytes| bytes.and_then(Register::read));
+            let of = |(i, register): (usize, Option<Register<'_>>)| {
+                let Some(register) = register else { return Vec::new() };
+                // Most have not so many such days at all.
+                let days: u32 = register.numbers().map(|number| days_of(inside.of(number)).count_ones()).sum();
+                if i64::from(days) < i64::from(least.value(i)) {
+                    return Vec::new();
+                }
+                let weeks = register.lines().map(|(monday, number)| (monday, inside.of(number), other.of(number)));
+                runs(weeks, least.value(i))
+            };
+            let found: Vec<Vec<Run>> = registers.enumerate().map(of).collect();
+            let lengths: Vec<usize> = found.iter().map(Vec::len).collect();
+            let found = found.concat();
+            let columns = vec![
+                column::<Date32Array, _, _>(&found, |run| Some(run.first_day)),
+                column::<Date32Array, _, _>(&found, |run| Some(run.last_day)),
+                column::<Date32Array, _, _>(&found, |run| Some(run.reached_on)),
+                column::<Int32Array, _, _>(&found, |run| Some(run.days)),
+                column::<Int32Array, _, _>(&found, |run| Some(run.sessions)),
+                column::<Date32Array, _, _>(&found, |run| run.ended_on),
+            ];
+            Ok(lists.array(columns, lengths, None))
+        });
     let (with_codes, with_book) = (Arc::clone(codes), Arc::clone(book));
     let nth_day = scalar_of_set(codes, "nth_day", vec![BinaryView, Utf8, Int32], Date32, move |a: &[ArrayRef], _| {
         let inside = with_book.boxes_with(&named_set(&with_codes, &a[1])?);
@@ -364,9 +376,8 @@ fn weekly(
     fields: &Fields,
     columns_of: impl Fn(&[u32]) -> Vec<ArrayRef> + Send + Sync + 'static,
 ) -> ScalarUDF {
-    let (book, fields) = (Arc::clone(book), fields.clone());
-    let field = Arc::new(Field::new_list_field(DataType::Struct(fields.clone()), true));
-    scalar(name, vec![DataType::BinaryView], DataType::List(Arc::clone(&field)), move |a: &[ArrayRef], _| {
+    let (book, lists) = (Arc::clone(book), Lists::of(fields.clone()));
+    scalar(name, vec![DataType::BinaryView], lists.data_type(), move |a: &[ArrayRef], _| {
         let (mut weeks, mut numbers, mut lengths) = (Vec::new(), Vec::new(), Vec::with_capacity(a[0].len()));
         {
             let known = book.read();
@@ -381,9 +392,7 @@ fn weekly(
             }
         }
         let columns = std::iter::once(Arc::new(Date32Array::from(weeks)) as ArrayRef).chain(columns_of(&numbers));
-        let values = StructArray::new(fields.clone(), columns.collect(), None);
-        let offsets = OffsetBuffer::from_lengths(lengths);
-        Ok(Arc::new(ListArray::new(Arc::clone(&field), offsets, Arc::new(values), None)))
+        Ok(lists.array(columns.collect(), lengths, None))
     })
 }
 
@@ -412,32 +421,6 @@ fn unmarked(known: &NumberedLines, calendar: Register<'_>, register: Option<Regi
         missing += ends.map(|(nth, boxes)| missing_of(nth, boxes)).sum::<u32>();
     }
     missing as i32
-}
-
-fn as_list(found: Vec<Vec<Run>>) -> ArrayRef {
-    let offsets = OffsetBuffer::from_lengths(found.iter().map(Vec::len));
-    let (mut first, mut last, mut reached, mut ended) =
-        (Date32Builder::new(), Date32Builder::new(), Date32Builder::new(), Date32Builder::new());
-    let (mut days, mut sessions) = (Int32Builder::new(), Int32Builder::new());
-    for run in found.iter().flatten() {
-        first.append_value(run.first_day);
-        last.append_value(run.last_day);
-        reached.append_value(run.reached_on);
-        days.append_value(run.days);
-        sessions.append_value(run.sessions);
-        ended.append_option(run.ended_on);
-    }
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(first.finish()),
-        Arc::new(last.finish()),
-        Arc::new(reached.finish()),
-        Arc::new(days.finish()),
-        Arc::new(sessions.finish()),
-        Arc::new(ended.finish()),
-    ];
-    let values = StructArray::new(run_fields(), columns, None);
-    let field = Arc::new(Field::new_list_field(DataType::Struct(run_fields()), true));
-    Arc::new(ListArray::new(field, offsets, Arc::new(values), None))
 }
 
 #[cfg(test)]

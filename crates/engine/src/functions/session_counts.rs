@@ -2,16 +2,12 @@
 //! `counts_by_session(counts)`, `counts_by_week(counts)`, `counts_by_weekday(counts)`. The value is the Monday of the
 //! first week (four bytes, least first) and for each week from there fourteen boxes of [`MEASURES`] (four bytes each).
 
-use std::sync::Arc;
-
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, ListArray, StringViewArray, StructArray,
-};
-use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::datatypes::{DataType, Field, Fields};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, StringViewArray};
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::ScalarUDF;
 use model::SESSIONS_A_WEEK;
 
+use super::lists::{Lists, column};
 use super::scalar;
 use super::tally::TALLIED;
 use crate::line_book::MEASURES;
@@ -81,10 +77,8 @@ fn lists<T>(
     of: impl Fn(SessionCounts<'_>, &mut Vec<T>) + Send + Sync + 'static,
     columns: impl Fn(&[T]) -> Vec<ArrayRef> + Send + Sync + 'static,
 ) -> ScalarUDF {
-    let fields = Fields::from(fields);
-    let each = Arc::new(Field::new_list_field(DataType::Struct(fields.clone()), true));
-    let gives = DataType::List(Arc::clone(&each));
-    scalar(name, vec![DataType::BinaryView], gives, move |a: &[ArrayRef], rows| {
+    let lists = Lists::of(fields);
+    scalar(name, vec![DataType::BinaryView], lists.data_type(), move |a: &[ArrayRef], rows| {
         let values = a[0].as_binary_view();
         let (mut pushed, mut lengths) = (Vec::new(), Vec::with_capacity(rows));
         for row in 0..rows {
@@ -94,14 +88,8 @@ fn lists<T>(
             }
             lengths.push(pushed.len() - before);
         }
-        let structs = StructArray::new(fields.clone(), columns(&pushed), None);
-        let offsets = OffsetBuffer::from_lengths(lengths);
-        Ok(Arc::new(ListArray::new(Arc::clone(&each), offsets, Arc::new(structs), values.nulls().cloned())))
+        Ok(lists.array(columns(&pushed), lengths, values.nulls().cloned()))
     })
-}
-
-fn column<T, A: Array + FromIterator<Option<V>> + 'static, V>(rows: &[T], of: impl Fn(&T) -> V) -> ArrayRef {
-    Arc::new(rows.iter().map(|row| Some(of(row))).collect::<A>())
 }
 
 fn is_there(name: &str, kind: DataType) -> Field {
@@ -131,13 +119,14 @@ fn by_session() -> ScalarUDF {
     };
     lists("counts_by_session", fields, of, |rows: &[Row]| {
         let mut columns = vec![
-            column::<_, Date32Array, _>(rows, |(monday, ..)| *monday),
-            column::<_, Date32Array, _>(rows, |(monday, place, _)| day_of(*monday, *place)),
-            column::<_, StringViewArray, _>(rows, |(_, place, _)| session_of(*place)),
-            column::<_, Int32Array, _>(rows, |(_, place, _)| 1 << place),
+            column::<Date32Array, _, _>(rows, |(monday, ..)| Some(*monday)),
+            column::<Date32Array, _, _>(rows, |(monday, place, _)| Some(day_of(*monday, *place))),
+            column::<StringViewArray, _, _>(rows, |(_, place, _)| Some(session_of(*place))),
+            column::<Int32Array, _, _>(rows, |(_, place, _)| Some(1 << place)),
         ];
         columns.extend(
-            (0..MEASURES.len()).map(|nth| column::<_, Int32Array, _>(rows, move |(.., counts)| counts[nth] as i32)),
+            (0..MEASURES.len())
+                .map(|nth| column::<Int32Array, _, _>(rows, move |(.., counts)| Some(counts[nth] as i32))),
         );
         columns
     })
@@ -171,11 +160,11 @@ fn by_week() -> ScalarUDF {
     };
     lists("counts_by_week", fields, of, |weeks: &[OfWeek]| {
         let mut columns = vec![
-            column::<_, Date32Array, _>(weeks, |week| week.monday),
-            column::<_, Int32Array, _>(weeks, |week| week.sent),
+            column::<Date32Array, _, _>(weeks, |week| Some(week.monday)),
+            column::<Int32Array, _, _>(weeks, |week| Some(week.sent)),
         ];
-        columns.extend((0..RECORDED).map(|nth| column::<_, Int64Array, _>(weeks, move |week| week.counts[nth])));
-        columns.push(Arc::new(weeks.iter().map(|week| week.last_n).collect::<Date32Array>()));
+        columns.extend((0..RECORDED).map(|nth| column::<Int64Array, _, _>(weeks, move |week| Some(week.counts[nth]))));
+        columns.push(column::<Date32Array, _, _>(weeks, |week| week.last_n));
         columns
     })
 }
@@ -198,10 +187,10 @@ fn by_weekday() -> ScalarUDF {
     };
     lists("counts_by_weekday", fields, of, |rows: &[Row]| {
         let mut columns = vec![
-            column::<_, Int64Array, _>(rows, |(place, _)| (1 + place / 2) as i64),
-            column::<_, StringViewArray, _>(rows, |(place, _)| session_of(*place)),
+            column::<Int64Array, _, _>(rows, |(place, _)| Some((1 + place / 2) as i64)),
+            column::<StringViewArray, _, _>(rows, |(place, _)| Some(session_of(*place))),
         ];
-        columns.extend((0..RECORDED).map(|nth| column::<_, Int64Array, _>(rows, move |(_, counts)| counts[nth])));
+        columns.extend((0..RECORDED).map(|nth| column::<Int64Array, _, _>(rows, move |(_, counts)| Some(counts[nth]))));
         columns
     })
 }

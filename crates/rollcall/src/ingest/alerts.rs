@@ -11,7 +11,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
     UInt32Array, new_null_array,
 };
-use arrow::compute::{take, take_record_batch};
+use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use lake::landing::Receipt;
 use lake::{RunRecord, Table};
@@ -138,14 +138,7 @@ impl Rows {
             }
         }
         let rows = UInt32Array::from_iter_values(newest.into_values());
-        let texts =
-            |column: &StringArray| -> Result<StringArray> { Ok(take(column, &rows, None)?.as_string::<i32>().clone()) };
-        Ok(Self {
-            batch: take_record_batch(&self.batch, &rows)?,
-            ids: texts(&self.ids)?,
-            rules: texts(&self.rules)?,
-            statuses: texts(&self.statuses)?,
-        })
+        Self::of(take_record_batch(&self.batch, &rows)?, "to_status")
     }
 
     /// Each row's alert by its id.
