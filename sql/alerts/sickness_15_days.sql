@@ -23,10 +23,10 @@ WITH ill AS (
   SELECT pupil_key, urn, academic_year, upn, register_between(register, csa_from, csa_to) AS register
   FROM tables.register_year
   WHERE academic_year = (SELECT CAST(academic_year AS VARCHAR) FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day)
-    AND csa_from IS NOT NULL AND $days <= authorised AND $days <= days_with(register, 'codes:I', csa_from, csa_to)
+    AND csa_from IS NOT NULL AND $days <= authorised AND $days <= days_with(register, 'codes:I I01 I02', csa_from, csa_to)
 )
 SELECT stable_id('sickness_15_days ' || CAST(pupil_key AS VARCHAR) || ' ' || CAST(urn AS VARCHAR) || ' ' || academic_year) AS alert_id,
-       'sickness_15_days' AS rule, upn, pupil_key, urn, nth_day(register, 'codes:I', CAST($days AS INT)) AS raised_on,
-       nth_day(register, 'codes:I', 1) AS event_from, last_day_with(register, 'codes:I') AS event_to,
-       CAST(sessions_with(register, 'codes:I', NULL, NULL) AS BIGINT) AS sessions, 'open' AS status
+       'sickness_15_days' AS rule, upn, pupil_key, urn, nth_day(register, 'codes:I I01 I02', CAST($days AS INT)) AS raised_on,
+       nth_day(register, 'codes:I I01 I02', 1) AS event_from, last_day_with(register, 'codes:I I01 I02') AS event_to,
+       CAST(sessions_with(register, 'codes:I I01 I02', NULL, NULL) AS BIGINT) AS sessions, 'open' AS status
 FROM ill

@@ -11,7 +11,7 @@ use crate::line::BLANK;
 /// One code as the reference table states it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Code {
-    /// The register code, one or two characters.
+    /// The register code, one to three characters.
     pub code: String,
     /// The one character that stands for it in a line.
     pub letter: char,
@@ -134,10 +134,10 @@ mod tests {
     #[test]
     fn classes_are_the_ones_the_dfe_publishes() {
         assert_eq!(members("attended"), "/ \\ L B K P V W J");
-        assert_eq!(members("authorised"), "C C1 C2 E I J1 M R S T H F");
+        assert_eq!(members("authorised"), "C C1 C2 E I J1 M R S T H F I01 I02");
         assert_eq!(members("unauthorised"), "G N O U");
         assert_eq!(members("late"), "L U");
-        assert_eq!(members("not_possible"), "D Q X Y Y1 Y2 Y3 Y4 Y5 Y6 Y7");
+        assert_eq!(members("not_possible"), "D Q X Y Y1 Y2 Y3 Y4 Y5 Y6 Y7 X00 X01 X02 X03 X04 X05 X06 X07");
         assert_eq!(members("codes:G N O"), "G N O");
         assert!(table().set("no such class").is_none());
         assert!(table().set("codes:QQ").is_none());

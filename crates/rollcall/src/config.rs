@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
-use sources::decode::Mapping;
+use sources::Mapping;
 use sources::header::folded;
 
 /// The whole of `rollcall.toml`.

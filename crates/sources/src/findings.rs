@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use model::{Problem, Session, Urn};
+use model::{Outcome, Problem, Session, Urn};
 
-use crate::decode::Decoder;
+use crate::decoder::Decoder;
 use crate::kind::Column;
 
 /// Problems of one file while it is read, and its counts.
@@ -31,6 +31,11 @@ impl Found<'_> {
         if let Some(allowed) = column.allowed() {
             self.0.expected = allowed;
         }
+    }
+
+    /// Whether its row is refused.
+    pub fn refuses(&self) -> bool {
+        self.0.outcome != Outcome::Warn
     }
 
     /// Says what was expected.

@@ -202,6 +202,17 @@ impl Kind {
         }
     }
 
+    /// The columns of the first and the last day of what a row speaks of, and the rule that an end before the beginning breaks.
+    pub fn span(self) -> Option<(&'static str, &'static str, &'static str)> {
+        match self {
+            Self::Roll => Some(("EntryDate", "LeavingDate", "leaving_before_entry")),
+            Self::Interventions => Some(("Date", "EndDate", "end_before_beginning")),
+            Self::Cases => Some(("Opened", "Closed", "end_before_beginning")),
+            Self::Schools => Some(("OpenDate", "CloseDate", "end_before_beginning")),
+            Self::Marks | Self::Calendar | Self::Links => None,
+        }
+    }
+
     /// Its name in `ledger.return` and messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -236,4 +247,12 @@ pub(crate) fn yes_no(text: &str) -> Option<bool> {
         "n" | "no" | "false" | "f" | "0" => Some(false),
         _ => None,
     }
+}
+
+/// Whether a spreadsheet has turned an identifier into a number (`2.01E+11`).
+pub(crate) fn damaged(text: &[u8]) -> bool {
+    let text = text.to_ascii_uppercase();
+    let digits = text.iter().filter(|b| b.is_ascii_digit()).count();
+    0 < digits && text.windows(2).any(|w| w == b"E+" || w == b"E-")
+        || matches!(text.as_slice(), [digits @ .., b'.', b'0'] if digits.iter().all(u8::is_ascii_digit) && !digits.is_empty())
 }

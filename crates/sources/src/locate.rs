@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use model::{Session, Upn, Urn};
 
 use crate::csv_rows::{Blocks, Row, Rows, Step};
-use crate::decode::Mapping;
+use crate::decoder::Mapping;
 use crate::marks::parse_urn;
 use crate::{date, header};
 

@@ -12,11 +12,11 @@ use model::{BLANK, Session, Upn, Urn};
 
 use crate::csv_rows::Row;
 use crate::date::{self, DateForms};
-use crate::decode::{Decoder, damaged};
+use crate::decoder::Decoder;
 use crate::findings::Findings;
 use crate::grid::{Detail, REFUSED, SchoolGrid};
 use crate::header::Header;
-use crate::kind::yes_no;
+use crate::kind::{damaged, yes_no};
 
 /// The boxes of Monday to Friday come before this one.
 const WEEKDAYS: usize = 10;
@@ -296,14 +296,14 @@ impl<'a> Grids<'a> {
             Judged::Letter(_) if row.deleted => BLANK,
             Judged::Letter(letter) => letter,
             Judged::Warned(rule, letter) => {
-                findings.gather(rule, line, Some(urn), &text(row.mark), place);
+                findings.gather(rule, line, Some(urn), &self.decoder.shown_mark(row.mark), place);
                 if row.deleted { BLANK } else { letter }
             }
             Judged::Refused(rule) => {
                 if *now == UNSTATED {
                     *now = REFUSED;
                 }
-                findings.list(rule, line, Some(urn), &text(row.mark), Some(upn.key()), place);
+                findings.list(rule, line, Some(urn), &self.decoder.shown_mark(row.mark), Some(upn.key()), place);
                 return None;
             }
         };
@@ -313,10 +313,17 @@ impl<'a> Grids<'a> {
         match *now {
             UNSTATED | REFUSED => *now = letter,
             same if same == letter => {
-                findings.gather("duplicate_same_mark", line, Some(urn), &text(row.mark), place);
+                findings.gather("duplicate_same_mark", line, Some(urn), &self.decoder.shown_mark(row.mark), place);
             }
             _ => {
-                findings.list("duplicate_different_mark", line, Some(urn), &text(row.mark), Some(upn.key()), place);
+                findings.list(
+                    "duplicate_different_mark",
+                    line,
+                    Some(urn),
+                    &self.decoder.shown_mark(row.mark),
+                    Some(upn.key()),
+                    place,
+                );
                 return None;
             }
         }

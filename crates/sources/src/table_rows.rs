@@ -14,10 +14,11 @@ use model::{Session, Upn, Urn};
 
 use crate::csv_rows::Row;
 use crate::date::{self, DateForms};
-use crate::decode::{Content, Decoder, Unread, damaged};
+use crate::decoded::{Content, Unread};
+use crate::decoder::Decoder;
 use crate::findings::Findings;
 use crate::header::{Header, folded};
-use crate::kind::{Column, Kind, Value, yes_no};
+use crate::kind::{Column, Kind, Value, damaged, yes_no};
 use crate::marks::parse_urn;
 
 /// A column being filled.
@@ -142,21 +143,19 @@ impl TableRows {
                 findings.gather("no_date_of_birth", row.line, urn, "DOB: a day to come", None);
             }
         }
-        let day = |fills: &str| match columns.iter().position(|c| c.fills == fills).map(|i| &cells[i]) {
+        let day = |name: &str| match columns.iter().position(|c| c.name == name).map(|i| &cells[i]) {
             Some(Cell::Day(day)) => Some(*day),
             _ => None,
         };
-        if let (Kind::Roll, Some(entry), Some(leaving)) = (self.kind, day("entry_date"), day("leaving_date"))
-            && leaving < entry
+        if let Some((from, to, rule)) = self.kind.span()
+            && let (Some(first), Some(last)) = (day(from), day(to))
+            && last < first
         {
-            findings.refuse(
-                "leaving_before_entry",
-                row.line,
-                urn,
-                &format!("LeavingDate {leaving}, EntryDate {entry}"),
-            );
-            self.unread.add(urn, pupil_key());
-            return;
+            let found = findings.list(rule, row.line, urn, &format!("{to} {last}, {from} {first}"), None, None);
+            if found.refuses() {
+                self.unread.add(urn, pupil_key());
+                return;
+            }
         }
         self.notice(decoder, header, &cells, row, urn, findings);
         for (filled, cell) in self.columns.iter_mut().zip(cells) {

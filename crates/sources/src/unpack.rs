@@ -25,6 +25,11 @@ pub struct Limited<R> {
 /// The words of the error a [`Limited`] stream ends with.
 pub const TOO_LARGE: &str = "unpacks to more than the limit";
 
+/// The rule that a stream breaks which cannot be read to its end.
+pub(crate) fn rule_of(reason: &str) -> &'static str {
+    if reason == TOO_LARGE { "too_large" } else { "unreadable_file" }
+}
+
 impl<R> Limited<R> {
     /// Lets `limit` bytes through.
     pub fn new(input: R, limit: u64) -> Self {

@@ -14,8 +14,7 @@ use lake::RunRecord;
 use lake::landing::{self, Landing, Receipt, ReceiptFile};
 use model::AcademicYear;
 use sources::arrival::Offered;
-use sources::decode::Mapping;
-use sources::{Content, Decoded, Decoder, Kind, SchoolGrid, decode};
+use sources::{Content, Decoded, Decoder, Kind, Mapping, Origin, SchoolGrid, decode};
 
 use super::{Ahead, Ingest};
 
@@ -56,14 +55,15 @@ impl Ingest<'_> {
                 return Ok((landing.finish(&name)?, None));
             }
             let landing = Arc::new(Mutex::new(Some(landing)));
-            let decoded = decoding.decode(&of, &name, "", Box::new(Passing(Arc::clone(&landing))));
+            let unhashed = Origin { source: &of, name: &name, sha256: "" };
+            let decoded = decoding.decode(unhashed, Box::new(Passing(Arc::clone(&landing))));
             let landing = landing.lock().ok().and_then(|mut landing| landing.take());
             let file = landing.context("a file was not landed")?.finish(&name)?;
             let mut decoded = decoded.into_iter().filter(|d| matches!(d.content, Content::Marks(_)));
             let mut ahead = decoded.next();
             if let Some(decoded) = &mut ahead {
                 decoded.sha256.clone_from(&file.sha256);
-                decoded.return_id = sources::decode::return_id(&of, received_at, &name, &file.sha256);
+                decoded.return_id = Origin { sha256: &file.sha256, ..unhashed }.return_id(received_at);
                 if let Content::Marks(grids) = &decoded.content {
                     held.fetch_add(grids.iter().map(SchoolGrid::size).sum(), Ordering::Relaxed);
                 }
@@ -134,7 +134,8 @@ impl Ingest<'_> {
         let decoding = self.decoding(&receipt.source, receipt.received_at, &file.name);
         let source = receipt.source.clone();
         tokio::task::spawn_blocking(move || {
-            let mut decoded = decoding.decode(&source, &file.name, &file.sha256, input);
+            let origin = Origin { source: &source, name: &file.name, sha256: &file.sha256 };
+            let mut decoded = decoding.decode(origin, input);
             if !file.only.is_empty() {
                 decoded.iter_mut().for_each(|decoded| decoded.keep_only(&file.only));
                 decoded.retain(|decoded| 0 < decoded.rows_in);
@@ -179,7 +180,8 @@ impl Ingest<'_> {
 
 /// The number of a file's return.
 pub(super) fn number(receipt: &Receipt, file: &ReceiptFile) -> i64 {
-    sources::decode::return_id(&receipt.source, receipt.received_at, &file.name, &file.sha256)
+    let origin = Origin { source: &receipt.source, name: &file.name, sha256: &file.sha256 };
+    origin.return_id(receipt.received_at)
 }
 
 /// What decoding a file needs to know, wherever it is done.
@@ -192,7 +194,7 @@ struct Decoding {
 }
 
 impl Decoding {
-    fn decode(&self, source: &str, name: &str, sha256: &str, input: Box<dyn Read + Send>) -> Vec<Decoded> {
+    fn decode(&self, origin: Origin<'_>, input: Box<dyn Read + Send>) -> Vec<Decoded> {
         let decoder = Decoder {
             codes: &self.library.codes,
             rules: &self.library.fields,
@@ -203,7 +205,7 @@ impl Decoding {
             earliest: self.earliest,
             unpacked_limit: self.unpacked_limit,
         };
-        decode(&decoder, source, name, sha256, input)
+        decode(&decoder, origin, input)
     }
 }
 

@@ -1,13 +1,25 @@
 use std::io::{Cursor, Read, Write};
 
-use super::*;
+use std::collections::BTreeMap;
+
+use arrow::array::AsArray;
+use chrono::{DateTime, NaiveDate, Utc};
+use model::{CodeTable, FieldRules, Problem};
 use proptest::prelude::*;
+
+use super::*;
+use crate::decoded::Content;
+use crate::grid::SchoolGrid;
 
 const CODES: &str = include_str!("../../../../sql/reference/attendance_code.csv");
 const RULES: &str = include_str!("../../../../sql/rules/fields.toml");
 
-/// Reads `input` as a file received in the autumn of 2026.
+/// Reads `input` as a file received in the autumn of 2026, of an authority that asks for the years since 2022.
 fn read(input: Box<dyn Read + Send>, mapping: &Mapping, limit: u64) -> Vec<Decoded> {
+    read_since(2022, input, mapping, limit)
+}
+
+fn read_since(year: i32, input: Box<dyn Read + Send>, mapping: &Mapping, limit: u64) -> Vec<Decoded> {
     let codes = CodeTable::parse(CODES).unwrap();
     let rules: FieldRules = toml::from_str(RULES).unwrap();
     let received_at: DateTime<Utc> = "2026-11-20T18:00:00Z".parse().unwrap();
@@ -18,10 +30,10 @@ fn read(input: Box<dyn Read + Send>, mapping: &Mapping, limit: u64) -> Vec<Decod
         mapping,
         received_at,
         received_on: received_at.date_naive(),
-        earliest: NaiveDate::from_ymd_opt(2022, 9, 1).unwrap(),
+        earliest: NaiveDate::from_ymd_opt(year, 9, 1).unwrap(),
         unpacked_limit: limit,
     };
-    let files = decode(&decoder, "drop", "m.csv", "0", input);
+    let files = decode(&decoder, Origin { source: "drop", name: "m.csv", sha256: "0" }, input);
     for file in &files {
         assert_eq!(file.rows_in, file.rows_kept + file.rows_refused);
     }
@@ -54,6 +66,10 @@ fn every_rule_that_is_named_has_its_words() {
     let rules: FieldRules = toml::from_str(RULES).unwrap();
     let code = [
         include_str!("../decode.rs"),
+        include_str!("../decoded.rs"),
+        include_str!("../reading.rs"),
+        include_str!("../unpack.rs"),
+        include_str!("../kind.rs"),
         include_str!("../marks.rs"),
         include_str!("../table_rows.rs"),
         // What shows only beside what is believed is found where the two are merged.
@@ -427,4 +443,35 @@ fn a_type_of_intervention_is_known_by_its_name_too() {
     let told: Vec<(&str, Option<u64>, &str)> =
         files[0].problems.iter().map(|p| (p.rule.as_str(), p.line, p.expected.as_str())).collect();
     assert_eq!(told, [("unknown_value", Some(4), "one of penalty_notice_paid")]);
+}
+
+#[test]
+fn codes_of_the_pandemic_count_on_their_days_alone() {
+    let rows = ["2021-01-11,AM,X01", "2021-01-11,PM,i02", "2022-09-05,AM,X01"];
+    let text =
+        format!("URN,UPN,Date,Session,Mark\n{}", rows.map(|row| format!("140001,Q850200120003,{row}\n")).concat());
+    let files = read_since(2020, bytes(text), &Mapping::default(), 1 << 20);
+    let told: Vec<_> = files[0].problems.iter().map(|p| (p.rule.as_str(), p.line, p.found.as_str())).collect();
+    assert_eq!(told, [("code_not_valid_on_day", Some(4), "X01")]);
+    let codes = CodeTable::parse(CODES).unwrap();
+    let Content::Marks(schools) = &files[0].content else { panic!("no marks") };
+    let line = schools[0].stated(0, |_| true)[0].boxes;
+    let class = |i: usize| codes.letter(line[i]).map(|c| (c.code.as_str(), c.class.as_str()));
+    assert_eq!((class(0), class(1)), (Some(("X01", "not_possible")), Some(("I02", "authorised"))));
+}
+
+#[test]
+fn an_end_before_its_beginning_is_told() {
+    let found = |text: &str| -> Vec<(u64, String, Option<u64>, String)> {
+        let files = read(bytes(text), &Mapping::default(), 1 << 20);
+        let kept = files[0].rows_kept;
+        files[0].problems.iter().map(|p| (kept, p.rule.clone(), p.line, p.found.clone())).collect()
+    };
+    let says = |found: &str| vec![(2, "end_before_beginning".to_owned(), Some(3), found.to_owned())];
+    let cases =
+        "UPN,Kind,Opened,Closed\nQ850200120003,CME,2026-09-07,2026-09-07\nQ850200120003,CME,2026-09-07,2025-09-08\n";
+    assert_eq!(found(cases), says("Closed 2025-09-08, Opened 2026-09-07"));
+    let steps = "URN,UPN,Type,Date,EndDate\n140001,Q850200120003,penalty_notice_paid,2026-09-07,\n\
+                 140001,Q850200120003,penalty_notice_paid,2026-09-07,2025-09-08\n";
+    assert_eq!(found(steps), says("EndDate 2025-09-08, Date 2026-09-07"));
 }
