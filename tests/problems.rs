@@ -188,3 +188,21 @@ fn what_is_doubtful_is_said_and_no_child_with_it() {
     let out = authority.run(&["ingest", linked.to_str().unwrap()]);
     assert!(!out.status.success() && said(&out).contains("a link to a folder"), "{}", said(&out));
 }
+
+#[test]
+fn a_file_of_that_name_of_another_school_mends_nothing() {
+    let authority = started();
+    authority.receive("2026-09-03T05:00:00Z", &[("r.csv", &roll(149999, &[A]))]);
+    authority.receive("2026-09-04T05:00:00Z", &[("r.csv", &roll(140001, &[A, B]))]);
+    let open = "SELECT urn FROM quality.problem WHERE rule = 'unknown_urn' AND fixed_by IS NULL";
+    assert_eq!(authority.ask(open, &[]), ["149999"]);
+}
+
+#[test]
+fn a_notice_to_each_parent_is_a_notice() {
+    let authority = started();
+    let notices = ["P1", "P2"].map(|parent| format!("140001,{A},penalty_notice_issued,2026-09-07,{parent}\n")).concat();
+    authority.receive("2026-09-08T18:00:00Z", &[("n.csv", &format!("URN,UPN,Type,Date,ParentRef\n{notices}"))]);
+    let held = "SELECT parent_ref FROM believed.intervention WHERE known_to IS NULL";
+    assert_eq!(authority.ask(held, &[]), ["P1", "P2"]);
+}

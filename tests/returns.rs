@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::authority::{A, B, all_files, roll, rollcall, said, started, week};
+use crate::authority::{A, Authority, B, SCHOOLS, all_files, roll, rollcall, said, started, week};
 
 #[test]
 fn every_dialect_says_the_same() {
@@ -174,7 +174,10 @@ fn a_register_of_the_mornings_says_what_it_takes_away() {
     let mornings = week(140001, "2026-09-07", &[(A, "/-/./././.")]);
     let out = authority.receive("2026-09-12T18:00:00Z", &[("m.csv", &mornings)]);
     let told = "SELECT found, rows FROM quality.problem WHERE rule = 'marks_withdrawn' AND fixed_by IS NULL";
-    assert_eq!(authority.ask(told, &[]), ["\"4 sessions without a row, of which a mark was held\",4"]);
+    assert_eq!(
+        authority.ask(told, &[]),
+        ["\"5 sessions of which a mark was held: 1 with a row that is blank or deleted, the others without one\",5"]
+    );
     assert!(said(&out).contains("marks_withdrawn"), "{}", said(&out));
     authority.receive("2026-09-13T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
     assert_eq!(authority.ask(told, &[]), [""; 0]);
@@ -184,7 +187,6 @@ fn a_register_of_the_mornings_says_what_it_takes_away() {
 fn the_night_takes_a_file_once_and_undoes_no_correction() {
     let authority = started();
     let drop = authority.lake().join("drop");
-    std::fs::create_dir(&drop).unwrap();
     let wrong = week(140001, "2026-09-07", &[(A, "OOOOOOOOOO")]);
     std::fs::write(drop.join("m.csv"), &wrong).unwrap();
     let code = "SELECT DISTINCT code FROM ledger.mark WHERE known_to IS NULL";
@@ -275,4 +277,56 @@ fn what_has_landed_is_taken_before_all_else() {
         .unwrap();
     let out = authority.run(&["ingest", folder.to_str().unwrap(), "--source", "ping"]);
     assert!(!out.status.success() && said(&out).contains("it has pings"), "{}", said(&out));
+}
+
+#[test]
+fn a_refused_row_takes_no_mark_away_whatever_is_wrong_with_it() {
+    let authority = started();
+    let whole = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+    let held =
+        || authority.ask("SELECT upn_of(pupil_key), marks FROM ledger.register_week WHERE known_to IS NULL", &[]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &whole)]);
+    let before = held();
+    let row = format!("140001,{A},2026-09-09,PM,\\");
+    let endless = format!("140001,{A},2026-09-09,PM,\"{}", "I".repeat(70_000));
+    for (hour, (damaged, rule)) in [
+        (format!("140001,{A},2026-09-30,PM,\\"), "date_in_future"),
+        (format!("140001,{A},1999-09-09,PM,\\"), "date_before_year"),
+        (format!("149999,{A},2026-09-09,PM,\\"), "unknown_urn"),
+        (format!("140001,{A},2026-09-09,PM,\"I"), "line_too_long"),
+        (endless, "line_too_long"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let out =
+            authority.receive(&format!("2026-09-12T{hour:02}:00:00Z"), &[("m.csv", &whole.replace(&row, &damaged))]);
+        assert!(said(&out).contains(rule) && !said(&out).contains("marks_withdrawn"), "{}", said(&out));
+        assert_eq!(held(), before, "{rule}");
+    }
+}
+
+#[test]
+fn an_arrival_set_aside_takes_what_was_taken_again_of_it_along() {
+    let authority = Authority::new();
+    let known = SCHOOLS.lines().filter(|line| !line.starts_with("140002")).map(|line| format!("{line}\n"));
+    authority.receive("2026-09-01T05:00:00Z", &[("gias.csv", &known.collect::<String>())]);
+    authority.receive("2026-09-02T05:00:00Z", &[("roll.csv", &roll(140002, &[A, B]))]);
+    // Cut off between GIAS and what was waiting for it: the next run takes it.
+    let gias = authority.offer("2026-09-03T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+    let mut ingest = rollcall();
+    ingest.args(["ingest", gias.to_str().unwrap(), "--received-at", "2026-09-03T05:00:00Z"]);
+    ingest.current_dir(authority.lake()).env("ROLLCALL_CRASH_AT", "after the run record");
+    assert!(!ingest.output().unwrap().status.success());
+    let on_roll = "SELECT count(*) FROM believed.enrolment WHERE known_to IS NULL";
+    assert_eq!(authority.ask(on_roll, &[]), ["0"]);
+    authority.ok(&["ingest"]);
+    assert_eq!(authority.ask(on_roll, &[]), ["2"]);
+    // A roll is of the day on which it first came.
+    let day = "SELECT CAST(last_day AS VARCHAR) FROM tables.return_school WHERE kind = 'roll' AND 0 < rows_kept";
+    assert_eq!(authority.ask(day, &[]), ["2026-09-02"]);
+    assert!(said(&authority.run(&["set-aside", "2", "--reason", " "])).contains("say why"));
+    authority.ok(&["set-aside", "2", "--reason", "a trial"]);
+    assert_eq!(authority.ask(on_roll, &[]), ["0"]);
+    assert!(said(&authority.run(&["set-aside", "2", "--reason", "once more"])).contains("set aside already"));
 }

@@ -107,7 +107,7 @@ fn what_a_roll_does_not_say_changes_nothing() {
     let (older, newer) = (of_day("2026-09-22", &[A, B]), of_day("2026-09-23", &[A]));
     authority.receive("2026-09-24T05:00:00Z", &[("roll_a.csv", &newer), ("roll_b.csv", &older)]);
     assert_eq!(left(), ["off_roll_no_destination"]);
-    assert_eq!(rules(), ["roll_lost_most,"]);
+    assert_eq!(rules(), ["missing_from_roll,", "roll_lost_most,"]);
     authority
         .receive("2026-09-25T05:00:00Z", &[("roll_a.csv", &roll(140001, &[A])), ("roll_b.csv", &roll(140001, &[B]))]);
     assert_eq!((left(), rules()), (vec![], vec!["several_rolls,".to_owned()]));
@@ -195,4 +195,69 @@ fn a_year_that_is_over_keeps_the_children_it_had() {
     assert_eq!(authority.ask(meals, &["--as-of", "2026-09-11"]), ["202526,Eligible", "202627,Not eligible"]);
     // As known then, nothing else was known; and asked up to a day of last year, September's roll says nothing of it.
     assert_eq!(authority.ask(years, &["--as-of", "2026-07-31"]), ["202526,5,10"]);
+}
+
+#[test]
+fn what_cannot_be_meant_by_a_roll_is_refused_and_takes_nobody_off_it() {
+    let authority = started();
+    let rows = roll(140001, &[A, B]);
+    let of_b = rows.lines().nth(2).unwrap();
+    let left = || authority.ask("SELECT count(*) FROM tables.enrolment WHERE missing_since IS NOT NULL", &[]);
+    let ask = |sql: &str| authority.ask(sql, &[]);
+    let problems = || ask("SELECT rule FROM quality.problem WHERE rule <> 'upn_check_letter' AND fixed_by IS NULL");
+    authority.receive("2026-09-07T05:00:00Z", &[("r.csv", &rows.replace(of_b, &of_b.replace("140001", "149999")))]);
+    assert_eq!((problems(), left()), (vec!["unknown_urn".to_owned()], vec!["0".to_owned()]));
+    // A day to come would stand over all rolls until then.
+    let dated = |day: &str| {
+        rows.lines()
+            .enumerate()
+            .map(|(i, row)| format!("{row},{}\n", if i == 0 { "SnapshotDate" } else { day }))
+            .collect::<String>()
+    };
+    authority.receive("2026-09-08T05:00:00Z", &[("r.csv", &dated("2027-09-08"))]);
+    assert!(problems().contains(&"date_in_future".to_owned()));
+    authority.receive("2026-09-09T05:00:00Z", &[("r.csv", &dated("2026-09-09"))]);
+    assert_eq!((problems(), left()), (vec!["unknown_urn".to_owned()], vec!["0".to_owned()]));
+    // Two children under one UPN: the first stands.
+    let twice = format!("{rows}{}\n", of_b.replace("2016-01-01", "2012-02-03"));
+    authority.receive("2026-09-10T05:00:00Z", &[("r.csv", &twice)]);
+    assert!(problems().contains(&"two_pupils_one_upn".to_owned()));
+    assert_eq!(ask("SELECT DISTINCT CAST(dob AS VARCHAR) FROM tables.enrolment"), ["2016-01-01"]);
+}
+
+#[test]
+fn a_former_upn_of_a_child_with_another_birthday_joins_nobody() {
+    let authority = started();
+    let new = "A850200720001";
+    let other = roll(140002, &[new]);
+    let other = other.replace(&format!("{new},,"), &format!("{new},{A},"));
+    authority.receive("2026-09-03T05:00:00Z", &[("r.csv", &other.replace("2016-01-01", "2011-01-01"))]);
+    let children = || authority.ask("SELECT count(DISTINCT pupil_key) FROM tables.enrolment", &[]);
+    let told = "SELECT rule FROM quality.problem WHERE rule LIKE 'former%' AND fixed_by IS NULL";
+    assert_eq!(
+        (children(), authority.ask(told, &[])),
+        (vec!["3".to_owned()], vec!["former_upn_of_another".to_owned()])
+    );
+    // With one birthday it is one child.
+    authority.receive("2026-09-04T05:00:00Z", &[("r.csv", &other)]);
+    assert_eq!((children(), authority.ask(told, &[])), (vec!["2".to_owned()], vec![]));
+}
+
+#[test]
+fn a_child_who_is_gone_before_an_announced_day_has_left_without_explanation() {
+    let authority = started();
+    let announced = roll(140001, &[A, B]).replacen("2026-09-01,,", "2026-09-01,2026-10-16,g", 1);
+    authority.receive("2026-09-07T05:00:00Z", &[("r.csv", &announced)]);
+    authority.receive("2026-09-14T05:00:00Z", &[("r.csv", &roll(140001, &[B]))]);
+    let last = format!("SELECT CAST(last_day AS VARCHAR) FROM tables.enrolment WHERE upn = '{A}'");
+    let told = "SELECT rule FROM quality.problem WHERE rule = 'missing_from_roll' AND fixed_by IS NULL";
+    assert_eq!(
+        (authority.ask(&last, &[]), authority.ask(told, &[])),
+        (vec!["2026-09-13".to_owned()], vec!["missing_from_roll".to_owned()])
+    );
+    // A roll without the child mends nothing; one with it does.
+    authority.receive("2026-09-15T05:00:00Z", &[("r.csv", &roll(140001, &[B]))]);
+    assert_eq!(authority.ask(told, &[]).len(), 1);
+    authority.receive("2026-09-16T05:00:00Z", &[("r.csv", &announced)]);
+    assert_eq!((authority.ask(&last, &[]), authority.ask(told, &[])), (vec!["2026-10-16".to_owned()], vec![]));
 }

@@ -17,5 +17,12 @@ event_from = { doc = "First day", visibility = "pupil" }
 event_to = { doc = "Last day", visibility = "pupil" }
 sessions = { doc = "Sessions", visibility = "pupil" }
 */
-SELECT alert_id, changed_at, from_status, to_status, "by", reason, rule, pupil_key, urn, event_from, event_to, sessions
+-- Two arrivals of one instant are one change: from what stood before both to what stood after.
+SELECT alert_id, changed_at, first_value(from_status ORDER BY return_id) AS from_status, last_value(to_status ORDER BY return_id) AS to_status,
+       last_value("by" ORDER BY return_id) AS "by", last_value(reason ORDER BY return_id) AS reason, last_value(rule ORDER BY return_id) AS rule,
+       last_value(pupil_key ORDER BY return_id) AS pupil_key, last_value(urn ORDER BY return_id) AS urn,
+       last_value(event_from ORDER BY return_id) AS event_from, last_value(event_to ORDER BY return_id) AS event_to,
+       last_value(sessions ORDER BY return_id) AS sessions
 FROM believed.alert_event WHERE known_from <= $known_at
+GROUP BY alert_id, changed_at
+HAVING first_value(from_status ORDER BY return_id) IS DISTINCT FROM last_value(to_status ORDER BY return_id)

@@ -24,5 +24,5 @@ SELECT stable_id('unauthorised_10_days' || ' ' || CAST(r.pupil_key AS VARCHAR) |
        r.run['first_day'] AS event_from, r.run['last_day'] AS event_to, CAST(r.run['sessions'] AS BIGINT) AS sessions,
        CASE WHEN r.run['ended_on'] IS NULL THEN 'open' ELSE 'ended' END AS status
 -- The smaller side stands first: it is the one a join holds.
-FROM reference.academic_year y JOIN run r ON y.first_day <= r.run['reached_on']
+FROM reference.academic_year y JOIN run r ON y.first_day <= r.run['last_day']
 WHERE y.first_day <= $as_of AND $as_of <= y.last_day

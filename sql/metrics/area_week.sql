@@ -25,16 +25,20 @@ WITH phased AS (
   -- The DfE's total: primary, secondary and special; alternative provision stands beside it.
   SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
   WHERE phase IN ('Primary', 'Secondary', 'Special')
+), part AS (
+  -- Two school years may share a week: each has its own days of it.
+  SELECT w.week_start, w.academic_year, greatest(w.week_start, y.first_day) AS first_day, least(add_days(w.week_start, $last_weekday), y.last_day) AS last_day
+  FROM reference.academic_year y
+  JOIN (SELECT DISTINCT week_start, academic_year FROM metrics.school_week) w ON CAST(y.academic_year AS VARCHAR) = w.academic_year
 ), expected AS (
   -- A school that has closed may still send; it does not stand in for one that is silent.
-  SELECT p.la_code, p.phase, w.week_start, count(*) AS schools_expected, count(s.urn) AS schools_received
+  SELECT p.la_code, p.phase, w.week_start, w.academic_year, count(*) AS schools_expected, count(s.urn) AS schools_received
   FROM phased p
-  JOIN (SELECT DISTINCT week_start FROM metrics.school_week) w
-    ON coalesce(p.open_date, w.week_start) <= add_days(w.week_start, $last_weekday) AND w.week_start <= coalesce(p.close_date, w.week_start)
-  LEFT JOIN metrics.school_week s ON s.urn = p.urn AND s.week_start = w.week_start
+  JOIN part w ON coalesce(p.open_date, w.first_day) <= w.last_day AND w.first_day <= coalesce(p.close_date, w.first_day)
+  LEFT JOIN metrics.school_week s ON s.urn = p.urn AND s.week_start = w.week_start AND s.academic_year = w.academic_year
   LEFT JOIN tables.closed_week c ON c.urn = p.urn AND c.week_start = w.week_start
   WHERE c.urn IS NULL OR s.urn IS NOT NULL
-  GROUP BY p.la_code, p.phase, w.week_start
+  GROUP BY p.la_code, p.phase, w.week_start, w.academic_year
 ), week AS (
   SELECT p.la_code, p.phase, w.week_start, w.academic_year,
          sum(w.possible) AS possible, sum(w.attended) AS attended, sum(w.absent) AS absent, sum(w.authorised) AS authorised, sum(w.unauthorised) AS unauthorised, sum(w.late) AS late, bool_and(w.is_settled) AS each_settled
@@ -44,4 +48,4 @@ WITH phased AS (
 SELECT w.la_code, w.week_start, w.academic_year, w.phase, e.schools_expected, e.schools_received, w.possible, w.attended, w.absent, w.authorised, w.unauthorised, w.late,
        100.0 * w.absent / nullif(w.possible, 0) AS absence_percent,
        w.each_settled AND e.schools_expected <= e.schools_received AS is_settled
-FROM week w JOIN expected e ON e.la_code = w.la_code AND e.phase = w.phase AND e.week_start = w.week_start
+FROM week w JOIN expected e ON e.la_code = w.la_code AND e.phase = w.phase AND e.week_start = w.week_start AND e.academic_year = w.academic_year

@@ -31,5 +31,5 @@ WITH seen AS (
   FROM believed.problem_fix WHERE known_from <= $known_at GROUP BY problem_id
 )
 SELECT s.problem_id, s.return_id, s.source, s.urn, s.file, s.line, s.rule, s.severity, s.found, s.expected, s.rows,
-       s.first_seen, CASE WHEN s.last_seen < f.fixed_at THEN f.fixed_by END AS fixed_by
+       s.first_seen, CASE WHEN s.last_seen <= f.fixed_at THEN f.fixed_by END AS fixed_by
 FROM seen s LEFT JOIN fixed f ON f.problem_id = s.problem_id

@@ -1,5 +1,5 @@
 /*
-about = "Open problems by rule."
+about = "Open problems by rule, of what had been received by the day asked for."
 grain = ["rule", "severity"]
 source = "quality.problem"
 
@@ -11,4 +11,4 @@ rows = { doc = "Rows", visibility = "area" }
 expected = { doc = "What would be right", visibility = "public" }
 */
 SELECT rule, severity, count(DISTINCT urn) AS schools, sum(rows) AS rows, min(expected) AS expected
-FROM quality.problem WHERE fixed_by IS NULL GROUP BY rule, severity
+FROM quality.problem WHERE fixed_by IS NULL AND CAST(first_seen AS DATE) <= $as_of GROUP BY rule, severity

@@ -22,7 +22,7 @@ refused_rows = { doc = "Rows refused this year", visibility = "area" }
 */
 WITH returned AS (
   SELECT urn, max(received_at) AS last_sent, max(last_day) AS last_day
-  FROM tables.return_school WHERE kind = 'marks' GROUP BY urn
+  FROM tables.return_school WHERE kind = 'marks' AND CAST(received_at AS DATE) <= $as_of GROUP BY urn
 ), year AS (
   SELECT CAST(academic_year AS VARCHAR) AS academic_year, first_day, last_day FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day
 ), newest AS (
@@ -43,18 +43,20 @@ WITH returned AS (
     -- A file of several schools has none of its own: its problems say whose rows they are.
     SELECT p.urn, p.rows, r.received_at FROM quality.problem p JOIN ledger.return r ON r.return_id = p.return_id
     WHERE r.urn IS NULL AND p.urn IS NOT NULL AND p.severity <> 'warn'
-  ) JOIN year ON first_day <= CAST(received_at AS DATE) AND CAST(received_at AS DATE) <= last_day
+  ) JOIN year ON first_day <= CAST(received_at AS DATE) AND CAST(received_at AS DATE) <= least(last_day, $as_of)
   GROUP BY urn
 )
 SELECT e.urn, s.name, e.phase, s.trust_name, y.enrolments, y.absence_percent, y.persistent, y.persistent_percent,
        y.severe, y.severe_percent, r.last_sent, r.last_day,
-       t.urn IS NULL AS is_silent,
+       t.urn IS NULL AND w.urn IS NULL AS is_silent,
        days_with(d.calendar, 'recorded', add_days(coalesce(r.last_day, add_days((SELECT first_day FROM year), -1)), 1), $as_of) AS school_days_silent,
        coalesce(f.refused_rows, 0) AS refused_rows
 FROM tables.expected_school e
 JOIN tables.school s ON s.urn = e.urn
 LEFT JOIN metrics.school_year y ON y.urn = e.urn AND y.academic_year = (SELECT academic_year FROM year)
 LEFT JOIN sent t ON t.urn = e.urn
+-- A school whose calendar closes the week owes nothing for it.
+LEFT JOIN (SELECT c.urn FROM newest n JOIN tables.closed_week c ON c.week_start = n.week_start) w ON w.urn = e.urn
 LEFT JOIN school_days d ON d.la_code = e.la_code
 LEFT JOIN returned r ON r.urn = e.urn
 LEFT JOIN refused f ON f.urn = e.urn

@@ -10,7 +10,7 @@ upn = { doc = "The newest UPN known", visibility = "pupil" }
 roll_key = { doc = "The key under which the roll states the child", visibility = "pupil" }
 entry_date = { doc = "First day on roll", visibility = "pupil" }
 leaving_date = { doc = "Last day on roll, where stated", visibility = "pupil" }
-last_day = { doc = "Last day on roll: stated, or the day before the first roll without the child; null: still on roll", visibility = "pupil" }
+last_day = { doc = "Last day on roll: stated, or the day before the first roll without the child if that comes first; null: still on roll", visibility = "pupil" }
 leaving_ground = { doc = "Ground of regulation 9(1), a to o", visibility = "pupil" }
 missing_since = { doc = "First roll without the child and without a leaving date", visibility = "pupil" }
 dob = { doc = "Date of birth", visibility = "pupil" }
@@ -30,7 +30,7 @@ SELECT e.urn,
        upn_of(coalesce(k.newest_key, e.pupil_key)) AS upn,
        e.pupil_key AS roll_key,
        e.entry_date, e.leaving_date,
-       coalesce(e.leaving_date, add_days(e.missing_since, -1)) AS last_day,
+       least(e.leaving_date, add_days(e.missing_since, -1)) AS last_day,
        e.leaving_ground, e.missing_since, e.dob, e.sex, e.nc_year, e.fsm, e.sen, e.looked_after,
        e.child_in_need, e.child_protection, e.eal, e.ethnicity, e.destination
 -- The smaller side stands first: it is the one a hash join holds.

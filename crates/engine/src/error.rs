@@ -19,6 +19,15 @@ pub enum EngineError {
         #[source]
         source: Box<DataFusionError>,
     },
+    /// A definition plans and cannot be worked out.
+    #[error("{name} cannot be worked out")]
+    Failed {
+        /// Which.
+        name: String,
+        /// DataFusion's words.
+        #[source]
+        source: Box<DataFusionError>,
+    },
     /// While answering.
     #[error(transparent)]
     Running(#[from] DataFusionError),
@@ -28,6 +37,16 @@ pub enum EngineError {
     /// Arrow, on rows of our own.
     #[error(transparent)]
     Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl EngineError {
+    /// What went wrong while a definition was worked out, with its name.
+    pub(crate) fn of(self, name: &str) -> Self {
+        match self {
+            Self::Running(source) => Self::Failed { name: name.to_owned(), source: Box::new(source) },
+            other => other,
+        }
+    }
 }
 
 /// A part of the work that ended without an answer.

@@ -12,6 +12,9 @@ use crate::held::{Held, Keeping};
 use crate::ledger::{FileTable, ScanFile};
 use crate::session::Session;
 
+/// The source of what answers: functions say what SQL does not.
+pub(crate) const PROGRAM: &str = env!("ENGINE_SOURCE");
+
 /// How many results of a definition are kept: a school week's, so that nobody reads what is taken away.
 const KEPT: usize = 8;
 
@@ -26,6 +29,7 @@ impl Session {
     /// a ledger that no run names yet is told from any other.
     fn kept_at(&self, definition: &Definition) -> object_store::path::Path {
         let mut hash = Sha256::new();
+        hash.update(PROGRAM);
         for table in self.engine.library().rests_on(&definition.name) {
             hash.update(table.name());
             for file in self.run.table(table).files {

@@ -117,36 +117,11 @@ pub fn no_such(library: &Library, name: &str) -> String {
     let views = library.in_order().map(|d| d.name.clone());
     let names = views.chain(library.tables.keys().map(|table| format!("reference.{table}")));
     let short = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
-    let nearest = names.min_by_key(|known| (distance(&short(known), &short(name)), distance(known, name)));
+    let nearest =
+        names.min_by_key(|known| (model::distance(&short(known), &short(name)), model::distance(known, name)));
     // One of which more than half would have to be changed is not what was meant.
-    match nearest.filter(|known| distance(&short(known), &short(name)) * 2 <= short(name).len()) {
+    match nearest.filter(|known| model::distance(&short(known), &short(name)) * 2 <= short(name).len()) {
         Some(nearest) => format!("there is no {name}; the nearest is {nearest}"),
         None => format!("there is no {name}; SELECT name, about FROM catalogue.definition lists what there is"),
-    }
-}
-
-/// Letters to change, add or leave out to make one word of the other.
-pub fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = (corner + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
-            corner = std::mem::replace(&mut row[j + 1], next);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name() {
-        assert_eq!(distance("metrics.pupil_year", "metrics.pupil_yaer"), 2);
-        assert_eq!(distance("", "abc"), 3);
     }
 }

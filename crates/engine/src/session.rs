@@ -383,7 +383,8 @@ impl Session {
                         told(Work::Begun(&definition.name));
                         tracing::debug!(definition = definition.name, parts, "begun");
                         let rows;
-                        (rows, keeping) = self.collect(definition, parts, keep.contains(&definition.name)).await?;
+                        let collected = self.collect(definition, parts, keep.contains(&definition.name)).await;
+                        (rows, keeping) = collected.map_err(|e| e.of(&definition.name))?;
                         told(Work::Done(&definition.name, rows));
                         tracing::debug!(definition = definition.name, rows, "worked out");
                     }

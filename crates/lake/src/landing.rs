@@ -47,6 +47,9 @@ pub struct ReceiptFile {
     /// The schools for which it was taken again; none are named where all of it was taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<Urn>,
+    /// When it first came, where it was taken again: a roll that states no day is of that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came_at: Option<DateTime<Utc>>,
 }
 
 impl ReceiptFile {
@@ -114,6 +117,7 @@ impl Landing {
             sha256: hex(&self.hash.finalize()),
             bytes: self.bytes,
             only: Vec::new(),
+            came_at: None,
         };
         if let Some((copy, folder)) = self.copy {
             let unwritable = |source| LakeError::Output { path: folder.display().to_string(), source };

@@ -65,12 +65,12 @@ pub struct Changed {
     pub closed: u64,
 }
 
-/// Marks that were believed of a school, and of which a whole register has no row.
+/// Marks that were believed of a school, and of which a register has no row or a blank one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Withdrawn {
     /// The school.
     pub urn: Urn,
-    /// The return that has no row.
+    /// The return.
     pub return_id: i64,
     /// The child of the first of them.
     pub pupil_key: PupilKey,
@@ -78,6 +78,8 @@ pub struct Withdrawn {
     pub first: (i32, usize),
     /// How many they are.
     pub sessions: u64,
+    /// Of them, those with a blank row.
+    pub blank: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +96,7 @@ struct MergedLines {
     open: Vec<Held>,
     closed: Vec<Held>,
     opened: u64,
-    /// Statements without a row for a session of which a mark was believed, and its place.
+    /// Statements without a row for a session of which a mark was believed, or with a blank one, and its place.
     withdrawn: Vec<(Stated, usize)>,
 }
 
@@ -162,7 +164,7 @@ fn change(before: &[Held], stated: &Stated, at_micros: i64, merged: &mut MergedL
     for (place, (now, said)) in marks.iter_mut().zip(stated.boxes).enumerate() {
         match said {
             UNSTATED => {}
-            UNSENT => {
+            UNSENT | BLANK => {
                 if *now != BLANK {
                     merged.withdrawn.push((*stated, place));
                 }

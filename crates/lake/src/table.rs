@@ -170,7 +170,7 @@ impl Table {
                 may("end_date", DataType::Date32),
                 must("reference", DataType::Utf8),
                 may("outcome", DataType::Utf8),
-                may("parent_ref", DataType::Utf8),
+                must("parent_ref", DataType::Utf8),
             ],
             Self::Case => vec![
                 must("pupil_key", DataType::Int64),
@@ -257,7 +257,8 @@ impl Table {
             Self::School => &["urn"],
             Self::SchoolLink => &["urn", "link_urn", "link_type"],
             Self::Calendar => &["urn", "date", "session"],
-            Self::Intervention => &["pupil_key", "type", "date", "reference"],
+            // A notice goes to each parent.
+            Self::Intervention => &["pupil_key", "type", "date", "reference", "parent_ref"],
             Self::Case => &["pupil_key", "kind", "opened"],
             Self::MarkDetail => &["urn", "pupil_key", "session_date", "session"],
             Self::Return | Self::ReturnSchool | Self::Problem | Self::ProblemFix | Self::AlertEvent => &[],

@@ -157,9 +157,47 @@ pub fn shown(text: &str) -> String {
     }
 }
 
+/// A message of a library without the values it quotes, and without UPNs: what could not be cast or parsed may be a
+/// child's name or date of birth.
+pub fn without_values(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    let quotes = [("string '", "' to value"), ("from '", "': "), ("Error parsing '", "' as "), ("parsing '", "' as ")];
+    while let Some((at, begin, end)) =
+        quotes.iter().filter_map(|(begin, end)| Some((rest.find(begin)? + begin.len(), begin, end))).min()
+    {
+        let _ = begin;
+        shown += &rest[..at];
+        rest = &rest[at..];
+        // A quote that is not closed as expected hides all that is left.
+        let length = rest.find(end).unwrap_or(rest.len());
+        shown += &shape_of(&rest.as_bytes()[..length]);
+        rest = &rest[length..];
+    }
+    without_upns(&(shown + rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_library_quotes_is_hidden() {
+        for (said, shown) in [
+            (
+                "Cannot cast string 'O'Neil' to value of Int32 type",
+                "Cannot cast string 'A'AAAA (6 characters)' to value of Int32 type",
+            ),
+            (
+                "Error parsing timestamp from '2016-13-01': no month",
+                "Error parsing timestamp from '9999-99-99 (10 characters)': no month",
+            ),
+            ("No field named 'upm'", "No field named 'upm'"),
+            ("Cannot cast string 'Ann", "Cannot cast string 'AAA (3 characters)"),
+        ] {
+            assert_eq!(without_values(said), shown);
+        }
+    }
 
     #[test]
     fn a_field_is_shown_where_it_cannot_be_a_child() {

@@ -7,6 +7,7 @@ pub mod code;
 pub mod id;
 pub mod line;
 pub mod problem;
+pub mod spelling;
 
 pub use academic_year::AcademicYear;
 pub use as_of::{AsOf, known_at};
@@ -14,3 +15,4 @@ pub use code::{Code, CodeTable};
 pub use id::{PupilKey, Upn, UpnFault, Urn};
 pub use line::{BLANK, Line, SESSIONS_A_WEEK, Session, monday_of};
 pub use problem::{FieldRules, Outcome, Problem, Rule};
+pub use spelling::distance;

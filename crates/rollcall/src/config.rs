@@ -142,7 +142,7 @@ impl Config {
             let is_ours = |to: &&String| ours().any(|name| folded(name) == folded(to));
             let columns = source.schools.values().map(|s| &s.columns).chain([&source.columns]);
             if let Some(to) = columns.flat_map(BTreeMap::values).find(|to| !is_ours(to)) {
-                let nearest = ours().min_by_key(|name| engine::question::distance(&folded(name), &folded(to)));
+                let nearest = ours().min_by_key(|name| model::distance(&folded(name), &folded(to)));
                 let nearest = nearest.unwrap_or("URN");
                 bail!("{}: [sources.{name}]: there is no column `{to}`; the nearest is `{nearest}`", path.display());
             }
@@ -215,7 +215,7 @@ fn explained(error: &figment::Error) -> String {
     let place = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path.join(".")) };
     match &error.kind {
         Kind::UnknownField(found, known) => {
-            let nearest = known.iter().min_by_key(|k| engine::question::distance(k, found));
+            let nearest = known.iter().min_by_key(|k| model::distance(k, found));
             let nearest = nearest.map(|n| format!("; the nearest known key is `{n}`")).unwrap_or_default();
             format!("{place}there is no key `{found}`{nearest}")
         }

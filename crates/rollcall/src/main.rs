@@ -211,7 +211,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // What a library says may quote what it read.
-            let words = model::id::without_upns(&words_of(&error));
+            let words = model::id::without_values(&words_of(&error));
             if json {
                 println!("{}", serde_json::json!({ "error": words }));
             } else {
@@ -277,6 +277,9 @@ pub(crate) fn begin(dir: &std::path::Path, config: &str) -> Result<PathBuf> {
         }
     })?;
     Lake::make(&config.lake_address()?)?;
+    // Where `nightly` looks for what schools send.
+    let drop = dir.join("drop");
+    std::fs::create_dir_all(&drop).with_context(|| format!("{} could not be made", drop.display()))?;
     Ok(path)
 }
 
@@ -307,12 +310,10 @@ impl House {
     /// Takes arrivals that have landed and that no run has taken. Says how many there were.
     pub(crate) async fn take_what_has_landed(&self, bar: &progress::Bar) -> Result<u64> {
         let before = RunRecord::newest(&self.lake).await?;
-        let landed = lake::landing::arrivals(&self.lake).await?.saturating_sub(before.arrivals);
-        if 0 < landed {
-            self.ingest(bar).finish_what_was_cut_off().await?;
-            bar.finish();
-        }
-        Ok(landed)
+        let after = self.ingest(bar).finish_what_was_cut_off().await?;
+        bar.finish();
+        // What was set aside and not passed over yet is work of a run too.
+        Ok(after.arrivals.saturating_sub(before.arrivals).max(u64::from(before.n < after.n)))
     }
 
     /// The newest ledger version at the times asked for; today and everything, where none are given.
@@ -418,7 +419,7 @@ impl House {
             }
             Command::SetAside { arrival, reason } => {
                 let Some(n) = arrival else { return ask::print_arrivals(&self.lake, json).await };
-                let Some(reason) = reason else {
+                let Some(reason) = reason.filter(|reason| !reason.trim().is_empty()) else {
                     bail!("say why with --reason \"…\": it is kept with the arrival");
                 };
                 let bar = progress::Bar::new(json);
@@ -471,6 +472,7 @@ impl House {
             made_up: self.config.made_up,
             as_of,
             clock: now,
+            turns: Arc::new(tokio::sync::Semaphore::new(1)),
         };
         println!("The dashboard is at http://{}/ (end with Ctrl-C)", listener.local_addr()?);
         let stop = async {
@@ -528,7 +530,10 @@ impl House {
                     "silent schools  unknown: none of the {schools} schools is of authority {}; la_code in the configuration",
                     self.config.la_code
                 ),
-                0 => println!("silent schools  none: every expected school has sent marks of the newest week"),
+                0 if newest.is_some() => {
+                    println!("silent schools  none: every expected school has sent marks of the week of the newest")
+                }
+                0 => println!("silent schools  all: no marks have been taken in"),
                 n => println!("silent schools  {n} have sent no marks of the newest week: {}", named(&silent)),
             }
             println!("open problems   {open} (SELECT * FROM quality.problem WHERE fixed_by IS NULL)");

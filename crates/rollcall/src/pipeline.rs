@@ -98,13 +98,18 @@ pub(crate) async fn run(
     if 0 < landed {
         say(json, "ingest", &format!("{landed} arrivals that had landed before are taken"));
     }
+    let mut missing = Vec::new();
     for step in &pipeline.step {
         let bar = progress::Bar::new(json);
         match step {
             Step::Ingest(step) => {
                 let drop = folder.join(&step.ingest);
-                let empty = !drop.exists() || sources::arrival::offered(std::slice::from_ref(&drop))?.is_empty();
-                if empty {
+                if !drop.is_dir() {
+                    // A share that is not mounted looks like a quiet night.
+                    missing.push(drop.display().to_string());
+                    continue;
+                }
+                if sources::arrival::offered(std::slice::from_ref(&drop))?.is_empty() {
                     say(json, "ingest", &format!("nothing in {}", drop.display()));
                     continue;
                 }
@@ -136,6 +141,12 @@ pub(crate) async fn run(
                 say(json, "vacuum", &format!("{files} files that no run names any more ({size}) taken away"));
             }
         }
+    }
+    if !missing.is_empty() {
+        bail!(
+            "there is no folder {}; make it, mount it, or correct `ingest` in the pipeline (the other steps are done)",
+            missing.join(", ")
+        );
     }
     Ok(())
 }

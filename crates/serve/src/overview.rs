@@ -1,11 +1,14 @@
 //! The overview's figures, from the SQL of `sql/serving/`.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use engine::Engine;
 use engine::session::Session;
 use lake::RunRecord;
 use model::{AcademicYear, AsOf};
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use crate::page::ask::Ask;
 use crate::page::date;
@@ -31,6 +34,8 @@ pub struct LedgerSource {
     pub as_of: Option<NaiveDate>,
     /// The clock.
     pub clock: Clock,
+    /// How many pages may be worked out at once: each may take the memory of the configuration.
+    pub turns: Arc<Semaphore>,
 }
 
 type Row = Map<String, Value>;
@@ -70,6 +75,7 @@ impl Source for LedgerSource {
         if run.n == 0 {
             return Err(PageError::Nothing("Nothing has been taken in yet. Run rollcall ingest first.".to_owned()));
         }
+        let _turn = self.turns.acquire().await.map_err(PageError::failed)?;
         let session = self.engine.session(&run, AsOf { as_of, known_at }).await.map_err(PageError::failed)?;
         self.filled(&session).await.map_err(PageError::failed)
     }

@@ -1,5 +1,6 @@
 //! What one `ingest` was given: files and folders, as the files of one arrival in order of name.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A file to take in.
@@ -26,6 +27,9 @@ pub fn offered(paths: &[PathBuf]) -> std::io::Result<Vec<Offered>> {
         }
     }
     found.sort();
+    // One that is named twice comes once.
+    let mut met = BTreeSet::new();
+    found.retain(|file| met.insert(file.path.canonicalize().unwrap_or_else(|_| file.path.clone())));
     Ok(found)
 }
 

@@ -27,6 +27,8 @@ pub struct Block<'a> {
     pub bytes: &'a [u8],
     /// Number of its first line, from 1.
     pub first_line: u64,
+    /// Whether the stream may go on after it.
+    pub goes_on: bool,
 }
 
 /// Cuts a stream into blocks of whole lines.
@@ -77,7 +79,14 @@ impl<R: Read> Blocks<R> {
         let first_line = self.line;
         let bytes = &self.buffer[..end];
         self.line += memchr::memchr_iter(b'\n', bytes).count() as u64;
-        Ok(Some(Block { bytes, first_line }))
+        Ok(Some(Block { bytes, first_line, goes_on: !self.ended }))
+    }
+
+    /// Gives the last bytes of the last block out again, at the beginning of the next: they are not a whole row.
+    pub fn give_back(&mut self, bytes: usize) {
+        let end = self.used;
+        self.used -= bytes.min(end);
+        self.line -= memchr::memchr_iter(b'\n', &self.buffer[self.used..end]).count() as u64;
     }
 }
 
@@ -88,6 +97,8 @@ pub enum Step {
     Row,
     /// A row that is longer than [`ROW_LIMIT`] or whose quote is never closed.
     TooLong,
+    /// A row that the next block goes on with: from here on the block is to be given back.
+    Unfinished,
     /// Nothing is left.
     End,
 }
@@ -185,8 +196,8 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Reads the next row of a block from `at`, which is moved behind it.
-    pub fn step(&mut self, block: &[u8], at: &mut usize, line: &mut u64, row: &mut Row) -> Step {
+    /// Reads the next row of a block from `at`, which is moved behind it. `goes_on`: another block may follow.
+    pub fn step(&mut self, block: &[u8], goes_on: bool, at: &mut usize, line: &mut u64, row: &mut Row) -> Step {
         // Lone line breaks between rows say nothing.
         while block.get(*at).is_some_and(|b| matches!(b, b'\n' | b'\r')) {
             *line += u64::from(block[*at] == b'\n');
@@ -204,6 +215,8 @@ impl Rows {
         let core = self.core.get_or_insert_with(Reader::new);
         core.reset();
         let limit = block.len().min(*at + ROW_LIMIT);
+        // A block ends at the end of a line, which may lie within quotes.
+        let is_unfinished = goes_on && block.len() < *at + ROW_LIMIT;
         let (mut read, mut wrote, mut ended) = (0, 0, 0);
         loop {
             let input = &block[*at + read..limit];
@@ -227,12 +240,12 @@ impl Rows {
                         let _ = wrote;
                         break;
                     }
-                    return self.give_up(block, at, line);
+                    return if is_unfinished { Step::Unfinished } else { self.give_up(block, at, line) };
                 }
             }
         }
         if limit == block.len() && *at + read == block.len() && in_quotes(&block[*at..limit]) {
-            return self.give_up(block, at, line);
+            return if is_unfinished { Step::Unfinished } else { self.give_up(block, at, line) };
         }
         *line += memchr::memchr_iter(b'\n', &block[*at..*at + read]).count() as u64;
         *at += read;
@@ -265,7 +278,8 @@ mod tests {
         let (mut rows, mut row, mut at, mut line) = (Rows::default(), Row::default(), 0, 1);
         let mut found = Vec::new();
         loop {
-            match rows.step(text, &mut at, &mut line, &mut row) {
+            match rows.step(text, false, &mut at, &mut line, &mut row) {
+                Step::Unfinished => unreachable!("no block follows"),
                 Step::Row => found.push((row.line, (0..row.len()).map(|i| row.text(i).into_owned()).collect())),
                 Step::TooLong => found.push((row.line, vec!["TOO LONG".to_owned()])),
                 Step::End => return found,

@@ -31,7 +31,7 @@ pub struct Decoder<'a> {
     pub mapping: &'a Mapping,
     /// When the file was received.
     pub received_at: DateTime<Utc>,
-    /// The day on which it was received: no register is of a later day.
+    /// The day on which it first came: no register is of a later day.
     pub received_on: NaiveDate,
     /// First day of the earliest school year asked for.
     pub earliest: NaiveDate,

@@ -46,6 +46,10 @@ impl Found<'_> {
 
 /// So many problems of one rule are listed one by one for a file; the rest are counted in one row.
 const LISTED: u64 = 200;
+/// So many kinds of finding are told apart for a file.
+const GATHERED: usize = 20_000;
+/// What is found beyond.
+const MORE: &str = "more of the same";
 
 impl<'a> Findings<'a> {
     pub(crate) fn new(decoder: &'a Decoder<'a>) -> Self {
@@ -77,7 +81,7 @@ impl<'a> Findings<'a> {
         let listed = self.listed.entry(rule).or_default();
         *listed += 1;
         if LISTED < *listed {
-            return self.gather(rule, line, urn, "more of the same", session);
+            return self.gather(rule, line, urn, MORE, session);
         }
         let found = found.chars().take(64).collect();
         let problem = Problem { urn, pupil_key, session, ..self.problem(rule, Some(line), found) };
@@ -94,7 +98,13 @@ impl<'a> Findings<'a> {
         session: Option<(NaiveDate, Session)>,
     ) -> Found<'_> {
         let next = self.problems.len();
-        let at = *self.gathered.entry((rule, urn, found.to_owned())).or_insert(next);
+        let mut key = (rule, urn, found.to_owned());
+        // A file of a million values that are each wrong in their own way is told as one of many that are.
+        if GATHERED <= self.gathered.len() && !self.gathered.contains_key(&key) {
+            key = (rule, None, MORE.to_owned());
+        }
+        let found = key.2.clone();
+        let at = *self.gathered.entry(key).or_insert(next);
         if at < next {
             self.problems[at].rows += 1;
             return Found(&mut self.problems[at]);

@@ -111,6 +111,11 @@ impl SchoolGrid {
         }
     }
 
+    /// How many lines [`Self::stated`] gives of all weeks.
+    pub(crate) fn stated_lines(&self) -> usize {
+        self.upns.len() * self.days.map_or(0, |(first, last)| weeks_between(first, last).count())
+    }
+
     /// Bytes of all that [`Self::registers`] gives.
     pub fn registers_size(&self) -> usize {
         let weeks = self.days.map_or(0, |(first, last)| weeks_between(first, last).count());
@@ -177,6 +182,19 @@ impl SchoolGrid {
         self.details.retain(|d| d.pupil_key != pupil_key || session.is_some_and(|s| s != (d.date, d.session)));
         self.rows_kept = self.rows_kept.saturating_sub(refused);
         refused
+    }
+
+    /// Makes sure that no session is taken as withdrawn of which a school's rows speak that were refused: they may be
+    /// of children of this one.
+    pub fn leave_alone_what(&mut self, refused: &Self) {
+        for (nth, upn) in refused.upns.iter().enumerate() {
+            let Some(pupil) = self.index.get(upn).copied() else { continue };
+            for (week, lines) in &refused.weeks {
+                let Some(line) = lines.get(nth) else { continue };
+                let boxes = line.iter().enumerate().filter(|(_, mark)| **mark != UNSTATED);
+                self.leave_alone(Some(pupil), Some(*week), boxes.fold(0, |boxes, (place, _)| boxes | 1 << place));
+            }
+        }
     }
 
     /// Whether a child has been met in it.

@@ -21,6 +21,8 @@ pub struct Header {
     pub width: usize,
     /// Folded names as they stood, to know the header again where it is repeated.
     pub names: Vec<String>,
+    /// Names that are nearly those of columns the file may have and has not, with these.
+    pub misspelt: Vec<(String, &'static str)>,
 }
 
 /// Why a first row is not a header.
@@ -52,7 +54,12 @@ pub fn read(fields: &[String], renames: &BTreeMap<String, String>) -> Result<Hea
                 return Err(HeaderFault::Twice(kind, twice.name, alike.collect()));
             }
             let columns = kind.columns().iter().map(|c| place(c.name)).collect();
-            return Ok(Header { kind, columns, width: fields.len(), names });
+            let is_known = |name: &str| kind.columns().iter().any(|c| folded(c.name) == name);
+            let absent = || kind.columns().iter().map(|c| c.name).filter(|column| place(column).is_none());
+            let meant = |name: &String| absent().find(|column| is_slip(name, &folded(column)));
+            let unknown = names.iter().zip(fields).filter(|(name, _)| !is_known(name));
+            let misspelt = unknown.filter_map(|(name, field)| Some((field.trim().to_owned(), meant(name)?))).collect();
+            return Ok(Header { kind, columns, width: fields.len(), names, misspelt });
         }
         // More than half of the required columns there: most likely meant as this kind.
         if missing.len() * 2 < required && nearest.as_ref().is_none_or(|(n, ..)| missing.len() < *n) {
@@ -72,6 +79,11 @@ pub fn read(fields: &[String], renames: &BTreeMap<String, String>) -> Result<Hea
             Err(HeaderFault::Unknown(fields.iter().take(12).map(show).collect::<Vec<_>>().join(", ")))
         }
     }
+}
+
+/// Whether one folded name is another with a slip of a letter or two.
+fn is_slip(name: &str, of: &str) -> bool {
+    4 < of.len() && model::distance(name, of) <= of.len() / 5
 }
 
 #[cfg(test)]
@@ -97,6 +109,14 @@ mod tests {
             of("URN,UPN,Date,Session,Mark,mark "),
             Err(HeaderFault::Twice(Kind::Marks, "Mark", vec!["Mark".to_owned(), "mark".to_owned()]))
         );
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_told_from_another_column() {
+        let header =
+            of("URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,Leaving_Dat,LeavingReason,Ethnicty,Form,SENs");
+        let misspelt = [("Leaving_Dat", "LeavingDate"), ("Ethnicty", "Ethnicity")];
+        assert_eq!(header.unwrap().misspelt, misspelt.map(|(name, column)| (name.to_owned(), column)));
     }
 
     #[test]

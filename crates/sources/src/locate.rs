@@ -39,8 +39,8 @@ fn read(
         let bom = columns.is_none() && block.bytes.starts_with(&[0xef, 0xbb, 0xbf]);
         let (mut at, mut line) = (if bom { 3 } else { 0 }, block.first_line);
         loop {
-            match rows.step(block.bytes, &mut at, &mut line, &mut row) {
-                Step::End => break,
+            match rows.step(block.bytes, block.goes_on, &mut at, &mut line, &mut row) {
+                Step::Unfinished | Step::End => break,
                 Step::TooLong => continue,
                 Step::Row => {}
             }
@@ -71,6 +71,8 @@ fn read(
                 afternoons.entry(morning).or_insert(row.line);
             }
         }
+        let rest = block.bytes.len() - at.min(block.bytes.len());
+        blocks.give_back(rest);
     }
 }
 

@@ -38,8 +38,9 @@ pub struct Grids<'a> {
     header: Header,
     /// The grids, in order of first row.
     schools: Vec<SchoolGrid>,
-    /// By Monday, the boxes with a refused row that does not say of which school it is.
-    unclaimed: BTreeMap<i32, u16>,
+    /// The boxes with a refused row that does not say of which school it is, by Monday; of any week where it does not
+    /// say that either.
+    unclaimed: BTreeMap<Option<i32>, u16>,
     places: HashMap<Urn, usize>,
     school: usize,
     pupil: usize,
@@ -256,6 +257,8 @@ impl<'a> Grids<'a> {
         if self.decoder.received_on < day.date || day.date < self.decoder.earliest {
             let rule = if day.date < self.decoder.earliest { "date_before_year" } else { "date_in_future" };
             findings.list(rule, line, Some(urn), &text(row.date), Some(upn.key()), None);
+            // Another day was meant, and nobody can say which.
+            self.leave_alone(upn, None, row.session);
             return None;
         }
         let Some(session) = session else {
@@ -368,18 +371,22 @@ impl<'a> Grids<'a> {
         }
     }
 
-    /// The same for all schools, where the day can be read.
+    /// The same for all schools.
     fn leave_everywhere(&mut self, date: &[u8], session: &[u8]) {
-        if let Some(day) = self.read_day(date) {
-            *self.unclaimed.entry(day.monday).or_default() |= boxes_of(Some(day), session);
-        }
+        let day = self.read_day(date);
+        *self.unclaimed.entry(day.map(|day| day.monday)).or_default() |= boxes_of(day, session);
+    }
+
+    /// A row of which nothing can be read.
+    pub fn unread_row(&mut self) {
+        self.leave_everywhere(b"", b"");
     }
 
     /// The schools, at the end of the file.
     pub fn finish(mut self) -> Vec<SchoolGrid> {
         for (monday, boxes) in self.unclaimed {
             for school in &mut self.schools {
-                school.leave_alone(None, Some(monday), boxes);
+                school.leave_alone(None, monday, boxes);
             }
         }
         self.schools

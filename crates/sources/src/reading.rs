@@ -2,19 +2,26 @@
 
 use std::io::Read;
 
-use crate::csv_rows::{Blocks, ROW_LIMIT, Row, Rows, Step};
+use crate::csv_rows::{Block, Blocks, ROW_LIMIT, Row, Rows, Step};
 use crate::date::DateForms;
 use crate::decoded::{Content, Decoded, Origin};
 use crate::decoder::Decoder;
 use crate::findings::Findings;
+use crate::grid::SchoolGrid;
 use crate::header::{self, Header, HeaderFault, folded};
 use crate::kind::Kind;
 use crate::marks::Grids;
 use crate::table_rows::TableRows;
 use crate::unpack::rule_of;
 
+/// More weeks of children than an authority's schools have in two years.
+pub(crate) const LINES_A_FILE: usize = 20_000_000;
+
+/// So many rows of a file may be without an end: a few are typing errors.
+const ENDLESS: u32 = 200;
+
 /// Reads a file to its end.
-pub(crate) fn read(decoder: &Decoder<'_>, origin: Origin<'_>, input: Box<dyn Read + Send>) -> Decoded {
+pub(crate) fn read(decoder: &Decoder<'_>, origin: Origin<'_>, input: &mut dyn Read) -> Decoded {
     let mut findings = Findings::new(decoder);
     let mut blocks = Blocks::new(input);
     let mut reading: Option<Reading<'_>> = None;
@@ -22,9 +29,10 @@ pub(crate) fn read(decoder: &Decoder<'_>, origin: Origin<'_>, input: Box<dyn Rea
     let mut uncounted: Option<(Rows, Row)> = None;
     // A line longer than a block comes in pieces; all but the first are passed over.
     let mut inside_overlong = false;
+    let mut endless = 0;
     loop {
-        let (block, first_line) = match blocks.next_block() {
-            Ok(Some(block)) => (block.bytes, block.first_line),
+        let Block { bytes: block, first_line, goes_on } = match blocks.next_block() {
+            Ok(Some(block)) => block,
             Ok(None) => break,
             Err(e) => {
                 findings.file(rule_of(&e.to_string()), None, e.to_string().chars().take(120).collect(), None);
@@ -43,7 +51,14 @@ pub(crate) fn read(decoder: &Decoder<'_>, origin: Origin<'_>, input: Box<dyn Rea
         inside_overlong = overlong;
         if reading.is_none() && uncounted.is_none() {
             match read_header(decoder, block, &mut at, &mut line) {
-                Ok(header) => reading = Some(Reading::new(decoder, header)),
+                Ok(header) => {
+                    for (name, column) in &header.misspelt {
+                        let (found, expected) =
+                            (format!("a column {name}"), format!("{column}, or no column of a like name"));
+                        findings.file("misspelt_column", Some(1), found, Some(expected));
+                    }
+                    reading = Some(Reading::new(decoder, header));
+                }
                 Err((rule, found, expected)) => {
                     findings.file(rule, Some(1), found, expected);
                     uncounted = Some(Default::default());
@@ -51,21 +66,34 @@ pub(crate) fn read(decoder: &Decoder<'_>, origin: Origin<'_>, input: Box<dyn Rea
             }
         }
         if let Some(reading) = &mut reading {
-            reading.block(block, at, line, &mut findings);
+            reading.block((block, goes_on), &mut at, line, &mut endless, &mut findings);
         } else if let Some((rows, row)) = &mut uncounted {
             loop {
-                findings.rows_in += match rows.step(block, &mut at, &mut line, row) {
+                findings.rows_in += match rows.step(block, goes_on, &mut at, &mut line, row) {
                     Step::Row => u64::from(!row.is_blank()),
-                    Step::TooLong => 1,
-                    Step::End => break,
+                    Step::TooLong => {
+                        endless += 1;
+                        1
+                    }
+                    Step::Unfinished | Step::End => break,
                 };
+                if ENDLESS < endless {
+                    break;
+                }
             }
         }
+        // Each is read up to the limit and again from its next line.
+        if ENDLESS < endless {
+            findings.file("unreadable_file", None, format!("more than {ENDLESS} rows that do not end"), None);
+            break;
+        }
+        let rest = block.len() - at.min(block.len());
+        blocks.give_back(rest);
     }
     match reading {
         Some(reading) => reading.finish(origin, findings),
         None => {
-            if uncounted.is_none() {
+            if findings.problems.is_empty() {
                 findings.file("unreadable_file", None, "an empty file".to_owned(), None);
             }
             Decoded::new(decoder, origin, None, findings, Content::Nothing)
@@ -80,11 +108,11 @@ fn read_header(decoder: &Decoder<'_>, block: &[u8], at: &mut usize, line: &mut u
     if block.starts_with(&[0xef, 0xbb, 0xbf]) {
         *at += 3;
     }
-    if block.starts_with(&[0xff, 0xfe]) || block.starts_with(&[0xfe, 0xff]) {
-        return Err(("unreadable_file", "UTF-16 text".to_owned(), None));
+    if let Some(what) = of_another_kind(block) {
+        return Err(("unreadable_file", what.to_owned(), None));
     }
     let (mut rows, mut row) = (Rows::default(), Row::default());
-    if rows.step(block, at, line, &mut row) != Step::Row {
+    if rows.step(block, false, at, line, &mut row) != Step::Row {
         return Err(("unknown_header", "no row that can be read".to_owned(), None));
     }
     let fields: Vec<String> = (0..row.len()).map(|i| row.text(i).into_owned()).collect();
@@ -120,6 +148,27 @@ fn read_header(decoder: &Decoder<'_>, block: &[u8], at: &mut usize, line: &mut u
     })
 }
 
+/// What a file that is no CSV shows itself to be by its first bytes.
+fn of_another_kind(block: &[u8]) -> Option<&'static str> {
+    let begins: [(&[u8], &str); 9] = [
+        (&[0xff, 0xfe], "UTF-16 text"),
+        (&[0xfe, 0xff], "UTF-16 text"),
+        (b"PK\x05\x06", "an archive without a file"),
+        (b"%PDF", "a PDF"),
+        (b"\x89PNG", "an image"),
+        (&[0xff, 0xd8, 0xff], "an image"),
+        (b"GIF8", "an image"),
+        (&[0xd0, 0xcf, 0x11, 0xe0], "an old or locked Office file; save it as .xlsx or CSV, without a password"),
+        (b"PAR1", "a Parquet file"),
+    ];
+    let text = block.trim_ascii_start();
+    let is_page = [&b"<!doctype html"[..], b"<html"]
+        .iter()
+        .any(|tag| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag)));
+    let other = || is_page.then_some("a web page, of a login perhaps");
+    begins.into_iter().find(|(bytes, _)| block.starts_with(bytes)).map(|(_, what)| what).or_else(other)
+}
+
 /// What parts the fields of a header that is one field of a CSV file, and holds several names.
 fn other_separator(fields: &[String]) -> Option<&'static str> {
     let [whole] = fields else { return None };
@@ -140,7 +189,7 @@ struct Reading<'a> {
 
 enum Body<'a> {
     Marks(Box<Grids<'a>>),
-    Table(TableRows),
+    Table(Box<TableRows>),
 }
 
 impl<'a> Reading<'a> {
@@ -149,12 +198,21 @@ impl<'a> Reading<'a> {
         let reach = columns.iter().zip(&header.columns).filter(|(c, _)| c.required).filter_map(|(_, i)| *i).max();
         let body = match header.kind {
             Kind::Marks => Body::Marks(Box::new(Grids::new(decoder, header.clone()))),
-            kind => Body::Table(TableRows::new(kind)),
+            kind => Body::Table(Box::new(TableRows::new(kind))),
         };
         Self { decoder, header, reach: reach.unwrap_or(0), rows: Rows::default(), row: Row::default(), body }
     }
 
-    fn block(&mut self, block: &[u8], mut at: usize, mut line: u64, findings: &mut Findings<'_>) {
+    /// Reads a block from `at`, which is moved behind the last whole row, or behind the last of `endless` ones.
+    fn block(
+        &mut self,
+        (block, goes_on): (&[u8], bool),
+        place: &mut usize,
+        mut line: u64,
+        endless: &mut u32,
+        findings: &mut Findings<'_>,
+    ) {
+        let mut at = *place;
         let plain = match &self.body {
             Body::Marks(grids) => grids.is_plain(),
             Body::Table(_) => false,
@@ -169,18 +227,24 @@ impl<'a> Reading<'a> {
                     continue;
                 }
             }
-            match self.rows.step(block, &mut at, &mut line, &mut self.row) {
+            match self.rows.step(block, goes_on, &mut at, &mut line, &mut self.row) {
                 Step::Row => self.judge_row(findings),
                 Step::TooLong => {
                     findings.rows_in += 1;
                     findings.refuse("line_too_long", self.row.line, None, "a row that does not end");
-                    if let Body::Table(table) = &mut self.body {
-                        table.unread.add(None, None);
+                    match &mut self.body {
+                        Body::Marks(grids) => grids.unread_row(),
+                        Body::Table(table) => table.unread.add(None, None),
+                    }
+                    *endless += 1;
+                    if ENDLESS < *endless {
+                        break;
                     }
                 }
-                Step::End => break,
+                Step::Unfinished | Step::End => break,
             }
         }
+        *place = at;
     }
 
     fn judge_row(&mut self, findings: &mut Findings<'_>) {
@@ -223,7 +287,15 @@ impl<'a> Reading<'a> {
         let content = match self.body {
             Body::Marks(grids) => {
                 mixed_dates(grids.date_forms(), &mut findings);
-                Content::Marks(grids.finish())
+                let schools = grids.finish();
+                let lines: usize = schools.iter().map(SchoolGrid::stated_lines).sum();
+                if LINES_A_FILE < lines {
+                    let found = format!(
+                        "few rows for registers of {lines} weeks of children from their first day to their last"
+                    );
+                    findings.file("too_large", None, found, None);
+                }
+                Content::Marks(schools)
             }
             Body::Table(table) => {
                 mixed_dates(&table.forms, &mut findings);

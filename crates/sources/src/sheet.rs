@@ -5,6 +5,7 @@ use std::io::Cursor;
 
 use calamine::{Data, DataRef, Reader, SheetType, SheetVisible, Xlsx};
 
+use crate::csv_rows::ROW_LIMIT;
 use crate::unpack::TOO_LARGE;
 
 /// What a sheet can hold; a cell beyond is of no workbook.
@@ -38,6 +39,8 @@ fn rows(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, limit: u64) -> Result<Vec<u8
     // Every row is as wide as the first one at least: blank cells at its end are not written.
     let mut width = 0;
     let mut number = 0;
+    // Bytes of the row that is being read.
+    let mut pending = 0;
     while let Some(cell) = cells.next_cell().map_err(|e| e.to_string())? {
         let (at, column) = cell.get_position();
         if SHEET.0 <= at || SHEET.1 <= column || at < number {
@@ -49,12 +52,17 @@ fn rows(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, limit: u64) -> Result<Vec<u8
         }
         if number < at {
             write(&mut out, &mut row, &mut width)?;
+            pending = 0;
             out.extend(std::iter::repeat_n(b'\n', (at - number - 1) as usize));
             number = at;
         }
         let column = column as usize;
         row.resize(row.len().max(column + 1), String::new());
-        row[column] = text;
+        // A row that is too long is refused as one: no more of it is held than shows that it is.
+        if pending <= ROW_LIMIT {
+            pending += text.len();
+            row[column] = text.chars().take(ROW_LIMIT + 1).collect();
+        }
         if limit < out.len() as u64 {
             return Err(TOO_LARGE.to_owned());
         }

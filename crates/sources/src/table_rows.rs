@@ -1,6 +1,6 @@
 //! Rows of every kind of file but marks: typed columns of the table they go to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -40,6 +40,10 @@ pub(crate) struct TableRows {
     pub(crate) unread: Unread,
     /// Keys already warned about.
     warned: BTreeSet<i64>,
+    /// The date of birth that a roll first states of each pupil, and the line.
+    births: HashMap<(Urn, i64), (Option<NaiveDate>, u64)>,
+    /// The line that first states each stint.
+    stints: HashMap<(Urn, i64, NaiveDate), u64>,
 }
 
 /// One field, read.
@@ -76,6 +80,8 @@ impl TableRows {
             forms: DateForms::default(),
             unread: Unread::default(),
             warned: BTreeSet::new(),
+            births: HashMap::new(),
+            stints: HashMap::new(),
         }
     }
 
@@ -137,6 +143,13 @@ impl TableRows {
                     }
                 }
             }
+            // No roll says who will be on it: taken at its word, it would stand over all that come until then.
+            if column.name == "SnapshotDate" && matches!(cells[i], Cell::Day(day) if decoder.received_on < day) {
+                let found = format!("{}: {}", column.name, shown(column, &text));
+                findings.refuse("date_in_future", row.line, urn, &found);
+                self.unread.add(urn, pupil_key());
+                return;
+            }
             // Nobody on a roll is born later than the roll was received.
             if column.name == "DOB" && matches!(cells[i], Cell::Day(born) if decoder.received_on < born) {
                 cells[i] = Cell::Null;
@@ -155,6 +168,20 @@ impl TableRows {
             if found.refuses() {
                 self.unread.add(urn, pupil_key());
                 return;
+            }
+        }
+        if let (Kind::Roll, Some(urn), Some(key), Some(entry)) = (self.kind, urn, pupil_key(), day("EntryDate")) {
+            let born = day("DOB");
+            let (before, line) = *self.births.entry((urn, key)).or_insert((born, row.line));
+            if before.zip(born).is_some_and(|(before, born)| before != born) {
+                let found = format!("another date of birth than on line {line}");
+                findings.list("two_pupils_one_upn", row.line, Some(urn), &found, Some(key), None);
+                return;
+            }
+            let first = *self.stints.entry((urn, key, entry)).or_insert(row.line);
+            if first != row.line {
+                let found = format!("the day of entry of line {first} again");
+                findings.list("stint_twice", row.line, Some(urn), &found, Some(key), None);
             }
         }
         self.notice(decoder, header, &cells, row, urn, findings);

@@ -2,16 +2,16 @@
 
 use std::io::{Cursor, Read};
 
-use bytes::Bytes;
-
 /// What a file turned out to be.
-pub enum Unpacked {
+pub enum Unpacked<'a> {
     /// A stream of CSV (or something that claims to be).
-    Plain(Box<dyn Read + Send>),
+    Plain(Box<dyn Read + 'a>),
+    /// The same, unpacked on the way.
+    Gzip(Box<dyn Read + 'a>),
     /// An Excel workbook, as its bytes.
-    Workbook(Bytes),
-    /// A zip archive's files by name, each to be looked at in turn.
-    Archive(Vec<(String, Bytes)>),
+    Workbook(Vec<u8>),
+    /// A zip archive, whose files are to be looked at in turn.
+    Archive(Archive),
     /// A zip archive that cannot be read.
     Broken(String),
 }
@@ -40,8 +40,9 @@ impl<R> Limited<R> {
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let n = self.input.read(buffer)?;
-        self.left = self.left.checked_sub(n as u64).ok_or_else(|| std::io::Error::other(TOO_LARGE))?;
-        Ok(n)
+        let left = self.left.checked_sub(n as u64);
+        self.left = left.unwrap_or(0);
+        left.map(|_| n).ok_or_else(|| std::io::Error::other(TOO_LARGE))
     }
 }
 
@@ -52,17 +53,8 @@ pub(crate) const GZIP: &[u8] = &[0x1f, 0x8b];
 /// The entry that makes a zip archive a workbook.
 const WORKBOOK: &str = "xl/workbook.xml";
 
-/// Whether these bytes are a workbook.
-pub fn is_workbook(bytes: &[u8]) -> bool {
-    bytes.starts_with(ZIP) && zip::ZipArchive::new(Cursor::new(bytes)).is_ok_and(|archive| holds_workbook(&archive))
-}
-
-fn holds_workbook(archive: &zip::ZipArchive<Cursor<&[u8]>>) -> bool {
-    archive.file_names().any(|name| name == WORKBOOK)
-}
-
-/// Looks at a file's first bytes. `limit` is what it may unpack to.
-pub fn unpack(mut input: Box<dyn Read + Send>, limit: u64, archive_limit: u64) -> std::io::Result<Unpacked> {
+/// Looks at a file's first bytes. `limit` is what it may unpack to, `packed_limit` what an archive may be.
+pub fn unpack<'a>(mut input: Box<dyn Read + 'a>, limit: u64, packed_limit: u64) -> std::io::Result<Unpacked<'a>> {
     let mut head = [0u8; 4];
     let mut filled = 0;
     while filled < head.len() {
@@ -75,37 +67,64 @@ pub fn unpack(mut input: Box<dyn Read + Send>, limit: u64, archive_limit: u64) -
     let whole = Cursor::new(start.clone()).chain(input);
     if start.starts_with(GZIP) {
         let plain = flate2::read::MultiGzDecoder::new(whole);
-        return Ok(Unpacked::Plain(Box::new(Limited::new(plain, limit))));
+        return Ok(Unpacked::Gzip(Box::new(Limited::new(plain, limit))));
     }
     if !start.starts_with(ZIP) {
         return Ok(Unpacked::Plain(Box::new(Limited::new(whole, limit))));
     }
-    let mut bytes = Vec::new();
-    Limited::new(whole, archive_limit).read_to_end(&mut bytes)?;
-    let mut archive = match zip::ZipArchive::new(Cursor::new(bytes.as_slice())) {
-        Ok(archive) => archive,
+    let mut packed = Vec::new();
+    Limited::new(whole, packed_limit).read_to_end(&mut packed)?;
+    let is_workbook = match zip::ZipArchive::new(Cursor::new(packed.as_slice())) {
+        Ok(archive) => archive.file_names().any(|name| name == WORKBOOK),
         Err(e) => return Ok(Unpacked::Broken(e.to_string())),
     };
-    let is_workbook = holds_workbook(&archive);
-    let mut left = archive_limit;
-    let mut files = Vec::new();
-    for i in 0..archive.len() {
-        let mut entry = match archive.by_index(i) {
-            Ok(entry) if entry.is_file() => entry,
-            Ok(_) => continue,
-            Err(e) => return Ok(Unpacked::Broken(e.to_string())),
-        };
-        let name = entry.name().to_owned();
-        let mut content = Vec::new();
-        // Sizes in the directory may lie: what counts is what comes out.
-        match Limited::new(&mut entry, left).read_to_end(&mut content) {
-            Ok(n) => left -= n as u64,
-            Err(e) if e.to_string() == TOO_LARGE => return Err(e),
-            Err(e) => return Ok(Unpacked::Broken(e.to_string())),
-        }
-        if !is_workbook && !name.starts_with("__MACOSX/") {
-            files.push((name, Bytes::from(content)));
-        }
+    if !is_workbook {
+        return Ok(Unpacked::Archive(Archive { packed, limit }));
     }
-    Ok(if is_workbook { Unpacked::Workbook(Bytes::from(bytes)) } else { Unpacked::Archive(files) })
+    // Its reader holds whole what is in it.
+    let archive = Archive { packed, limit: packed_limit };
+    let mut failed = None;
+    let ended = archive.each(|_, part| failed = failed.take().or(std::io::copy(part, &mut std::io::sink()).err()));
+    match failed {
+        Some(e) if e.to_string() == TOO_LARGE => Err(e),
+        Some(e) => Ok(Unpacked::Broken(e.to_string())),
+        None => Ok(ended.map_or_else(Unpacked::Broken, |()| Unpacked::Workbook(archive.packed))),
+    }
+}
+
+/// More files than an authority's schools send in a year of days each.
+const FILES_AN_ARCHIVE: usize = 10_000;
+
+/// A zip archive.
+pub struct Archive {
+    packed: Vec<u8>,
+    limit: u64,
+}
+
+impl Archive {
+    /// Gives each file to `take` as a stream, by name, in the archive's order; together they give no more than the
+    /// limit. Says why, where not all could be given.
+    pub fn each(&self, mut take: impl FnMut(&str, &mut dyn Read)) -> Result<(), String> {
+        let mut archive = zip::ZipArchive::new(Cursor::new(self.packed.as_slice())).map_err(|e| e.to_string())?;
+        let (mut left, mut given) = (self.limit, 0);
+        for i in 0..archive.len() {
+            let entry = archive.by_index(i).map_err(|e| e.to_string())?;
+            let name = entry.name().to_owned();
+            if !entry.is_file() || name.starts_with("__MACOSX/") {
+                continue;
+            }
+            if left == 0 {
+                return Err(TOO_LARGE.to_owned());
+            }
+            if FILES_AN_ARCHIVE <= given {
+                return Err(format!("more than {FILES_AN_ARCHIVE} files"));
+            }
+            given += 1;
+            // Sizes in the directory may lie: what counts is what comes out.
+            let mut content = Limited::new(entry, left);
+            take(&name, &mut content);
+            left = content.left;
+        }
+        Ok(())
+    }
 }

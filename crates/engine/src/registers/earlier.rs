@@ -64,6 +64,7 @@ impl Files {
         }
         earlier.sort();
         let mut hash = Sha256::new();
+        hash.update(crate::kept::PROGRAM);
         for file in &earlier {
             hash.update(&file.path);
             hash.update([0]);

@@ -314,8 +314,7 @@ impl Month {
     }
 
     /// Merges one school's statements of this month. Schools come in order of URN; statements in order of
-    /// (pupil_key, week), one for each, of weeks that it reaches. Says which marks it withdraws for want of a row,
-    /// return by return.
+    /// (pupil_key, week), one for each, of weeks that it reaches. Says which marks it withdraws, return by return.
     pub fn merge_school(
         &mut self,
         urn: Urn,
@@ -346,8 +345,11 @@ impl Month {
                 pupil_key: line.pupil_key,
                 first: (line.week, place),
                 sessions: 0,
+                blank: 0,
             };
-            of_return.entry(line.return_id).or_insert(first).sessions += 1;
+            let of_return = of_return.entry(line.return_id).or_insert(first);
+            of_return.sessions += 1;
+            of_return.blank += u64::from(line.boxes[place] == BLANK);
         }
         Ok(of_return.into_values().collect())
     }

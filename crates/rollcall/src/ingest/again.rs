@@ -18,16 +18,12 @@ use super::{Ingest, Summary, problems};
 const RULE: &str = "unknown_urn";
 
 impl Ingest<'_> {
-    /// Takes again what was refused of schools that nobody knew when it came, and that are known now. Where no school
-    /// has been told of since `before`, and nothing came out of turn, there is none.
-    pub(super) async fn take_again(
-        &self,
-        before: &RunRecord,
-        is_out_of_turn: bool,
-        summary: &mut Summary,
-    ) -> Result<()> {
+    /// Takes again what was refused of schools that nobody knew when it came, and that are known now.
+    pub(super) async fn take_again(&self, summary: &mut Summary) -> Result<()> {
         let run = RunRecord::newest(self.lake).await?;
-        if !is_out_of_turn && run.table(Table::School).files == before.table(Table::School).files {
+        let problems = run.table(Table::Problem).files;
+        let rules = lake::parquet_file::read_columns(self.lake, Table::Problem, problems.iter(), &["rule"]).await?;
+        if !rules.column(0).as_string::<i32>().iter().any(|rule| rule == Some(RULE)) {
             return Ok(());
         }
         let refused = self.refused_unknown(&run).await?;
@@ -43,7 +39,7 @@ impl Ingest<'_> {
             }
             let receipt = landing::give_receipt(self.lake, &before.source, at, files).await?;
             if receipt.n != staged.run.arrivals + 1 {
-                bail!("another process is taking in arrivals; run the same command again");
+                bail!("another process is taking in arrivals; `rollcall ingest` without files takes what has landed");
             }
             let (next, taken) = self.take(&staged, &receipt, None, summary).await?;
             summary.taken_again += taken.len();
@@ -101,7 +97,8 @@ impl Ingest<'_> {
                     }));
                 }
                 if !only.is_empty() {
-                    files.push(ReceiptFile { only: only.into_iter().collect(), ..file });
+                    let only = only.into_iter().collect();
+                    files.push(ReceiptFile { only, came_at: Some(receipt.received_at), ..file });
                 }
             }
             if !files.is_empty() {

@@ -21,8 +21,18 @@ use model::line::day_of;
 use super::Ingest;
 
 /// What is asked of the changes told so far.
-const TOLD: [&str; 9] =
-    ["alert_id", "changed_at", "to_status", "rule", "pupil_key", "urn", "event_from", "event_to", "sessions"];
+const TOLD: [&str; 10] = [
+    "alert_id",
+    "changed_at",
+    "to_status",
+    "rule",
+    "pupil_key",
+    "urn",
+    "event_from",
+    "event_to",
+    "sessions",
+    "return_id",
+];
 
 /// Rules about being on a roll: they end when a roll says otherwise, and were not wrong before.
 const ENDED_BY_A_ROLL: [&str; 1] = ["off_roll_no_destination"];
@@ -70,7 +80,10 @@ pub(super) async fn record(
         let figures = ingest.library.figures();
         // What is asked for below is asked for here too: what only leads to the figures is let go on the way.
         let names: Vec<String> = figures.iter().cloned().chain([stands.to_owned()]).collect();
-        session.build(&names, &figures, &|_| {}).await?;
+        // A figure of the authority's own that fails takes no marks away: whoever asks for it is told.
+        if let Err(error) = session.build(&names, &figures, &|_| {}).await {
+            tracing::warn!(error = model::id::without_values(&error.to_string()), "figures are not kept");
+        }
     }
     tracing::debug!(arrival = receipt.n, "figures worked out");
     let sql = format!("SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM {stands}");
@@ -94,13 +107,18 @@ pub(super) async fn record(
     }
     // What is left stands no longer.
     for (id, alert) in before {
-        let this_year = alert.to.is_none_or(|day| AcademicYear::of(day_of(day)) == year);
         let by_roll = ENDED_BY_A_ROLL.contains(&alert.rule);
-        let (after, reason) = match by_roll {
-            true => ("ended", "a roll says where the child is"),
-            false => ("retracted", "the marks known now no longer meet the rule"),
+        // One of a roll stands for this school year and the last.
+        let this_year = match by_roll {
+            true => alert.from.is_none_or(|day| year.0 <= AcademicYear::of(day_of(day)).0 + 1),
+            false => alert.to.is_none_or(|day| AcademicYear::of(day_of(day)) == year),
         };
-        if this_year && alert.status != "retracted" && !(by_roll && alert.status == "ended") {
+        let (after, reason) = match (this_year, by_roll) {
+            (false, _) => ("ended", "its school year is over"),
+            (true, true) => ("ended", "a roll says where the child is"),
+            (true, false) => ("retracted", "the marks known now no longer meet the rule"),
+        };
+        if alert.status != "retracted" && alert.status != after {
             events.push(Event { id, alert, before: Some(alert.status), after, reason });
         }
     }
@@ -128,8 +146,11 @@ impl Rows {
 
     /// Of several rows of one alert the one told last.
     fn newest(self) -> Result<Self> {
-        let at = self.batch.column_by_name("changed_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        let at = |row: u32| at.map_or(0, |c| c.value(row as usize));
+        let column = |name: &str| self.batch.column_by_name(name);
+        let at = column("changed_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        let arrival = column("return_id").and_then(|c| c.as_primitive_opt::<Int64Type>());
+        let of = |row: usize| (at.map_or(0, |c| c.value(row)), arrival.map_or(0, |c| c.value(row)));
+        let at = |row: u32| of(row as usize);
         let mut newest: HashMap<&str, u32> = HashMap::with_capacity(self.batch.num_rows());
         for row in 0..self.batch.num_rows() as u32 {
             let known = newest.entry(self.ids.value(row as usize)).or_insert(row);

@@ -131,7 +131,8 @@ impl Ingest<'_> {
     /// Decodes one file; an archive may hold several.
     pub(super) async fn decode(&self, receipt: &Receipt, file: ReceiptFile) -> Result<Vec<Decoded>> {
         let input = self.landed(receipt, &file).await?;
-        let decoding = self.decoding(&receipt.source, receipt.received_at, &file.name);
+        let mut decoding = self.decoding(&receipt.source, receipt.received_at, &file.name);
+        decoding.came_at = file.came_at.unwrap_or(receipt.received_at);
         let source = receipt.source.clone();
         tokio::task::spawn_blocking(move || {
             let origin = Origin { source: &source, name: &file.name, sha256: &file.sha256 };
@@ -172,6 +173,7 @@ impl Ingest<'_> {
             library: Arc::clone(self.library),
             mapping: self.config.mapping(source, name),
             received_at,
+            came_at: received_at,
             earliest: AcademicYear(self.config.earliest_year).first_day(),
             unpacked_limit: self.config.unpacked_limit_mib * 1024 * 1024,
         }
@@ -189,6 +191,7 @@ struct Decoding {
     library: Arc<Library>,
     mapping: Mapping,
     received_at: DateTime<Utc>,
+    came_at: DateTime<Utc>,
     earliest: NaiveDate,
     unpacked_limit: u64,
 }
@@ -201,7 +204,7 @@ impl Decoding {
             interventions: &self.library.interventions,
             mapping: &self.mapping,
             received_at: self.received_at,
-            received_on: self.received_at.date_naive(),
+            received_on: self.came_at.date_naive(),
             earliest: self.earliest,
             unpacked_limit: self.unpacked_limit,
         };

@@ -225,11 +225,13 @@ pub(super) struct Doubt {
     pupil_key: i64,
     first: (i32, usize),
     sessions: u64,
+    /// Of them, those that have a row.
+    blank: u64,
 }
 
 impl From<Withdrawn> for Doubt {
-    fn from(Withdrawn { urn, return_id, pupil_key, first, sessions }: Withdrawn) -> Self {
-        Self { return_id, rule: "marks_withdrawn", urn, pupil_key, first, sessions }
+    fn from(Withdrawn { urn, return_id, pupil_key, first, sessions, blank }: Withdrawn) -> Self {
+        Self { return_id, rule: "marks_withdrawn", urn, pupil_key, first, sessions, blank }
     }
 }
 
@@ -241,12 +243,19 @@ fn report(ingest: &Ingest<'_>, mut doubts: Vec<Doubt>, taken: &mut [Taken]) {
         else {
             continue;
         };
-        let sessions: u64 = alike.iter().map(|d| d.sessions).sum();
+        let [sessions, blank]: [u64; 2] =
+            [|d: &Doubt| d.sessions, |d: &Doubt| d.blank].map(|of| alike.iter().map(of).sum());
         let found = match first.rule {
             "files_disagree" => format!(
                 "{sessions} sessions that an earlier file of the arrival states otherwise; those without a row here have no mark"
             ),
-            _ => format!("{sessions} sessions without a row, of which a mark was held"),
+            _ if blank == 0 => format!("{sessions} sessions without a row, of which a mark was held"),
+            _ if blank == sessions => {
+                format!("{sessions} sessions whose row is blank or deleted, of which a mark was held")
+            }
+            _ => format!(
+                "{sessions} sessions of which a mark was held: {blank} with a row that is blank or deleted, the others without one"
+            ),
         };
         let (week, place) = first.first;
         let session = if place.is_multiple_of(2) { Session::Am } else { Session::Pm };
@@ -295,6 +304,7 @@ impl School {
                     pupil_key: later.pupil_key,
                     first: (later.week, place),
                     sessions: 1,
+                    blank: 0,
                 }));
             }
         }
@@ -472,7 +482,11 @@ async fn judge(
                         Some(key) => {
                             grids.iter_mut().filter(|g| of_school(g)).map(|g| g.refuse(key, found.session)).sum()
                         }
-                        None => grids.extract_if(.., |g| of_school(g)).map(|g| g.rows_kept).sum(),
+                        None => {
+                            let gone: Vec<SchoolGrid> = grids.extract_if(.., |g| of_school(g)).collect();
+                            grids.iter_mut().for_each(|g| gone.iter().for_each(|gone| g.leave_alone_what(gone)));
+                            gone.iter().map(|g| g.rows_kept).sum()
+                        }
                     };
                     file.rows_kept -= refused;
                     file.rows_refused += refused;

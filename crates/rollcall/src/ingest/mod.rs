@@ -133,22 +133,26 @@ impl Ingest<'_> {
         let run = self.finish_what_was_cut_off().await?;
         let mut files = self.offered(&[folder])?;
         let mut names: BTreeSet<String> = files.iter().map(|f| f.name.clone()).collect();
-        let mut before: BTreeMap<String, ReceiptFile> = BTreeMap::new();
+        // Several may have one name once no child stands in it.
+        let mut before: BTreeMap<String, Vec<ReceiptFile>> = BTreeMap::new();
         for n in (1..=run.arrivals).rev() {
             if names.is_empty() {
                 break;
             }
             let receipt = landing::receipt(self.lake, n).await?;
-            let newest = receipt.files.into_iter().filter(|f| receipt.source == source && names.remove(&f.name));
-            before.extend(newest.map(|f| (f.name.clone(), f)));
+            for file in receipt.files.into_iter().filter(|f| receipt.source == source && names.contains(&f.name)) {
+                before.entry(file.name.clone()).or_default().push(file);
+            }
+            names.retain(|name| !before.contains_key(name));
         }
         // Nothing is copied of what is not taken: no receipt would name it, and it would lie in landing for ever.
         let mut is_new = Vec::with_capacity(files.len());
         for file in &files {
-            is_new.push(match before.get(&file.name) {
-                Some(before) => !before.is_the_file(&file.path)?,
-                None => true,
-            });
+            let mut is_known = false;
+            for before in before.get(&file.name).into_iter().flatten() {
+                is_known |= before.is_the_file(&file.path)?;
+            }
+            is_new.push(!is_known);
         }
         let mut is_new = is_new.into_iter();
         files.retain(|_| is_new.next().unwrap_or(true));
@@ -219,7 +223,10 @@ impl Ingest<'_> {
         let lake = self.lake.clone();
         let settling = tokio::spawn(async move { lake.settle().await });
         if receipt.n != run.arrivals + 1 {
-            bail!("another process is taking in arrivals; run the same command again");
+            bail!(
+                "another process is taking in arrivals; arrival {} has landed, and `rollcall ingest` without files takes it",
+                receipt.n
+            );
         }
         let (staged, returns) = if run.known_at <= received_at {
             let staged = self.staged(run.clone()).await?;
@@ -235,8 +242,7 @@ impl Ingest<'_> {
         summary.arrivals += 1;
         settling.await??;
         summary.version = self.record(staged.run, &run).await?;
-        let is_out_of_turn = summary.fitted_in_before.is_some();
-        self.take_again(&run, is_out_of_turn, &mut summary).await?;
+        self.take_again(&mut summary).await?;
         Ok(summary)
     }
 
@@ -245,14 +251,17 @@ impl Ingest<'_> {
         let run = RunRecord::newest(self.lake).await?;
         let arrivals = landing::arrivals(self.lake).await?;
         run.check_receipts(arrivals)?;
-        if arrivals == run.arrivals {
-            return Ok(run);
-        }
-        tracing::info!(arrivals = arrivals - run.arrivals, "finishing arrivals that were landed but not taken");
+        let aside = landing::all_set_aside(self.lake).await?;
+        let is_without = aside.range(..=run.arrivals).all(|n| run.without.contains(n));
         let mut summary = Summary::default();
-        let (staged, _) = self.rebuilt(arrivals, |r| run.arrivals < r.n, &mut summary).await?;
-        self.record(staged.run, &run).await?;
-        self.take_again(&run, true, &mut summary).await?;
+        if arrivals != run.arrivals || !is_without {
+            tracing::info!(arrivals = arrivals - run.arrivals, "finishing what was landed or set aside and not taken");
+            let is_left = |r: &Receipt| run.arrivals < r.n || aside.contains(&r.n) && !run.without.contains(&r.n);
+            let (staged, _) = self.rebuilt(arrivals, is_left, &mut summary).await?;
+            self.record(staged.run, &run).await?;
+        }
+        // It may have been cut off between GIAS and what was waiting for it.
+        self.take_again(&mut summary).await?;
         Ok(RunRecord::newest(self.lake).await?)
     }
 
@@ -261,6 +270,7 @@ impl Ingest<'_> {
     pub async fn replay(&self, source: Option<&str>, from: Option<DateTime<Utc>>) -> Result<Summary> {
         let run = RunRecord::newest(self.lake).await?;
         let arrivals = landing::verify(self.lake, false).await?;
+        run.check_receipts(arrivals)?;
         let mut summary = Summary::default();
         let asked_for = |receipt: &Receipt| {
             source.is_none_or(|source| receipt.source == source) && from.is_none_or(|from| from <= receipt.received_at)
@@ -269,7 +279,7 @@ impl Ingest<'_> {
         summary.arrivals = returns.iter().map(|(n, _)| n).collect::<BTreeSet<_>>().len() as u64;
         summary.returns = returns.into_iter().map(|(_, r)| r).collect();
         summary.version = self.record(staged.run, &run).await?;
-        self.take_again(&run, true, &mut summary).await?;
+        self.take_again(&mut summary).await?;
         Ok(summary)
     }
 
@@ -281,10 +291,27 @@ impl Ingest<'_> {
         if !(1..=arrivals).contains(&n) {
             bail!("there is no arrival {n}; there are {arrivals}, and `rollcall set-aside` lists the newest");
         }
-        landing::set_aside(self.lake, &SetAside { n, reason, at }).await?;
+        // With it what was taken again of it, since a school of its was unknown when it came.
+        let (of, mut passed_over) = (landing::receipt(self.lake, n).await?, BTreeSet::from([n]));
+        for later in n + 1..=arrivals {
+            let receipt = landing::receipt(self.lake, later).await?;
+            let is_its = |file: &ReceiptFile| !file.only.is_empty() && of.files.iter().any(|f| f.sha256 == file.sha256);
+            if receipt.source == of.source && receipt.files.iter().all(is_its) {
+                passed_over.insert(later);
+            }
+        }
+        let aside = landing::all_set_aside(self.lake).await?;
+        if passed_over.iter().all(|n| aside.contains(n) && run.without.contains(n)) {
+            bail!("arrival {n} is set aside already");
+        }
+        for n in &passed_over {
+            landing::set_aside(self.lake, &SetAside { n: *n, reason: reason.clone(), at }).await?;
+        }
         let mut summary = Summary::default();
-        let (staged, _) = self.rebuilt(arrivals, |r| r.n == n || run.arrivals < r.n, &mut summary).await?;
+        let (staged, _) =
+            self.rebuilt(arrivals, |r| passed_over.contains(&r.n) || run.arrivals < r.n, &mut summary).await?;
         summary.version = self.record(staged.run, &run).await?;
+        self.take_again(&mut summary).await?;
         Ok(summary)
     }
 
@@ -321,8 +348,8 @@ impl Ingest<'_> {
             let (next, taken) = self.take(&staged, receipt, None, summary).await.with_context(|| {
                 let Receipt { n, source, received_at, .. } = receipt;
                 format!(
-                    "arrival {n} ({source}, received {received_at}) cannot be taken; if what stops it cannot be \
-                     mended, `rollcall set-aside {n} --reason …` passes it over"
+                    "arrival {n} ({source}, received {received_at}) cannot be taken; mend what stops it and run the same \
+                     again; if it lies in the files and cannot be mended, `rollcall set-aside {n} --reason …` passes them over"
                 )
             })?;
             returns.extend(taken);
@@ -404,7 +431,7 @@ impl Ingest<'_> {
             self.appending(&staged.run, Table::ReturnSchool, problems::return_school_rows(receipt, &taken)?),
         ];
         let moved = |table: Table| staged.run.table(table).files != before.run.table(table).files;
-        if moved(Table::RegisterWeek) || moved(Table::Enrolment) || moved(Table::Identity) {
+        if self.library.rests_on("alerts.standing").into_iter().any(moved) {
             // After a first load others follow: its figures are worked out when somebody asks.
             let lines = |run: &RunRecord| -> u64 { run.table(Table::RegisterWeek).files.iter().map(|f| f.rows).sum() };
             let is_first_load = lines(&before.run) * 2 < lines(&staged.run);
@@ -451,6 +478,8 @@ impl Ingest<'_> {
             let (table, state) = committed??;
             run.tables.insert(table.name().to_owned(), state);
         }
+        // What it names outlives a power cut, or it is not put.
+        self.lake.settle().await?;
         crate::crash::point("before the run record");
         run.put(self.lake).await?;
         tracing::debug!(version = run.n, "committed");

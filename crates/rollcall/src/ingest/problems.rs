@@ -152,9 +152,15 @@ pub(super) async fn record(
     // What cannot be said of any school, or of any day, is mended by the file that comes in its place.
     let same_file = |open: &Open| {
         let kept = taken.iter().filter(|t| receipt.source == open.source && !t.refused && 0 < t.rows.1);
-        kept.filter(|t| t.file == open.file).map(|t| t.return_id).next_back()
+        // Of another school it is another file.
+        let is_its = |t: &&Taken| open.urn.is_none_or(|urn| t.schools.iter().any(|school| school.urn == Some(urn)));
+        kept.filter(|t| t.file == open.file).filter(is_its).map(|t| t.return_id).next_back()
     };
     let mended = |open: &Open| -> Option<i64> {
+        if open.rule == "missing_from_roll" {
+            // A roll that says nothing of the child mends nothing.
+            return rolls.get(&(open.urn?, root(open.pupil_key?)))?.first().map(|stint| stint.return_id);
+        }
         let by = |kind: &str| accepted.get(&(kind, open.urn)).copied();
         // A file of marks that is refused whole is mended by marks of its days, where it says which they are.
         let is_of_marks = open.kind == "marks" && (!open.refuses_file || open.urn.is_some() && open.days.is_some());

@@ -35,17 +35,37 @@ pub(super) struct Stint {
     pub return_id: i64,
 }
 
-/// The changed UPNs that rolls tell of. One that names a child who is on the same roll as another is not believed: two
-/// children would become one, for ever.
-pub(super) fn changed_upns(ingest: &Ingest<'_>, files: &mut [Decoded]) -> Result<Vec<Joined>> {
+/// The changed UPNs that rolls tell of, as far as the ledger does not know them. One that names a child who is on the
+/// same roll as another, or who has another date of birth, is not believed: two children would become one, for ever.
+pub(super) async fn changed_upns(ingest: &Ingest<'_>, run: &RunRecord, files: &mut [Decoded]) -> Result<Vec<Joined>> {
+    let known: HashSet<(i64, i64)> =
+        engine::joined_keys::former_keys(ingest.lake, run, i64::MAX).await?.into_iter().collect();
     let pairs = |file: &Decoded| match &file.content {
-        Content::Rows { former, .. } => former.clone(),
+        Content::Rows { former, .. } => former.iter().copied().filter(|pair| !known.contains(pair)).collect(),
         _ => Vec::new(),
     };
     let keys: HashSet<i64> = files.iter().flat_map(pairs).flat_map(|(old, new)| [old, new]).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut births: HashMap<i64, BTreeSet<i32>> = HashMap::new();
+    let mut born = |rows: &RecordBatch| -> Result<()> {
+        let schema = rows.schema();
+        let of = rows.column(schema.index_of("pupil_key")?).as_primitive::<Int64Type>();
+        let days = rows.column(schema.index_of("dob")?).as_primitive::<Date32Type>();
+        for i in (0..rows.num_rows()).filter(|i| days.is_valid(*i) && keys.contains(&of.value(*i))) {
+            births.entry(of.value(i)).or_default().insert(days.value(i));
+        }
+        Ok(())
+    };
+    let enrolments = run.table(Table::Enrolment);
+    let held = enrolments.of_belief(lake::table::CURRENT);
+    let names = ["pupil_key", "dob"];
+    born(&lake::parquet_file::read_columns(ingest.lake, Table::Enrolment, held, &names).await?)?;
     let mut stints: BTreeMap<i64, Vec<(i32, NaiveDate, i32, i32)>> = BTreeMap::new();
     for file in files.iter().filter(|f| f.kind == Some(Kind::Roll)) {
         let Content::Rows { rows, snapshots, .. } = &file.content else { continue };
+        born(rows)?;
         let of = Stints::of(rows)?;
         for i in (0..rows.num_rows()).filter(|i| keys.contains(&of.key.value(*i))) {
             let urn = of.urn.value(i);
@@ -60,23 +80,31 @@ pub(super) fn changed_upns(ingest: &Ingest<'_>, files: &mut [Decoded]) -> Result
             of_child(new).any(|now| (now.0, now.1) == (*urn, *day) && now.2 < *last && *entry < now.3)
         })
     };
+    let are_two =
+        |old: i64, new: i64| births.get(&old).zip(births.get(&new)).is_some_and(|(old, new)| old.is_disjoint(new));
     let mut former = Vec::new();
     for file in files {
         for (old, new) in pairs(file) {
-            match both_on_roll(old, new) {
-                None => former.push((old, new, file.return_id)),
+            let (rule, urn, found) = match both_on_roll(old, new) {
                 Some((urn, ..)) => {
-                    let found = "the former UPN of one pupil is that of another on the roll".to_owned();
-                    let problem = Problem::of(&ingest.library.fields, "former_upn_on_roll", found);
-                    file.problems.push(Problem { urn: Some(*urn), pupil_key: Some(new), rows: 1, ..problem });
+                    ("former_upn_on_roll", Some(*urn), "the former UPN of one pupil is that of another on the roll")
                 }
-            }
+                None if are_two(old, new) => {
+                    ("former_upn_of_another", file.urn, "the former UPN is of a pupil with another date of birth")
+                }
+                None => {
+                    former.push((old, new, file.return_id));
+                    continue;
+                }
+            };
+            let problem = Problem::of(&ingest.library.fields, rule, found.to_owned());
+            file.problems.push(Problem { urn, pupil_key: Some(new), rows: 1, ..problem });
         }
     }
     Ok(former)
 }
 
-/// Adds changed UPNs to the identity table; says which were not known before.
+/// Adds changed UPNs that were not known before to the identity table, each once; says which.
 pub(super) async fn join(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
@@ -84,13 +112,8 @@ pub(super) async fn join(
     former: Vec<Joined>,
     at: i64,
 ) -> Result<(Roots, Vec<Joined>)> {
-    let known: HashSet<(i64, i64)> =
-        engine::joined_keys::former_keys(ingest.lake, run, i64::MAX).await?.into_iter().collect();
     let mut seen = HashSet::new();
-    let joined: Vec<_> = former
-        .into_iter()
-        .filter(|(old, new, _)| !known.contains(&(*old, *new)) && seen.insert((*old, *new)))
-        .collect();
+    let joined: Vec<_> = former.into_iter().filter(|(old, new, _)| seen.insert((*old, *new))).collect();
     if joined.is_empty() {
         return Ok((roots.clone(), joined));
     }
@@ -274,7 +297,7 @@ async fn merge_rolls_of_a_day(
         let child = (urn, root(now.key.value(i)));
         let entry = now.entry.value(i);
         if school.is_older {
-            let Some(missing_since) = now.missing(i).filter(|_| now.leaving.is_null(i) && entry <= day) else {
+            let Some(missing_since) = now.missing(i).filter(|_| entry <= day) else {
                 continue;
             };
             let next = roll_after(held, urn, day);
@@ -289,7 +312,8 @@ async fn merge_rolls_of_a_day(
             continue;
         }
         let end = now.end(i);
-        let was_on_roll = end.is_none() && entry <= day;
+        // Whoever was to leave later has left before, and nobody said so.
+        let was_on_roll = entry <= day && end.is_none_or(|end| day < end);
         school.before += usize::from(was_on_roll);
         match rolls.get(&child) {
             Some(stints) if stints.iter().any(|s| s.entry == entry) => {}
@@ -299,6 +323,10 @@ async fn merge_rolls_of_a_day(
                 school.not_on_it += 1;
                 if let (true, Some(file)) = (school.is_whole, school.files.last()) {
                     missing.push((i as u32, day, files[*file].return_id));
+                    let found = "a pupil of the last roll, without a day of leaving by then".to_owned();
+                    let problem = Problem::of(&ingest.library.fields, "missing_from_roll", found);
+                    let of_child = Problem { urn: Some(urn), pupil_key: Some(now.key.value(i)), rows: 1, ..problem };
+                    files[*file].problems.push(of_child);
                 }
             }
             None => {}
@@ -381,7 +409,8 @@ fn unspoken_of(
     let missing: Date32Array = (0..taken.num_rows())
         .map(|i| {
             let urn = stints.urn.value(i);
-            roll_after(urn).filter(|_| stints.leaving.is_null(i) && is_older(urn))
+            let leaves_later = |next: i32| stints.leaving.is_null(i) || next < stints.leaving.value(i);
+            roll_after(urn).filter(|next| is_older(urn) && leaves_later(*next))
         })
         .collect();
     with_columns(&taken, vec![("missing_since", Arc::new(missing))])
@@ -440,9 +469,10 @@ impl<'a> Stints<'a> {
         self.missing.is_valid(i).then(|| self.missing.value(i))
     }
 
-    /// The last day: stated, or the day before the first roll without the child; none while on roll.
+    /// The last day: stated, or the day before the first roll without the child if that comes first; none while on roll.
     fn end(&self, i: usize) -> Option<i32> {
-        self.leaving.is_valid(i).then(|| self.leaving.value(i)).or_else(|| Some(self.missing(i)? - 1))
+        let stated = self.leaving.is_valid(i).then(|| self.leaving.value(i));
+        stated.into_iter().chain(self.missing(i).map(|day| day - 1)).min()
     }
 }
 

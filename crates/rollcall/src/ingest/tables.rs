@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::Int32Type;
+use arrow::datatypes::{Int32Type, Int64Type};
 use chrono::NaiveDate;
 use engine::{Found, Incoming};
 use lake::landing::Receipt;
@@ -137,7 +137,7 @@ pub(super) async fn merge(
     taken.extend(schools.into_iter().map(into_taken));
 
     judge(ingest, run, receipt, &mut others).await?;
-    let former = changed_upns(ingest, &mut others)?;
+    let former = changed_upns(ingest, run, &mut others).await?;
     let (roots, joined) = join(ingest, run, roots, former, at).await?;
     for kind in [Kind::Calendar, Kind::Interventions, Kind::Cases] {
         let rows = rows_of(&others, kind)?;
@@ -188,9 +188,16 @@ async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &
         if found.outcome == Outcome::RefuseFile {
             file.refuse();
         } else if found.outcome == Outcome::RefuseRow
-            && let Content::Rows { rows, snapshots, .. } = &mut file.content
+            && let Content::Rows { rows, snapshots, unread, .. } = &mut file.content
         {
             let urns = rows.column(rows.schema().index_of("urn")?).as_primitive::<Int32Type>();
+            // A row that names a school that does not exist may be of a child of the others.
+            if let Some(keys) = rows.column_by_name("pupil_key").and_then(|keys| keys.as_primitive_opt::<Int64Type>()) {
+                let refused = urns.iter().zip(keys).filter(|(urn, _)| *urn == found.urn).filter_map(|(_, key)| key);
+                let others = snapshots.keys().filter(|urn| Some(**urn) != found.urn);
+                let pairs = refused.flat_map(|key| others.clone().map(move |urn| (*urn, key)));
+                unread.pupils.extend(pairs);
+            }
             let stays: BooleanArray = urns.iter().map(|u| Some(u != found.urn)).collect();
             let before = rows.num_rows();
             *rows = filter_record_batch(rows, &stays)?;

@@ -46,14 +46,20 @@ pub fn in_words(points: &[WeekPoint], names: Names<'_>) -> String {
 /// The finding, in a sentence of ten words at most. Weeks that are not settled carry no finding.
 pub fn title(points: &[WeekPoint]) -> String {
     let settled: Vec<_> = points.iter().filter(|point| point.settled && finite(point.area).is_some()).collect();
-    let compared = settled.iter().rev().find_map(|point| Some((finite(point.area)?, finite(point.england)?)));
-    if let Some((area, england)) = compared {
-        return match tenths(area).cmp(&tenths(england)) {
-            std::cmp::Ordering::Greater => "Absence was above England’s in the latest settled week",
-            std::cmp::Ordering::Less => "Absence was below England’s in the latest settled week",
-            std::cmp::Ordering::Equal => "Absence equalled England’s in the latest settled week",
-        }
-        .to_owned();
+    let compared =
+        settled.iter().rev().find_map(|point| Some((&point.week_start, finite(point.area)?, finite(point.england)?)));
+    if let Some((week_start, area, england)) = compared {
+        let was = match tenths(area).cmp(&tenths(england)) {
+            std::cmp::Ordering::Greater => "Absence was above England’s",
+            std::cmp::Ordering::Less => "Absence was below England’s",
+            std::cmp::Ordering::Equal => "Absence equalled England’s",
+        };
+        // England's figures come later, or not at all.
+        let is_latest = settled.last().is_some_and(|last| last.week_start == *week_start);
+        return match is_latest {
+            true => format!("{was} in the latest settled week"),
+            false => format!("{was} in the week beginning {}", date::day_in_words(week_start)),
+        };
     }
     let mut newest = settled.iter().rev().filter_map(|point| finite(point.area)).map(tenths);
     match (newest.next(), newest.next()) {

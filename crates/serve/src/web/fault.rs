@@ -38,7 +38,7 @@ static FAILURES: AtomicU64 = AtomicU64::new(0);
 impl PageError {
     /// Our fault, in the words of whatever failed.
     pub fn failed(why: impl Display) -> Self {
-        PageError::Failed(model::id::without_upns(&why.to_string()))
+        PageError::Failed(model::id::without_values(&why.to_string()))
     }
 
     /// The error for a reader that is a program.

@@ -250,7 +250,55 @@ fn a_file_that_unpacks_without_end_is_refused() {
     zip.start_file("bomb.csv", zip::write::SimpleFileOptions::default()).unwrap();
     std::io::copy(&mut std::io::repeat(b'0').take(64 << 20), &mut zip).unwrap();
     let files = read(bytes(zip.finish().unwrap().into_inner()), &Mapping::default(), 8 << 20);
-    assert_eq!((files.len(), files[0].problems[0].rule.as_str()), (1, "too_large"));
+    assert_eq!((files.len(), files[0].status()), (1, "refused"));
+    assert!(files[0].problems.iter().any(|problem| problem.rule == "too_large"), "{files:?}");
+}
+
+#[test]
+fn what_cannot_be_unpacked_takes_nothing_with_it() {
+    let marks = "URN,UPN,Date,Session,Mark\n140001,Q850200120003,2026-09-07,AM,/\n";
+    let archive = |files: &[(&str, &[u8])]| {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in files {
+            let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+            zip.start_file(*name, stored).unwrap();
+            zip.write_all(content).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    };
+    let said = |packed: Vec<u8>, limit: u64| -> Vec<(String, u64, Vec<String>)> {
+        let files = read(bytes(packed), &Mapping::default(), limit);
+        let rules = |file: &Decoded| file.problems.iter().map(|p| format!("{}: {}", p.rule, p.found)).collect();
+        files.iter().map(|file| (file.name.clone(), file.rows_kept, rules(file))).collect()
+    };
+    let is = |name: &str, kept, rules: &[&str]| {
+        (name.to_owned(), kept, rules.iter().map(|rule| (*rule).to_owned()).collect::<Vec<_>>())
+    };
+    let [gz, zip] = packed(marks);
+    // One byte of the first file is another than was packed.
+    let mut damaged = archive(&[("a.csv", marks.as_bytes()), ("b.csv", marks.as_bytes())]);
+    let at = damaged.windows(3).position(|three| three == b"Q85").unwrap();
+    damaged[at] = b'R';
+    let told = said(damaged, 1 << 20);
+    assert!(told[0].1 == 0 && told[0].2[0].starts_with("unreadable_file"), "{told:?}");
+    assert_eq!(told[1], is("m.csv/b.csv", 1, &[]));
+    let twice = archive(&[("a.csv.gz", &gz), ("b.zip", &zip), ("c.csv", marks.as_bytes())]);
+    let packed_twice = ["unreadable_file: a packed file in an archive"];
+    assert_eq!(
+        said(twice, 1 << 20),
+        [is("m.csv/a.csv.gz", 0, &packed_twice), is("m.csv/b.zip", 0, &packed_twice), is("m.csv/c.csv", 1, &[])]
+    );
+    assert_eq!(said(archive(&[]), 1 << 20), [is("m.csv", 0, &["unreadable_file: an archive without a file"])]);
+    // What all files come to counts: the second goes beyond it, the third is not begun.
+    let long = marks.to_owned() + &"\n".repeat(100_000);
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for name in ["a", "b", "c"] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(long.as_bytes()).unwrap();
+    }
+    let told = said(zip.finish().unwrap().into_inner(), 150_000);
+    let too_large = ["too_large: unpacks to more than the limit"];
+    assert_eq!(told, [is("m.csv/a", 1, &[]), is("m.csv/b", 0, &too_large), is("m.csv", 0, &too_large)]);
 }
 
 /// The first line a grid states: ` ` says nothing, `-` has no row, `.` no mark.
@@ -474,4 +522,44 @@ fn an_end_before_its_beginning_is_told() {
     let steps = "URN,UPN,Type,Date,EndDate\n140001,Q850200120003,penalty_notice_paid,2026-09-07,\n\
                  140001,Q850200120003,penalty_notice_paid,2026-09-07,2025-09-08\n";
     assert_eq!(found(steps), says("EndDate 2025-09-08, Date 2026-09-07"));
+}
+
+#[test]
+fn a_quoted_line_break_at_the_edge_of_a_block_costs_no_row() {
+    let row = |n: usize| {
+        format!("140001,Q850200120003,\"Made\n{}\",Up,2016-01-01,F,5,20{:02}-09-01\n", "x".repeat(n % 7), n % 90 + 10)
+    };
+    let head = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate\n";
+    let text = head.to_owned() + &(0..40_000).map(row).collect::<String>();
+    let files = read(bytes(text), &Mapping::default(), 1 << 30);
+    let rules: std::collections::BTreeSet<&str> = files[0].problems.iter().map(|p| p.rule.as_str()).collect();
+    assert_eq!((files[0].rows_in, files[0].rows_kept), (40_000, 40_000));
+    assert_eq!(Vec::from_iter(rules), ["stint_twice"]);
+}
+
+#[test]
+fn rows_without_end_are_not_read_for_ever() {
+    let text = "URN,UPN,Date,Session,Mark\n".to_owned() + &"\"\"a\",\"\n".repeat(500_000);
+    let files = read(bytes(text), &Mapping::default(), 1 << 30);
+    assert!(
+        files[0].problems.iter().any(|p| p.found == "more than 200 rows that do not end"),
+        "{:?}",
+        files[0].problems.last()
+    );
+    assert_eq!(files[0].status(), "refused");
+}
+
+#[test]
+fn a_file_that_is_no_csv_says_what_it_is() {
+    for (bytes_of, what) in [
+        (&b"%PDF-1.7\n"[..], "a PDF"),
+        (b"\x89PNG\r\n", "an image"),
+        (b"\n <!DOCTYPE html>\n", "a web page, of a login perhaps"),
+    ] {
+        let files = read(bytes(bytes_of), &Mapping::default(), 1 << 20);
+        assert_eq!(
+            (files[0].problems[0].rule.as_str(), files[0].problems[0].found.as_str()),
+            ("unreadable_file", what)
+        );
+    }
 }
