@@ -110,3 +110,30 @@ fn no_child_stands_in_logs_messages_or_file_names() {
         assert!(!receipt || !String::from_utf8_lossy(&bytes).contains(A), "{}", path.display());
     }
 }
+
+#[test]
+fn what_is_published_does_not_grow_for_ever() {
+    let authority = started();
+    let pipelines = authority.lake().join("pipelines");
+    std::fs::create_dir_all(&pipelines).unwrap();
+    let steps = "about = \"x\"\n[[step]]\npublish = \"metrics\"\n[[step]]\nvacuum_after_days = 0\n";
+    std::fs::write(pipelines.join("p.toml"), steps).unwrap();
+    let published = || {
+        let files = all_files(&authority.lake().join("lake/published/metrics.pupil_year"));
+        files.into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "parquet")).count()
+    };
+    for day in 9..12 {
+        let marks = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+        let until: String = marks
+            .lines()
+            .filter(|line| !line.contains(&format!("2026-09-{:02}", day + 1)))
+            .map(|l| format!("{l}\n"))
+            .collect();
+        authority.receive(&format!("2026-09-{day:02}T18:00:00Z"), &[("m.csv", &until)]);
+        authority.ok(&["run", "p", "--as-of", &format!("2026-09-{day:02}")]);
+        // The one of this night; what it replaced a moment ago may still be read.
+        assert!((1..=2).contains(&published()), "{}", published());
+    }
+    assert_eq!(authority.ok(&["run", "p", "--as-of", "2026-09-11"]).matches("vacuum").count(), 1);
+    assert_eq!(published(), 1);
+}

@@ -94,6 +94,18 @@ pub async fn commit(
     }
 }
 
+/// The files that the newest version of a table holds, below its root.
+pub(crate) async fn held(lake: &Lake, root: object_store::path::Path) -> Result<BTreeSet<String>, LakeError> {
+    let target = Target { name: "published", root, schema: Arc::new(Schema::empty()), partitions: Vec::new() };
+    let held = async {
+        let mut table = DeltaTable::new(log_store(lake, &target)?);
+        table.load().await?;
+        let views = table.snapshot()?.snapshot().file_views(&table.log_store(), None);
+        views.map_ok(|view| view.path().to_string()).try_collect().await
+    };
+    held.await.map_err(|source: DeltaTableError| LakeError::Delta { table: target.name, source: Box::new(source) })
+}
+
 /// Commits the next version after the one that a run left, without reading the log: where nobody has written since,
 /// that version held the run's files. `None` where somebody has, where the log is gone, or where a checkpoint is due,
 /// which needs it all.

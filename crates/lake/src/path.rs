@@ -66,6 +66,11 @@ pub fn published(name: &str) -> Path {
     Path::from_iter(["published", name])
 }
 
+/// All of them.
+pub fn all_published() -> Path {
+    Path::from("published")
+}
+
 /// Registers that were gathered of some files of the ledger.
 pub fn gathered(fingerprint: &str) -> Path {
     Path::from_iter(["kept", "believed.register", &format!("{fingerprint}.arrow")])

@@ -4,10 +4,11 @@
 //! question can ask for stands in the files of the newest run, known times included; older runs' files serve a reader
 //! that opened one before, and a rebuild that begins where such a run stands.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt};
 
 use crate::error::at;
 use crate::{Lake, LakeError, RunRecord, path};
@@ -54,7 +55,30 @@ pub async fn vacuum(lake: &Lake, before: DateTime<Utc>) -> Result<Vacuumed, Lake
         vacuumed.files += 1;
         vacuumed.bytes += entry.size;
     }
+    published(lake, before, &mut vacuumed).await?;
     Ok(vacuumed)
+}
+
+/// The same of tables that are published: what their newest version does not hold.
+async fn published(lake: &Lake, before: DateTime<Utc>, vacuumed: &mut Vacuumed) -> Result<(), LakeError> {
+    let mut tables: BTreeMap<Path, Vec<ObjectMeta>> = BTreeMap::new();
+    for entry in lake.list(&path::all_published()).await? {
+        let mut parts: Vec<_> = entry.location.parts().collect();
+        parts.pop();
+        if entry.location.extension() == Some("parquet") && parts.last().is_some_and(|p| p.as_ref() != "_delta_log") {
+            tables.entry(parts.into_iter().collect()).or_default().push(entry);
+        }
+    }
+    for (root, entries) in tables {
+        let held = crate::delta::held(lake, root.clone()).await?;
+        let is_held = |entry: &ObjectMeta| entry.location.filename().is_some_and(|name| held.contains(name));
+        for entry in entries.into_iter().filter(|entry| entry.last_modified < before && !is_held(entry)) {
+            lake.take_away(&root, [entry.location]).await?;
+            vacuumed.files += 1;
+            vacuumed.bytes += entry.size;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -443,7 +443,7 @@ fn last_urns(schools: &[School], parts: usize) -> Vec<i32> {
 }
 
 /// Runs the rules over a wave, and takes out what they refuse.
-async fn judge(
+pub(super) async fn judge(
     ingest: &Ingest<'_>,
     session: &Arc<engine::session::Session>,
     receipt: &Receipt,

@@ -407,7 +407,9 @@ impl Ingest<'_> {
         let (decoded, waves) = tokio::sync::mpsc::channel(1);
         let decoding = marks::decode(self, receipt, looked_at.marks, ahead, decoded);
         let merging = async {
-            let small = self.decode_all(receipt, looked_at.small).await?;
+            let mut small = self.decode_all(receipt, looked_at.small).await?;
+            // An archive holds its files in any order.
+            small.sort_by(|a, b| a.name.cmp(&b.name));
             let new = small.into_iter().filter(|d| !taken_before.contains(&d.return_id));
             // Marks that came in an archive or a workbook are decoded already.
             let (unpacked, small): (Vec<_>, Vec<_>) = new.partition(|d| d.kind == Some(Kind::Marks));

@@ -5,6 +5,7 @@
 //! has no row for is withdrawn. So the few returns that may say so are read again from landing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use anyhow::Result;
 use arrow::array::AsArray;
@@ -15,7 +16,7 @@ use lake::register::{Stated, UNSTATED, by_child};
 use model::{Line, SESSIONS_A_WEEK};
 use sources::{Content, Decoded};
 
-use super::marks::{School, Waiting};
+use super::marks::{School, Waiting, judge};
 use super::{Ingest, Staged};
 
 /// A key that was replaced, the key that replaced it, and the return that says so.
@@ -189,7 +190,11 @@ async fn said(
     for receipt in receipts {
         let mut schools: BTreeMap<i32, School> = BTreeMap::new();
         let files = ingest.decode_again(&staged.run, &receipt, &wanted).await?;
-        for Decoded { return_id, name, content, .. } in files.into_iter().flat_map(|(_, decoded)| decoded) {
+        // What a rule took out when it came says nothing now either.
+        let session = Arc::new(ingest.session(&staged.run, &receipt).await?);
+        let files =
+            judge(ingest, &session, &receipt, files.into_iter().flat_map(|(_, decoded)| decoded).collect()).await?;
+        for Decoded { return_id, name, content, .. } in files {
             let Content::Marks(grids) = content else { continue };
             for grid in grids.into_iter().filter(|grid| weeks.contains_key(&grid.urn)) {
                 let empty = || School { urn: grid.urn, lines: Vec::new(), files: Vec::new() };
