@@ -152,7 +152,7 @@ impl SchoolGrid {
     /// where none is named, of any week where none is.
     pub(crate) fn leave_alone(&mut self, pupil: Option<usize>, week: Option<i32>, boxes: u16) {
         if let (Some(pupil), Some(week)) = (pupil, week) {
-            let line = self.line(week, pupil);
+            let line = self.line(week, pupil, &mut 0);
             for (_, now) in line.iter_mut().enumerate().filter(|(i, now)| boxes >> i & 1 == 1 && **now == UNSTATED) {
                 *now = REFUSED;
             }
@@ -231,8 +231,8 @@ impl SchoolGrid {
         })
     }
 
-    /// A child's boxes of a week.
-    pub(crate) fn line(&mut self, week: i32, pupil: usize) -> &mut Line {
+    /// A child's boxes of a week. Lines that are made for it are added to `held`.
+    pub(crate) fn line(&mut self, week: i32, pupil: usize, held: &mut usize) -> &mut Line {
         if self.weeks.get(self.week).is_none_or(|w| w.0 != week) {
             self.week = self.weeks.iter().position(|w| w.0 == week).unwrap_or_else(|| {
                 self.weeks.push((week, Vec::with_capacity(self.upns.len())));
@@ -241,6 +241,7 @@ impl SchoolGrid {
         }
         let lines = &mut self.weeks[self.week].1;
         if lines.len() <= pupil {
+            *held += pupil + 1 - lines.len();
             lines.resize(pupil + 1, [UNSTATED; SESSIONS_A_WEEK]);
         }
         &mut lines[pupil]

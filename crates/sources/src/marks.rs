@@ -17,6 +17,7 @@ use crate::findings::Findings;
 use crate::grid::{Detail, REFUSED, SchoolGrid};
 use crate::header::Header;
 use crate::kind::{damaged, yes_no};
+use crate::reading::LINES_A_FILE;
 
 /// The boxes of Monday to Friday come before this one.
 const WEEKDAYS: usize = 10;
@@ -51,6 +52,8 @@ pub struct Grids<'a> {
     free: [bool; 256],
     is_plain: bool,
     changes_only: bool,
+    /// Lines that all schools hold.
+    held_lines: usize,
 }
 
 /// One row, field by field.
@@ -132,6 +135,7 @@ impl<'a> Grids<'a> {
             forms: DateForms::default(),
             free,
             changes_only: decoder.mapping.changes_only,
+            held_lines: 0,
         }
     }
 
@@ -282,6 +286,10 @@ impl<'a> Grids<'a> {
             findings.list("too_many_pupils", line, Some(urn), "one pupil more", None, None);
             return None;
         }
+        if LINES_A_FILE < self.held_lines {
+            findings.list("too_many_pupils", line, Some(urn), "more weeks of pupils than a file may hold", None, None);
+            return None;
+        }
         self.pupil = school.pupil(upn, self.pupil);
         if known < school.len() && !upn.check_letter_is_right() {
             findings.list(
@@ -294,7 +302,7 @@ impl<'a> Grids<'a> {
             );
         }
         let at = box_of(day.date, session);
-        let now = &mut school.line(day.monday, self.pupil)[at];
+        let now = &mut school.line(day.monday, self.pupil, &mut self.held_lines)[at];
         let letter = match judged {
             Judged::Letter(_) if row.deleted => BLANK,
             Judged::Letter(letter) => letter,
