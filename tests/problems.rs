@@ -1,6 +1,6 @@
 //! What is wrong with what came: refused or told, by file and line, until something mends it.
 
-use crate::authority::{A, B, roll, said, started, week};
+use crate::authority::{A, Authority, B, SCHOOLS, roll, said, started, week};
 
 #[test]
 fn bad_rows_are_refused_by_line_and_change_nothing() {
@@ -205,4 +205,30 @@ fn a_notice_to_each_parent_is_a_notice() {
     authority.receive("2026-09-08T18:00:00Z", &[("n.csv", &format!("URN,UPN,Type,Date,ParentRef\n{notices}"))]);
     let held = "SELECT parent_ref FROM believed.intervention WHERE known_to IS NULL";
     assert_eq!(authority.ask(held, &[]), ["P1", "P2"]);
+}
+
+#[test]
+fn what_is_taken_again_once_its_school_is_known_is_taken_once() {
+    let authority = Authority::new();
+    let known = SCHOOLS.lines().filter(|line| !line.starts_with("140002")).map(|line| format!("{line}\n"));
+    let rolls = [("r1.csv", &*roll(140001, &[A])), ("r2.csv", &*roll(140002, &[B]))];
+    authority.receive("2026-09-01T05:00:00Z", &[("gias.csv", &known.collect::<String>())]);
+    authority.receive("2026-09-01T06:00:00Z", &rolls);
+    // One file of both schools, of which the known one speaks of a longer time.
+    let of_both = week(140001, "2026-08-31", &[(A, "../\\/\\/\\/\\")])
+        + &week(140002, "2026-09-07", &[(B, "/\\/\\......")])
+            .lines()
+            .skip(1)
+            .map(|l| format!("{l}\n"))
+            .collect::<String>();
+    authority.receive("2026-09-08T18:00:00Z", &[("m.csv", &of_both)]);
+    authority.receive("2026-09-09T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+    let open = "SELECT urn FROM quality.problem WHERE rule = 'unknown_urn' AND fixed_by IS NULL";
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+    let arrivals = || std::fs::read_dir(authority.lake().join("lake/landing/receipts")).unwrap().count();
+    let before = arrivals();
+    authority.receive("2026-09-10T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\....")]))]);
+    assert_eq!(arrivals(), before + 1);
+    let possible = "SELECT urn, possible FROM metrics.school_year";
+    assert_eq!(authority.ask(possible, &["--as-of", "2026-09-10"]), ["140001,14", "140002,4"]);
 }

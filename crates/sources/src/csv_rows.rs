@@ -41,6 +41,8 @@ pub struct Blocks<R> {
     used: usize,
     line: u64,
     ended: bool,
+    /// Whether all of a full buffer was given back: it holds no whole row.
+    is_stuck: bool,
 }
 
 impl<R> Drop for Blocks<R> {
@@ -54,7 +56,7 @@ impl<R: Read> Blocks<R> {
     pub fn new(input: R) -> Self {
         let mut buffer = SPARE.take();
         buffer.resize(BLOCK, 0);
-        Self { input, buffer, filled: 0, used: 0, line: 1, ended: false }
+        Self { input, buffer, filled: 0, used: 0, line: 1, ended: false, is_stuck: false }
     }
 
     /// The next block; none at the end. An unreadable stream (a broken gzip file) is an error.
@@ -74,7 +76,7 @@ impl<R: Read> Blocks<R> {
             return Ok(None);
         }
         let whole = memchr::memrchr(b'\n', &self.buffer[..self.filled]).map(|at| at + 1);
-        let end = if self.ended { self.filled } else { whole.unwrap_or(self.filled) };
+        let end = if self.ended || self.is_stuck { self.filled } else { whole.unwrap_or(self.filled) };
         self.used = end;
         let first_line = self.line;
         let bytes = &self.buffer[..end];
@@ -87,6 +89,7 @@ impl<R: Read> Blocks<R> {
         let end = self.used;
         self.used -= bytes.min(end);
         self.line -= memchr::memchr_iter(b'\n', &self.buffer[self.used..end]).count() as u64;
+        self.is_stuck = self.used == 0 && self.filled == self.buffer.len();
     }
 }
 
@@ -356,6 +359,26 @@ mod tests {
             lines += memchr::memchr_iter(b'\n', block.bytes).count() as u64;
         }
         assert_eq!(bytes, text.len());
+    }
+
+    #[test]
+    fn a_quote_before_a_line_longer_than_a_block_costs_two_rows() {
+        let text = [&b"a,b\n\"open\n"[..], &vec![b'y'; 3 * BLOCK], b"\nc,d\n"].concat();
+        let mut blocks = Blocks::new(text.as_slice());
+        let (mut rows, mut row, mut steps) = (Rows::default(), Row::default(), Vec::new());
+        while let Some(Block { bytes, first_line, goes_on }) = blocks.next_block().unwrap() {
+            let (mut at, mut line) = (0, first_line);
+            loop {
+                match rows.step(bytes, goes_on, &mut at, &mut line, &mut row) {
+                    Step::Row => steps.push((row.line, row.len())),
+                    Step::TooLong => steps.push((row.line, 0)),
+                    Step::Unfinished | Step::End => break,
+                }
+            }
+            let rest = bytes.len() - at;
+            blocks.give_back(rest);
+        }
+        assert_eq!((steps[0], steps[1], *steps.last().unwrap()), ((1, 2), (2, 0), (4, 2)));
     }
 
     #[test]

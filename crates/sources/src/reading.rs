@@ -39,7 +39,8 @@ pub(crate) fn read(decoder: &Decoder<'_>, origin: Origin<'_>, input: &mut dyn Re
                 break;
             }
         };
-        let overlong = !block.contains(&b'\n') && ROW_LIMIT < block.len();
+        let tail = memchr::memrchr(b'\n', block).map_or(block.len(), |end| block.len() - end - 1);
+        let overlong = goes_on && ROW_LIMIT < tail;
         let mut at = 0;
         let mut line = first_line;
         if inside_overlong {

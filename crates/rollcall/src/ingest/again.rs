@@ -15,7 +15,7 @@ use sources::Kind;
 use super::{Ingest, Summary, problems};
 
 /// The rule that refuses what a school sends that GIAS does not know.
-const RULE: &str = "unknown_urn";
+pub(super) const RULE: &str = "unknown_urn";
 
 impl Ingest<'_> {
     /// Takes again what was refused of schools that nobody knew when it came, and that are known now.
@@ -67,6 +67,12 @@ impl Ingest<'_> {
         for n in 1..=run.arrivals {
             receipts.push(landing::receipt(self.lake, n).await?);
         }
+        // What was taken again already and refused again, or told in another way, is left to people.
+        let taken_again: HashSet<(String, Urn)> = receipts
+            .iter()
+            .flat_map(|receipt| &receipt.files)
+            .flat_map(|file| file.only.iter().map(|urn| (file.sha256.clone(), *urn)))
+            .collect();
         receipts.retain(|receipt| *first <= receipt.received_at.timestamp_micros());
         receipts.sort_by_key(|receipt| (receipt.received_at, receipt.n));
         // Days that are taken again of each school. What was kept of them since is taken again after it, in the order
@@ -75,7 +81,6 @@ impl Ingest<'_> {
         for receipt in receipts {
             let at = receipt.received_at.timestamp_micros();
             let mut files = Vec::new();
-            // What was taken again already and refused again is left to people.
             let again = self.decode_again(run, &receipt, &wanted).await?;
             for (file, decoded) in again.into_iter().filter(|(file, _)| file.only.is_empty()) {
                 let mut only = BTreeSet::new();
@@ -83,7 +88,8 @@ impl Ingest<'_> {
                     let of_schools = decoded.schools().into_iter().filter_map(|s| Some((s.urn?, s.days)));
                     let came_since = of_schools.filter(|(urn, _)| since.get(urn).is_some_and(|first| *first <= at));
                     let is_refused = returns.refused.contains(&decoded.return_id);
-                    only.extend(came_since.filter_map(|(urn, of)| {
+                    let new = came_since.filter(|(urn, _)| !taken_again.contains(&(file.sha256.clone(), *urn)));
+                    only.extend(new.filter_map(|(urn, of)| {
                         let again = days.entry(urn).or_default();
                         let is_wanted = match decoded.kind {
                             // A roll states the whole of its day: an earlier one says nothing beside it.

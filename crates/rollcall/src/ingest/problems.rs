@@ -156,12 +156,16 @@ pub(super) async fn record(
         let is_its = |t: &&Taken| open.urn.is_none_or(|urn| t.schools.iter().any(|school| school.urn == Some(urn)));
         kept.filter(|t| t.file == open.file).filter(is_its).map(|t| t.return_id).next_back()
     };
+    let is_again = receipt.files.iter().any(|file| !file.only.is_empty());
     let mended = |open: &Open| -> Option<i64> {
         if open.rule == "missing_from_roll" {
             // A roll that says nothing of the child mends nothing.
             return rolls.get(&(open.urn?, root(open.pupil_key?)))?.first().map(|stint| stint.return_id);
         }
         let by = |kind: &str| accepted.get(&(kind, open.urn)).copied();
+        if open.rule == super::again::RULE && is_again {
+            return by(&open.kind);
+        }
         // A file of marks that is refused whole is mended by marks of its days, where it says which they are.
         let is_of_marks = open.kind == "marks" && (!open.refuses_file || open.urn.is_some() && open.days.is_some());
         if !is_of_marks {
@@ -201,8 +205,7 @@ pub(super) async fn record(
     let at = receipt.received_at.timestamp_micros();
     // The same bytes again say nothing new: what was wrong with them and has been mended since stays mended. Bytes
     // that are taken again as if they had never come do.
-    let is_new = receipt.files.iter().any(|file| !file.only.is_empty());
-    let came_before = !is_new && raised.keys().any(|id| known.contains(id) && !open.contains_key(id));
+    let came_before = !is_again && raised.keys().any(|id| known.contains(id) && !open.contains_key(id));
     let bytes = if came_before { landed_before(ingest, run).await? } else { HashSet::new() };
     let again = |id: &String, raised: &Raised<'_>| known.contains(id) && bytes.contains(&raised.taken.sha256);
     let new: Vec<_> = raised.iter().filter(|(id, raised)| !open.contains_key(*id) && !again(id, raised)).collect();
