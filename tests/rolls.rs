@@ -207,7 +207,7 @@ fn what_cannot_be_meant_by_a_roll_is_refused_and_takes_nobody_off_it() {
     let problems = || ask("SELECT rule FROM quality.problem WHERE rule <> 'upn_check_letter' AND fixed_by IS NULL");
     authority.receive("2026-09-07T05:00:00Z", &[("r.csv", &rows.replace(of_b, &of_b.replace("140001", "149999")))]);
     assert_eq!((problems(), left()), (vec!["unknown_urn".to_owned()], vec!["0".to_owned()]));
-    // A day to come would stand over all rolls until then.
+    // A day far ahead would stand over all rolls until then.
     let dated = |day: &str| {
         rows.lines()
             .enumerate()
@@ -215,7 +215,7 @@ fn what_cannot_be_meant_by_a_roll_is_refused_and_takes_nobody_off_it() {
             .collect::<String>()
     };
     authority.receive("2026-09-08T05:00:00Z", &[("r.csv", &dated("2027-09-08"))]);
-    assert!(problems().contains(&"date_in_future".to_owned()));
+    assert!(problems().contains(&"roll_of_far_day".to_owned()));
     authority.receive("2026-09-09T05:00:00Z", &[("r.csv", &dated("2026-09-09"))]);
     assert_eq!((problems(), left()), (vec!["unknown_urn".to_owned()], vec!["0".to_owned()]));
     // Two children under one UPN: the first stands.

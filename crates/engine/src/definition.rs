@@ -186,7 +186,7 @@ impl Definition {
             name: path.trim_end_matches(".sql").replace('/', "."),
             header,
             reads,
-            sha256: lake::landing::hex(&Sha256::digest(text)),
+            sha256: lake::path::hex(&Sha256::digest(text)),
             body,
         })
     }

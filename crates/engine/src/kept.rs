@@ -12,9 +12,6 @@ use crate::held::{Held, Keeping};
 use crate::ledger::{FileTable, ScanFile};
 use crate::session::Session;
 
-/// The source of what answers: functions say what SQL does not.
-pub(crate) const PROGRAM: &str = env!("ENGINE_SOURCE");
-
 /// How many results of a definition are kept: a school week's, so that nobody reads what is taken away.
 const KEPT: usize = 8;
 
@@ -29,7 +26,7 @@ impl Session {
     /// a ledger that no run names yet is told from any other.
     fn kept_at(&self, definition: &Definition) -> object_store::path::Path {
         let mut hash = Sha256::new();
-        hash.update(PROGRAM);
+        hash.update(crate::PROGRAM);
         for table in self.engine.library().rests_on(&definition.name) {
             hash.update(table.name());
             for file in self.run.table(table).files {
@@ -37,7 +34,7 @@ impl Session {
                 hash.update([0]);
             }
         }
-        let ledger = lake::landing::hex(&hash.finalize());
+        let ledger = lake::path::hex(&hash.finalize());
         let known_at = self.as_of.known_at.min(self.run.known_at).timestamp_micros();
         let meaning = self.engine.library().fingerprint(&definition.name);
         let la_code = self.la_code();

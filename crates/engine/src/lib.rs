@@ -22,3 +22,6 @@ pub use error::EngineError;
 pub use library::Library;
 pub use rules::{Found, Incoming};
 pub use session::{Engine, Settings, Work};
+
+/// The source of what answers: functions say what SQL does not.
+pub(crate) const PROGRAM: &str = env!("ENGINE_SOURCE");

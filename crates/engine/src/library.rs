@@ -180,6 +180,14 @@ impl Library {
             .collect()
     }
 
+    /// A policy number of `sql/reference/params.toml` that is not negative.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        match self.params.get(name) {
+            Some(Param::Number(n)) => u64::try_from(*n).ok(),
+            _ => None,
+        }
+    }
+
     /// A hash over everything a definition's answer depends on in `sql/`.
     pub fn fingerprint(&self, name: &str) -> String {
         use sha2::{Digest, Sha256};
@@ -192,7 +200,7 @@ impl Library {
             hash.update(text);
         }
         hash.update(format!("{:?}", self.params));
-        lake::landing::hex(&hash.finalize())
+        lake::path::hex(&hash.finalize())
     }
 
     fn ordered(&self) -> Result<Vec<String>, LibraryError> {

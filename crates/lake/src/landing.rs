@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use self::copy::Copying;
 use crate::error::{LakeError, at};
+use crate::path::hex;
 use crate::{Lake, path};
 
 /// What one arrival brought.
@@ -285,13 +286,4 @@ pub async fn verify_files(lake: &Lake, receipt: &Receipt) -> Result<(), LakeErro
         }
     }
     Ok(())
-}
-
-/// Bytes as lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

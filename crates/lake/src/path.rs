@@ -83,10 +83,19 @@ pub fn kept(name: &str, fingerprint: &str) -> Path {
 
 /// The name of a Parquet file with this content.
 pub(crate) fn content_name(bytes: &[u8]) -> String {
-    format!("{}.parquet", crate::landing::hex(&Sha256::digest(bytes)[..16]))
+    format!("{}.parquet", hex(&Sha256::digest(bytes)[..16]))
 }
 
 /// `relative` below a root, where `relative` may hold `/` and `=`.
 pub fn join(root: &Path, relative: &str) -> Path {
     relative.split('/').fold(root.clone(), |path, part| path.join(part))
+}
+
+/// Bytes as lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -133,7 +133,7 @@ impl Config {
         }
         for (name, source) in &config.sources {
             source_name(name).with_context(|| format!("{}: [sources.{name}]", path.display()))?;
-            let is_urn = |urn: &&String| sources::marks::parse_urn(urn.as_bytes()).is_some();
+            let is_urn = |urn: &&String| sources::kind::parse_urn(urn.as_bytes()).is_some();
             if let Some(urn) = source.schools.keys().find(|urn| !is_urn(urn)) {
                 bail!("{}: [sources.{name}.schools.{urn}]: expected a school's URN, six digits", path.display());
             }

@@ -10,8 +10,7 @@ use crate::csv_rows::{Row, Rows, Step};
 use crate::decoded::{Decoded, Origin};
 use crate::decoder::{Decoder, Mapping};
 use crate::header;
-use crate::kind::Kind;
-use crate::marks::parse_urn;
+use crate::kind::{Kind, parse_urn};
 use crate::unpack::{Archive, GZIP, Unpacked, ZIP, rule_of, unpack};
 use crate::{reading, sheet};
 

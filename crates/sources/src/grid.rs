@@ -10,6 +10,9 @@ use model::{BLANK, Line, SESSIONS_A_WEEK, Session, Upn, Urn};
 /// A box whose row was refused: what was believed stands.
 pub(crate) const REFUSED: u8 = 1;
 
+/// More weeks of children than an authority's schools have in two years.
+pub(crate) const LINES_A_FILE: usize = 20_000_000;
+
 /// More children than any school has: a file of invented ones would fill the machine.
 const PUPILS_A_SCHOOL: usize = 20_000;
 

@@ -1,6 +1,7 @@
 //! The kinds of file and their columns.
 
 use lake::Table;
+use model::Urn;
 
 /// What a file states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -255,4 +256,13 @@ pub(crate) fn damaged(text: &[u8]) -> bool {
     let digits = text.iter().filter(|b| b.is_ascii_digit()).count();
     0 < digits && text.windows(2).any(|w| w == b"E+" || w == b"E-")
         || matches!(text.as_slice(), [digits @ .., b'.', b'0'] if digits.iter().all(u8::is_ascii_digit) && !digits.is_empty())
+}
+
+/// A URN: six digits, the first not 0.
+pub fn parse_urn(text: &[u8]) -> Option<Urn> {
+    let digits: &[u8; 6] = text.try_into().ok()?;
+    if digits[0] == b'0' {
+        return None;
+    }
+    digits.iter().try_fold(0, |n, d| d.is_ascii_digit().then(|| n * 10 + Urn::from(d - b'0')))
 }

@@ -8,7 +8,7 @@ use model::{Session, Upn, Urn};
 
 use crate::csv_rows::{Blocks, Row, Rows, Step};
 use crate::decoder::Mapping;
-use crate::marks::parse_urn;
+use crate::kind::parse_urn;
 use crate::{date, header};
 
 /// A school, a child, a day, a half day.

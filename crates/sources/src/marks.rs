@@ -14,10 +14,10 @@ use crate::csv_rows::Row;
 use crate::date::{self, DateForms};
 use crate::decoder::Decoder;
 use crate::findings::Findings;
+use crate::grid::LINES_A_FILE;
 use crate::grid::{Detail, REFUSED, SchoolGrid};
 use crate::header::Header;
-use crate::kind::{damaged, yes_no};
-use crate::reading::LINES_A_FILE;
+use crate::kind::{damaged, parse_urn, yes_no};
 
 /// The boxes of Monday to Friday come before this one.
 const WEEKDAYS: usize = 10;
@@ -484,13 +484,4 @@ fn boxes_of(day: Option<Day>, session: &[u8]) -> u16 {
     };
     let Some(day) = day else { return u16::MAX };
     sessions.iter().fold(0, |boxes, session| boxes | 1 << box_of(day.date, *session))
-}
-
-/// A URN: six digits, the first not 0.
-pub fn parse_urn(text: &[u8]) -> Option<Urn> {
-    let digits: &[u8; 6] = text.try_into().ok()?;
-    if digits[0] == b'0' {
-        return None;
-    }
-    digits.iter().try_fold(0, |n, d| d.is_ascii_digit().then(|| n * 10 + Urn::from(d - b'0')))
 }

@@ -7,15 +7,12 @@ use crate::date::DateForms;
 use crate::decoded::{Content, Decoded, Origin};
 use crate::decoder::Decoder;
 use crate::findings::Findings;
-use crate::grid::SchoolGrid;
+use crate::grid::{LINES_A_FILE, SchoolGrid};
 use crate::header::{self, Header, HeaderFault, folded};
 use crate::kind::Kind;
 use crate::marks::Grids;
 use crate::table_rows::TableRows;
 use crate::unpack::rule_of;
-
-/// More weeks of children than an authority's schools have in two years.
-pub(crate) const LINES_A_FILE: usize = 20_000_000;
 
 /// So many rows of a file may be without an end: a few are typing errors.
 const ENDLESS: u32 = 200;

@@ -18,8 +18,7 @@ use crate::decoded::{Content, Unread};
 use crate::decoder::Decoder;
 use crate::findings::Findings;
 use crate::header::{Header, folded};
-use crate::kind::{Column, Kind, Value, damaged, yes_no};
-use crate::marks::parse_urn;
+use crate::kind::{Column, Kind, Value, damaged, parse_urn, yes_no};
 
 /// A column being filled.
 enum Filled {
@@ -143,10 +142,10 @@ impl TableRows {
                     }
                 }
             }
-            // No roll says who will be on it: taken at its word, it would stand over all that come until then.
-            if column.name == "SnapshotDate" && matches!(cells[i], Cell::Day(day) if decoder.received_on < day) {
+            // Taken at its word, a day mistyped by a year would stand over all rolls that come until then.
+            if column.name == "SnapshotDate" && matches!(cells[i], Cell::Day(day) if decoder.roll_until < day) {
                 let found = format!("{}: {}", column.name, shown(column, &text));
-                findings.refuse("date_in_future", row.line, urn, &found);
+                findings.refuse("roll_of_far_day", row.line, urn, &found);
                 self.unread.add(urn, pupil_key());
                 return;
             }

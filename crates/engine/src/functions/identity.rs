@@ -21,11 +21,8 @@ pub fn all() -> Vec<ScalarUDF> {
         Ok(Arc::new(upns.finish()))
     });
     let stable_id = scalar("stable_id", vec![DataType::Utf8], DataType::Utf8, |arrays: &[ArrayRef], _| {
-        let ids: StringArray = arrays[0]
-            .as_string::<i32>()
-            .iter()
-            .map(|t| t.map(|t| lake::landing::hex(&Sha256::digest(t)[..10])))
-            .collect();
+        let ids: StringArray =
+            arrays[0].as_string::<i32>().iter().map(|t| t.map(|t| lake::path::hex(&Sha256::digest(t)[..10]))).collect();
         Ok(Arc::new(ids))
     });
     vec![upn_of, stable_id]

@@ -15,7 +15,7 @@ use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::common::{DataFusionError, Result, exec_err};
 use futures::TryStreamExt;
 use futures::future::join_all;
-use lake::landing::hex;
+use lake::path::hex;
 use lake::{DataFile, Lake};
 use model::SESSIONS_A_WEEK;
 use object_store::path::Path;
@@ -64,7 +64,7 @@ impl Files {
         }
         earlier.sort();
         let mut hash = Sha256::new();
-        hash.update(crate::kept::PROGRAM);
+        hash.update(crate::PROGRAM);
         for file in &earlier {
             hash.update(&file.path);
             hash.update([0]);

@@ -12,10 +12,8 @@ use lake::{RunRecord, Table};
 use model::Urn;
 use sources::Kind;
 
+use super::problems::UNKNOWN_URN;
 use super::{Ingest, Summary, problems};
-
-/// The rule that refuses what a school sends that GIAS does not know.
-pub(super) const RULE: &str = "unknown_urn";
 
 impl Ingest<'_> {
     /// Takes again what was refused of schools that nobody knew when it came, and that are known now.
@@ -23,7 +21,7 @@ impl Ingest<'_> {
         let run = RunRecord::newest(self.lake).await?;
         let problems = run.table(Table::Problem).files;
         let rules = lake::parquet_file::read_columns(self.lake, Table::Problem, problems.iter(), &["rule"]).await?;
-        if !rules.column(0).as_string::<i32>().iter().any(|rule| rule == Some(RULE)) {
+        if !rules.column(0).as_string::<i32>().iter().any(|rule| rule == Some(UNKNOWN_URN)) {
             return Ok(());
         }
         let refused = self.refused_unknown(&run).await?;
@@ -53,7 +51,7 @@ impl Ingest<'_> {
     /// The files of earlier arrivals, in order of receipt, that speak of schools which were unknown then and no
     /// longer are: each with those schools.
     async fn refused_unknown(&self, run: &RunRecord) -> Result<Vec<(Receipt, Vec<ReceiptFile>)>> {
-        let mut since = problems::open_since(self, run, RULE).await?;
+        let mut since = problems::open_since(self, run, UNKNOWN_URN).await?;
         let schools = run.table(Table::School);
         let files = schools.of_belief(lake::table::CURRENT);
         let urns = lake::parquet_file::read_columns(self.lake, Table::School, files, &["urn"]).await?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use engine::Library;
 use futures::StreamExt;
 use lake::RunRecord;
@@ -205,6 +205,7 @@ impl Decoding {
             mapping: &self.mapping,
             received_at: self.received_at,
             received_on: self.came_at.date_naive(),
+            roll_until: self.came_at.date_naive() + Days::new(self.library.number("roll_days_ahead").unwrap_or(0)),
             earliest: self.earliest,
             unpacked_limit: self.unpacked_limit,
         };

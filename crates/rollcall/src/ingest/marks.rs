@@ -26,9 +26,8 @@ use sources::{Content, Decoded, SchoolGrid};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::files::number;
-use super::retold::{Joined, retold};
-use super::tables;
 use super::{Ahead, Ingest, Staged, Summary, Taken};
+use super::{tables, versions};
 
 /// Bytes of marks files decoded before they are merged.
 const WAVE: u64 = 96 * 1024 * 1024;
@@ -120,7 +119,7 @@ pub(super) async fn merge(
     receipt: &Receipt,
     mut waves: mpsc::Receiver<Wave>,
     unpacked: Vec<Decoded>,
-    joined: Vec<Joined>,
+    retold: BTreeMap<i32, Vec<Stated>>,
     taken_before: &HashSet<i64>,
     summary: &mut Summary,
 ) -> Result<Registers> {
@@ -128,7 +127,7 @@ pub(super) async fn merge(
     let mut registers = Registers::default();
     let mut rewriting = Rewriting { months: BTreeMap::new(), last: i32::MIN };
     let mut pending: BTreeMap<i32, Vec<Waiting>> = BTreeMap::new();
-    for (urn, lines) in retold(ingest, staged, receipt, &joined).await? {
+    for (urn, lines) in retold {
         rewriting.last = urn;
         rewriting.merge_all(ingest, staged, vec![School { urn, lines, files: Vec::new() }], at, summary).await?;
     }
@@ -557,5 +556,5 @@ async fn state_details(
             Arc::new(Int64Array::from_iter_values(details.iter().map(|d| d.2))),
         ],
     )?;
-    tables::state(ingest, &mut staged.run, Table::MarkDetail, rows, None, &[], at).await
+    versions::state(ingest, &mut staged.run, Table::MarkDetail, rows, None, &[], at).await
 }

@@ -13,6 +13,7 @@ mod problems;
 mod retold;
 mod rolls;
 mod tables;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
@@ -417,8 +418,9 @@ impl Ingest<'_> {
             tracing::debug!(arrival = receipt.n, "rolls and other small files merged");
             let mut staged = Staged { run, roots: merged.roots };
             let (joined, mut taken, rolls) = (merged.joined, merged.taken, merged.rolls);
+            let retold = retold::retold(self, &staged, receipt, &joined).await?;
             let registers =
-                marks::merge(self, &mut staged, receipt, waves, unpacked, joined, &taken_before, summary).await?;
+                marks::merge(self, &mut staged, receipt, waves, unpacked, retold, &taken_before, summary).await?;
             taken.extend(registers.taken);
             anyhow::Ok((staged, taken, registers.stated, rolls))
         };

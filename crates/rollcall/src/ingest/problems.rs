@@ -9,7 +9,8 @@ use arrow::array::{
     new_null_array,
 };
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
-use lake::landing::{Receipt, hex};
+use lake::landing::Receipt;
+use lake::path::hex;
 use lake::register::Roots;
 use lake::{RunRecord, Table};
 use model::Problem;
@@ -79,6 +80,9 @@ pub(super) fn return_school_rows(receipt: &Receipt, taken: &[Taken]) -> Result<R
         ],
     )?)
 }
+
+/// The rule that refuses what a school sends that GIAS does not know.
+pub(super) const UNKNOWN_URN: &str = "unknown_urn";
 
 /// The same fault of the same child and session, or at the same place in the same week's file, is one
 /// problem however often it is sent.
@@ -163,7 +167,7 @@ pub(super) async fn record(
             return rolls.get(&(open.urn?, root(open.pupil_key?)))?.first().map(|stint| stint.return_id);
         }
         let by = |kind: &str| accepted.get(&(kind, open.urn)).copied();
-        if open.rule == super::again::RULE && is_again {
+        if open.rule == UNKNOWN_URN && is_again {
             return by(&open.kind);
         }
         // A file of marks that is refused whole is mended by marks of its days, where it says which they are.

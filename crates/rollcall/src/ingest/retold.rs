@@ -17,10 +17,8 @@ use model::{Line, SESSIONS_A_WEEK};
 use sources::{Content, Decoded};
 
 use super::marks::{School, Waiting, judge};
+use super::rolls::Joined;
 use super::{Ingest, Staged};
-
-/// A key that was replaced, the key that replaced it, and the return that says so.
-pub(super) type Joined = (i64, i64, i64);
 
 /// What is to be stated anew of each school, in order of (pupil_key, week), under the newest key of each child.
 pub(super) async fn retold(

@@ -18,8 +18,10 @@ use model::line::days_from_epoch;
 use sources::{Content, Decoded, Kind};
 
 use super::Ingest;
-use super::retold::Joined;
-use super::tables::{believed, state};
+use super::versions::{believed, state};
+
+/// A key that was replaced, the key that replaced it, and the return that says so.
+pub(super) type Joined = (i64, i64, i64);
 
 /// The stints that an arrival's rolls state of each school and child, the child by the first key of its chain.
 pub(super) type Rolls = HashMap<(i32, i64), Vec<Stint>>;
@@ -355,10 +357,8 @@ async fn merge_rolls_of_a_day(
 
 /// What is odd about a school's roll as a whole, as a problem of its last file.
 fn report_rolls(ingest: &Ingest<'_>, files: &mut [Decoded], schools: HashMap<i32, OfRoll>) {
-    let lost_most = match ingest.library.params.get("roll_lost_one_in") {
-        Some(engine::definition::Param::Number(n)) => usize::try_from(*n).unwrap_or(usize::MAX),
-        _ => usize::MAX,
-    };
+    let lost_most =
+        ingest.library.number("roll_lost_one_in").and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
     let schools: BTreeMap<i32, OfRoll> = schools.into_iter().collect();
     for (urn, OfRoll { files: of_school, before, not_on_it, is_whole, is_older }) in schools {
         let Some(last) = of_school.last().and_then(|i| files.get_mut(*i)) else { continue };

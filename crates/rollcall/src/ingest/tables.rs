@@ -1,6 +1,5 @@
 //! Everything but marks: schools first, then rolls, calendars, interventions and cases.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -9,16 +8,15 @@ use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Int32Type, Int64Type};
 use chrono::NaiveDate;
 use engine::{Found, Incoming};
+use lake::RunRecord;
 use lake::landing::Receipt;
 use lake::register::Roots;
-use lake::table::{CURRENT, PAST};
-use lake::{RunRecord, Table, TableState, versioned};
 use model::line::days_from_epoch;
 use model::{Outcome, Problem};
 use sources::{Content, Decoded, Kind, OfSchool};
 
-use super::retold::Joined;
-use super::rolls::{Rolls, changed_upns, join, merge_rolls};
+use super::rolls::{Joined, Rolls, changed_upns, join, merge_rolls};
+use super::versions::state;
 use super::{Ingest, Taken};
 
 /// What became of the small files.
@@ -222,45 +220,4 @@ fn rows_of(files: &[Decoded], kind: Kind) -> Result<RecordBatch> {
         })
         .collect();
     Ok(concat_batches(&kind.table().schema(), batches)?)
-}
-
-/// Merges rows stated about a table. `keys` stand for the table's own identity columns where given.
-pub(super) async fn state(
-    ingest: &Ingest<'_>,
-    run: &mut RunRecord,
-    table: Table,
-    stated: RecordBatch,
-    keys: Option<(Vec<ArrayRef>, Vec<ArrayRef>, RecordBatch)>,
-    withdrawn: &[usize],
-    at: i64,
-) -> Result<()> {
-    if stated.num_rows() == 0 && withdrawn.is_empty() {
-        return Ok(());
-    }
-    let before = run.table(table);
-    let (current_keys, stated_keys, current) = match keys {
-        Some(keys) => keys,
-        None => {
-            let current = believed(ingest, run, table).await?;
-            let names = table.identity_columns();
-            (versioned::key_columns(&current, names)?, versioned::key_columns(&stated, names)?, current)
-        }
-    };
-    let merged = versioned::merge(&current, &current_keys, &stated, &stated_keys, withdrawn, at)?;
-    if merged.opened == 0 && merged.closed.num_rows() == 0 && merged.current.num_rows() == current.num_rows() {
-        return Ok(());
-    }
-    let partition = |belief: &str| BTreeMap::from([("belief".to_owned(), belief.to_owned())]);
-    let past: Vec<_> = before.of_belief(PAST).cloned().collect();
-    let mut files =
-        lake::append::append(ingest.lake, table, partition(PAST), past, vec![merged.closed], u64::MAX).await?;
-    let mut writer = lake::parquet_file::FileWriter::new(table.schema())?;
-    writer.write(&lake::append::sorted(table, &merged.current)?)?;
-    files.extend(writer.put(ingest.lake, &lake::path::table(table), partition(CURRENT)).await?);
-    run.tables.insert(table.name().to_owned(), TableState { version: before.version, files });
-    Ok(())
-}
-
-pub(super) async fn believed(ingest: &Ingest<'_>, run: &RunRecord, table: Table) -> Result<RecordBatch> {
-    Ok(lake::parquet_file::read_all(ingest.lake, table, run.table(table).of_belief(CURRENT)).await?)
 }

@@ -30,6 +30,7 @@ fn read_since(year: i32, input: Box<dyn Read + Send>, mapping: &Mapping, limit: 
         mapping,
         received_at,
         received_on: received_at.date_naive(),
+        roll_until: received_at.date_naive() + chrono::Days::new(92),
         earliest: NaiveDate::from_ymd_opt(year, 9, 1).unwrap(),
         unpacked_limit: limit,
     };
