@@ -4,6 +4,11 @@ use std::os::unix::fs::MetadataExt;
 
 use crate::authority::{A, Authority, B, SCHOOLS, all_files, roll, rollcall, said, started, week};
 
+/// Every child's lines as they are believed.
+fn believed(authority: &Authority) -> Vec<String> {
+    authority.ask("SELECT upn_of(pupil_key), marks FROM ledger.register_week WHERE known_to IS NULL", &[])
+}
+
 #[test]
 fn every_dialect_says_the_same() {
     let plain = week(140001, "2026-09-07", &[(A, "/\\/\\NN/\\I."), (B, "/\\/\\/\\/\\/\\")]);
@@ -140,8 +145,7 @@ fn a_marks_history_is_told_as_known_then_and_by_the_child() {
 fn a_row_that_does_not_say_whose_it_is_withdraws_nothing() {
     let authority = started();
     let whole = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
-    let held =
-        || authority.ask("SELECT upn_of(pupil_key), marks FROM ledger.register_week WHERE known_to IS NULL", &[]);
+    let held = || believed(&authority);
     authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &whole)]);
     let before = held();
     // Without its row of Monday morning, and with one of that session that may have been its.
@@ -283,8 +287,7 @@ fn what_has_landed_is_taken_before_all_else() {
 fn a_refused_row_takes_no_mark_away_whatever_is_wrong_with_it() {
     let authority = started();
     let whole = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
-    let held =
-        || authority.ask("SELECT upn_of(pupil_key), marks FROM ledger.register_week WHERE known_to IS NULL", &[]);
+    let held = || believed(&authority);
     authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &whole)]);
     let before = held();
     let row = format!("140001,{A},2026-09-09,PM,\\");
