@@ -162,11 +162,12 @@ pub fn shown(text: &str) -> String {
 pub fn without_values(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
-    let quotes = [("string '", "' to value"), ("from '", "': "), ("Error parsing '", "' as "), ("parsing '", "' as ")];
-    while let Some((at, begin, end)) =
-        quotes.iter().filter_map(|(begin, end)| Some((rest.find(begin)? + begin.len(), begin, end))).min()
-    {
-        let _ = begin;
+    let quotes = [("string '", "' to value"), ("from '", "': "), ("parsing '", "' as ")];
+    let next = |rest: &str| {
+        let found = quotes.iter().filter_map(|(begin, end)| Some((rest.find(begin)? + begin.len(), *end)));
+        found.min()
+    };
+    while let Some((at, end)) = next(rest) {
         shown += &rest[..at];
         rest = &rest[at..];
         // A quote that is not closed as expected hides all that is left.

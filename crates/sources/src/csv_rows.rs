@@ -84,10 +84,10 @@ impl<R: Read> Blocks<R> {
         Ok(Some(Block { bytes, first_line, goes_on: !self.ended }))
     }
 
-    /// Gives the last bytes of the last block out again, at the beginning of the next: they are not a whole row.
-    pub fn give_back(&mut self, bytes: usize) {
+    /// Gives the last block out again from `at` on, at the beginning of the next: what lies there is not a whole row.
+    pub fn give_back(&mut self, at: usize) {
         let end = self.used;
-        self.used -= bytes.min(end);
+        self.used = at.min(end);
         self.line -= memchr::memchr_iter(b'\n', &self.buffer[self.used..end]).count() as u64;
         self.is_stuck = self.used == 0 && self.filled == self.buffer.len();
     }
@@ -375,8 +375,7 @@ mod tests {
                     Step::Unfinished | Step::End => break,
                 }
             }
-            let rest = bytes.len() - at;
-            blocks.give_back(rest);
+            blocks.give_back(at);
         }
         assert_eq!((steps[0], steps[1], *steps.last().unwrap()), ((1, 2), (2, 0), (4, 2)));
     }

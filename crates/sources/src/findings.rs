@@ -97,19 +97,17 @@ impl<'a> Findings<'a> {
         found: &str,
         session: Option<(NaiveDate, Session)>,
     ) -> Found<'_> {
-        let next = self.problems.len();
         let mut key = (rule, urn, found.to_owned());
         // A file of a million values that are each wrong in their own way is told as one of many that are.
         if GATHERED <= self.gathered.len() && !self.gathered.contains_key(&key) {
             key = (rule, None, MORE.to_owned());
         }
-        let found = key.2.clone();
-        let at = *self.gathered.entry(key).or_insert(next);
-        if at < next {
-            self.problems[at].rows += 1;
-            return Found(&mut self.problems[at]);
+        if let Some(at) = self.gathered.get(&key) {
+            self.problems[*at].rows += 1;
+            return Found(&mut self.problems[*at]);
         }
-        let found = found.chars().take(64).collect();
+        let found = key.2.chars().take(64).collect();
+        self.gathered.insert(key, self.problems.len());
         let problem = Problem { urn, session, ..self.problem(rule, Some(line), found) };
         Found(self.problems.push_mut(problem))
     }

@@ -71,8 +71,7 @@ fn read(
                 afternoons.entry(morning).or_insert(row.line);
             }
         }
-        let rest = block.bytes.len() - at.min(block.bytes.len());
-        blocks.give_back(rest);
+        blocks.give_back(at);
     }
 }
 

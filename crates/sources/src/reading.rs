@@ -85,8 +85,7 @@ pub(crate) fn read(decoder: &Decoder<'_>, origin: Origin<'_>, input: &mut dyn Re
             findings.file("unreadable_file", None, format!("more than {ENDLESS} rows that do not end"), None);
             break;
         }
-        let rest = block.len() - at.min(block.len());
-        blocks.give_back(rest);
+        blocks.give_back(at);
     }
     match reading {
         Some(reading) => reading.finish(origin, findings),
