@@ -569,3 +569,32 @@ fn an_alert_is_raised_ended_and_retracted() {
         .ask("SELECT rule FROM alerts.current WHERE rule = 'unauthorised_10_days'", &["--as-of", "2026-09-28"]);
     assert_eq!(now, [""; 0]);
 }
+
+#[test]
+fn an_alert_told_otherwise_is_replaced_and_one_of_last_year_is_retracted() {
+    let authority = Authority::new();
+    let on_roll = roll(140001, &PUPILS[..2]).replace("2026-09-01", "2022-09-01");
+    authority.receive("2026-06-01T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll.csv", &on_roll)]);
+    let runs = |mark: char, mondays: &[&str]| {
+        let marks = std::iter::repeat_n(mark, 10).collect::<String>();
+        let weeks = mondays.iter().map(|monday| week(140001, monday, &[(PUPILS[0], &marks)]));
+        let rows = weeks.map(|week| week.split_once('\n').map(|(_, rows)| rows.to_owned()).unwrap_or_default());
+        format!("URN,UPN,Date,Session,Mark\n{}", rows.collect::<String>())
+    };
+    let history = "SELECT event_from, from_status, to_status FROM alerts.history WHERE rule = 'unauthorised_10_days' AND changed_at = ";
+    let told = |at: &str| authority.ask(&format!("{history}TIMESTAMP '{at}'"), &["--as-of", "2026-09-30"]);
+    authority.receive("2026-06-26T18:00:00Z", &[("m.csv", &runs('O', &["2026-06-15", "2026-06-22"]))]);
+    assert_eq!(told("2026-06-26T18:00:00Z"), ["2026-06-15,,open"]);
+    // The run is longer than was told.
+    authority.receive("2026-07-03T18:00:00Z", &[("m.csv", &runs('O', &["2026-06-08", "2026-06-15", "2026-06-22"]))]);
+    assert_eq!(told("2026-07-03T18:00:00Z"), ["2026-06-08,,open", "2026-06-15,open,replaced"]);
+    authority
+        .receive("2026-09-04T18:00:00Z", &[("m.csv", &week(140001, "2026-08-31", &[(PUPILS[0], "../\\/\\/\\/\\")]))]);
+    assert_eq!(told("2026-09-04T18:00:00Z"), ["2026-06-08,open,ended"]);
+    // In September all of it turns out to have been illness, and in October not.
+    let weeks = ["2026-06-08", "2026-06-15", "2026-06-22"];
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &runs('I', &weeks))]);
+    assert_eq!(told("2026-09-11T18:00:00Z"), ["2026-06-08,ended,retracted"]);
+    authority.receive("2026-09-18T18:00:00Z", &[("m.csv", &runs('O', &weeks))]);
+    assert_eq!(told("2026-09-18T18:00:00Z"), ["2026-06-08,retracted,ended"]);
+}

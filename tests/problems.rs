@@ -208,7 +208,7 @@ fn a_notice_to_each_parent_is_a_notice() {
 }
 
 #[test]
-fn what_is_taken_again_once_its_school_is_known_is_taken_once() {
+fn what_waited_for_its_school_is_taken_once() {
     let authority = Authority::new();
     let known = SCHOOLS.lines().filter(|line| !line.starts_with("140002")).map(|line| format!("{line}\n"));
     let rolls = [("r1.csv", &*roll(140001, &[A])), ("r2.csv", &*roll(140002, &[B]))];

@@ -310,20 +310,18 @@ fn a_refused_row_takes_no_mark_away_whatever_is_wrong_with_it() {
 }
 
 #[test]
-fn an_arrival_set_aside_takes_what_was_taken_again_of_it_along() {
+fn an_arrival_set_aside_is_not_taken_with_gias() {
     let authority = Authority::new();
     let known = SCHOOLS.lines().filter(|line| !line.starts_with("140002")).map(|line| format!("{line}\n"));
     authority.receive("2026-09-01T05:00:00Z", &[("gias.csv", &known.collect::<String>())]);
     authority.receive("2026-09-02T05:00:00Z", &[("roll.csv", &roll(140002, &[A, B]))]);
-    // Cut off between GIAS and what was waiting for it: the next run takes it.
     let gias = authority.offer("2026-09-03T05:00:00Z", &[("gias.csv", SCHOOLS)]);
     let mut ingest = rollcall();
     ingest.args(["ingest", gias.to_str().unwrap(), "--received-at", "2026-09-03T05:00:00Z"]);
     ingest.current_dir(authority.lake()).env("ROLLCALL_CRASH_AT", "after the run record");
     assert!(!ingest.output().unwrap().status.success());
     let on_roll = "SELECT count(*) FROM believed.enrolment WHERE known_to IS NULL";
-    assert_eq!(authority.ask(on_roll, &[]), ["0"]);
-    authority.ok(&["ingest"]);
+    // The one commit point holds GIAS and what waited for it.
     assert_eq!(authority.ask(on_roll, &[]), ["2"]);
     // A roll is of the day on which it first came.
     let day = "SELECT CAST(last_day AS VARCHAR) FROM tables.return_school WHERE kind = 'roll' AND 0 < rows_kept";
@@ -332,4 +330,139 @@ fn an_arrival_set_aside_takes_what_was_taken_again_of_it_along() {
     authority.ok(&["set-aside", "2", "--reason", "a trial"]);
     assert_eq!(authority.ask(on_roll, &[]), ["0"]);
     assert!(said(&authority.run(&["set-aside", "2", "--reason", "once more"])).contains("set aside already"));
+}
+
+#[test]
+fn a_later_file_stands_over_one_of_many_schools_that_comes_out_of_turn() {
+    let authority = started();
+    let marks = |line: &str| week(140001, "2026-09-07", &[(A, line)]);
+    // Files are taken in order of their first school, so many bytes at a time: what lies between parts the two.
+    let between = {
+        let week = week(140002, "2026-09-07", &[(B, "/\\/\\/\\/\\/\\")]);
+        let (header, rows) = week.split_once('\n').unwrap();
+        let wide = "x".repeat(60_000);
+        let rows = rows.lines().map(|row| format!("{row},{wide}\n")).collect::<String>();
+        format!("{header},Padding\n{}", rows.repeat(180))
+    };
+    let many =
+        week(140003, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]) + marks("/\\/\\/\\/\\/\\").split_once('\n').unwrap().1;
+    let out = authority.receive(
+        "2026-09-11T18:00:00Z",
+        &[("many.csv", &many), ("n.csv", &between), ("one.csv", &marks("OO/\\/\\/\\.."))],
+    );
+    let believed = authority.ask("SELECT marks FROM ledger.register_week WHERE urn = 140001 AND known_to IS NULL", &[]);
+    assert_eq!(believed, ["OO/\\/\\/\\/\\...."], "{}", said(&out));
+    let problems = authority.ask("SELECT file, found FROM quality.problem WHERE rule = 'files_disagree'", &[]);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].starts_with("one.csv,2 sessions"), "{problems:?}");
+}
+
+#[test]
+fn what_came_before_gias_knew_its_school_is_known_with_it_in_any_order() {
+    let without = SCHOOLS.lines().filter(|line| !line.starts_with("140002")).map(|line| format!("{line}\n"));
+    let without = without.collect::<String>();
+    let marks = |line: &str| week(140002, "2026-08-31", &[(A, line)]);
+    let (first, second, other) =
+        (marks("....NNNNNN"), marks("....IIIIII"), week(140002, "2026-08-31", &[(B, "....OOOOOO")]));
+    let arrivals = [
+        ("2026-09-05T18:00:00Z", vec![("a.csv", first.as_str()), ("b.csv", &other)]),
+        ("2026-09-06T05:00:00Z", vec![("gias.csv", SCHOOLS), ("a.csv", &second)]),
+        ("2026-09-07T18:00:00Z", vec![("gias.csv", &without)]),
+    ];
+    let held = "SELECT upn_of(pupil_key), marks, known_from FROM ledger.register_week";
+    let right =
+        ["H850200723000,....OOOOOO....,2026-09-06T05:00:00Z", "Q850200120003,....IIIIII....,2026-09-06T05:00:00Z"];
+    let open = "SELECT rule FROM quality.problem WHERE rule = 'unknown_urn' AND fixed_by IS NULL";
+    for order in [[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 2, 1]] {
+        let authority = Authority::new();
+        authority.receive("2026-09-01T05:00:00Z", &[("gias.csv", &without)]);
+        for (at, files) in order.map(|i| &arrivals[i]) {
+            authority.receive(at, files);
+        }
+        assert_eq!(authority.ask(held, &[]), right, "{order:?}");
+        assert_eq!(authority.ask(open, &[]), [""; 0], "{order:?}");
+        authority.ok(&["replay"]);
+        assert_eq!(authority.ask(held, &[]), right, "{order:?}");
+        // Without the file that tells of the school nothing of it was ever known, and with another like it all is.
+        let n = 2 + order.iter().position(|i| *i == 1).unwrap();
+        authority.ok(&["set-aside", &n.to_string(), "--reason", "another's"]);
+        assert_eq!(authority.ask(held, &[]), [""; 0], "{order:?}");
+        authority.receive("2026-09-09T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+        let as_first_sent =
+            ["H850200723000,....OOOOOO....,2026-09-09T05:00:00Z", "Q850200120003,....NNNNNN....,2026-09-09T05:00:00Z"];
+        assert_eq!(authority.ask(held, &[]), as_first_sent, "{order:?}");
+    }
+}
+
+#[test]
+fn of_a_child_whose_rows_were_all_refused_nothing_is_withdrawn() {
+    let authority = started();
+    let whole = |upn| week(140001, "2026-09-07", &[(upn, "/\\/\\/\\/\\/\\")]);
+    let of_b = whole(B);
+    authority.receive("2026-09-11T18:00:00Z", &[("a.csv", &whole(A)), ("b.csv", &of_b)]);
+    let before = believed(&authority);
+    for (hour, row) in ["2026-09-07,AM,@", "2026-09-07,XX,/"].iter().enumerate() {
+        let files = format!("{}140001,{B},{row}\n", whole(A));
+        let out = authority.receive(&format!("2026-09-12T{hour:02}:00:00Z"), &[("m.csv", &files)]);
+        assert!(
+            said(&out).contains("10 kept + 1 refused") && !said(&out).contains("marks_withdrawn"),
+            "{}",
+            said(&out)
+        );
+        assert_eq!(believed(&authority), before);
+    }
+}
+
+#[test]
+fn lines_may_end_with_a_carriage_return_alone() {
+    let many: String = (0..12_000).map(|i| format!("140001,{A},2026-09-07,AM,{}\n", "/".repeat(i % 2 + 1))).collect();
+    let text =
+        format!("URN,UPN,Date,Session,Mark,Padding\n{many}").replace(",/\n", &format!(",/,{}\n", "x".repeat(200)));
+    let [with_lf, with_cr] = [text.clone(), text.replace('\n', "\r")].map(|text| {
+        let authority = started();
+        assert!(1 << 20 < text.len());
+        said(&authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &text)]))
+    });
+    assert!(with_lf.contains("12000 rows in ="), "{with_lf}");
+    assert_eq!(with_lf, with_cr);
+}
+
+#[test]
+fn a_new_row_takes_the_place_of_a_deleted_one() {
+    let header = "URN,UPN,Date,Session,Mark,IsDeleted\n";
+    let (gone, new) = (format!("140001,{A},2026-09-07,AM,N,Y\n"), format!("140001,{A},2026-09-07,AM,I,N\n"));
+    for rows in [format!("{gone}{new}"), format!("{new}{gone}")] {
+        let authority = started();
+        authority.receive("2026-09-08T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "N.........")]))]);
+        let out = authority.receive("2026-09-09T18:00:00Z", &[("m.csv", &format!("{header}{rows}"))]);
+        assert!(said(&out).contains("2 rows in = 2 kept + 0 refused"), "{}", said(&out));
+        assert_eq!(believed(&authority), [format!("{A},I.............")]);
+    }
+}
+
+#[test]
+fn of_two_files_that_name_a_child_by_two_upns_the_later_stands() {
+    let authority = started();
+    let new = "A850200720001";
+    let changed = format!(
+        "URN,UPN,FormerUPN,Surname,Forename,DOB,Sex,NCYear,EntryDate\n140001,{new},{A},Made,Up,2016-01-01,F,5,2026-09-01\n140001,{B},,Made,Up,2016-01-01,F,5,2026-09-01\n"
+    );
+    authority.receive("2026-09-03T05:00:00Z", &[("roll.csv", &changed)]);
+    let marks = |upn, line: &str| week(140001, "2026-09-07", &[(upn, line)]);
+    authority
+        .receive("2026-09-11T18:00:00Z", &[("a.csv", &marks(A, "NNNNNNNNNN")), ("b.csv", &marks(new, "II--------"))]);
+    assert_eq!(believed(&authority), [format!("{A},II............")]);
+    let disagree = "SELECT file, found FROM quality.problem WHERE rule = 'files_disagree'";
+    assert_eq!(authority.ask(disagree, &[]).len(), 1);
+}
+
+#[test]
+fn a_file_named_twice_is_one_return() {
+    let authority = started();
+    let marks = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]);
+    let [one, two] = ["one", "two"].map(|folder| authority.offer(folder, &[("m.csv", &marks)]).join("m.csv"));
+    let at = "2026-09-11T18:00:00Z";
+    let out = authority.ok(&["ingest", one.to_str().unwrap(), two.to_str().unwrap(), "--received-at", at]);
+    assert!(out.contains("1 file: 10 rows in"), "{out}");
+    assert_eq!(authority.ask("SELECT count(*) FROM ledger.return WHERE file = 'm.csv'", &[]), ["1"]);
 }

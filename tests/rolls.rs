@@ -1,6 +1,6 @@
 //! Rolls: what they say of a child, what they leave unsaid, and the order in which they come.
 
-use crate::authority::{A, Authority, B, SCHOOLS, roll, started, week};
+use crate::authority::{A, Authority, B, SCHOOLS, roll, said, started, week};
 
 #[test]
 fn a_later_roll_mends_what_was_wrong_for_want_of_it() {
@@ -260,4 +260,68 @@ fn a_child_who_is_gone_before_an_announced_day_has_left_without_explanation() {
     assert_eq!(authority.ask(told, &[]).len(), 1);
     authority.receive("2026-09-16T05:00:00Z", &[("r.csv", &announced)]);
     assert_eq!((authority.ask(&last, &[]), authority.ask(told, &[])), (vec!["2026-10-16".to_owned()], vec![]));
+}
+
+#[test]
+fn a_roll_of_september_moves_nobody_up_in_the_year_before() {
+    let authority = Authority::new();
+    let header = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,SnapshotDate\n";
+    let row = |upn, year, entry, day| format!("140001,{upn},Made,Up,2016-01-01,F,{year},{entry},{day}\n");
+    let first = format!("{header}{}{}", row(A, 4, "2022-09-01", ""), row(B, 4, "2022-09-01", ""));
+    // One with another day of entry, as a change of system states them.
+    let next = format!("{header}{}{}", row(A, 5, "2022-09-01", "2026-09-01"), row(B, 5, "2022-09-05", "2026-09-01"));
+    authority.receive("2026-06-01T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll.csv", &first)]);
+    let marks = week(140001, "2026-07-13", &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+    authority.receive("2026-07-17T18:00:00Z", &[("m.csv", &marks)]);
+    authority.receive("2026-07-20T05:00:00Z", &[("roll.csv", &next)]);
+    let years = "SELECT academic_year, nc_year FROM metrics.pupil_year";
+    for day in ["2026-07-20", "2026-09-10"] {
+        let of_then: Vec<String> =
+            authority.ask(years, &["--as-of", day]).into_iter().filter(|row| row.starts_with("202526")).collect();
+        assert_eq!(of_then, ["202526,4", "202526,4"], "{day}");
+    }
+    let now = "SELECT DISTINCT nc_year FROM tables.enrolled WHERE academic_year = '202627'";
+    assert_eq!(authority.ask(now, &["--as-of", "2026-09-10"]), ["5"]);
+}
+
+#[test]
+fn a_refused_row_takes_no_stint_of_its_child_away_under_either_upn() {
+    let authority = Authority::new();
+    let header = "URN,UPN,FormerUPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingDate\n";
+    let row = |upn, former, entry, left| format!("140001,{upn},{former},Made,Up,2016-01-01,F,5,{entry},{left}\n");
+    let first = row(A, "", "2025-09-01", "2026-01-10") + &row(A, "", "2026-02-02", "") + &row(B, "", "2025-09-01", "");
+    authority.receive("2026-06-01T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll.csv", &format!("{header}{first}"))]);
+    let stints = "SELECT upn, entry_date, last_day FROM tables.enrolment";
+    let before = authority.ask(stints, &[]);
+    assert_eq!(before.len(), 3);
+    let new = "A850200720001";
+    let spoilt = [
+        row(A, "", "2025-09-01", "2026-01-10") + &row(A, "", "2026-02-31", "") + &row(B, "", "2025-09-01", ""),
+        row(A, "", "2025-09-01", "2026-01-10")
+            + &row("8.502E+12", "", "2026-02-02", "")
+            + &row(B, "", "2025-09-01", ""),
+        row(new, A, "", "") + &row(B, "", "2025-09-01", ""),
+    ];
+    for (hour, rows) in spoilt.iter().enumerate() {
+        let out = authority.receive(&format!("2026-06-02T{hour:02}:00:00Z"), &[("r.csv", &format!("{header}{rows}"))]);
+        assert!(said(&out).contains("1 refused"), "{}", said(&out));
+        assert_eq!(authority.ask(stints, &[]), before, "{}", said(&out));
+    }
+    // Nor does one of a school that nobody knows say whose UPN has changed.
+    let unknown = row(new, A, "2026-09-01", "").replace("140001", "149999");
+    authority.receive("2026-06-03T05:00:00Z", &[("other.csv", &format!("{header}{unknown}"))]);
+    assert_eq!(authority.ask("SELECT line_key FROM believed.joined_key", &[]), [""; 0]);
+}
+
+#[test]
+fn of_two_keys_that_are_one_child_the_one_on_roll_stands() {
+    for (first, second) in [("E850200120004", "A850200120009"), ("A850200120009", "E850200120004")] {
+        let authority = Authority::new();
+        authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll.csv", &roll(140001, &[first]))]);
+        authority.receive("2026-09-18T05:00:00Z", &[("roll.csv", &roll(140001, &[second]))]);
+        let told = roll(140002, &[second]).replace(&format!("{second},,"), &format!("{second},{first},"));
+        authority.receive("2026-09-19T05:00:00Z", &[("roll.csv", &told)]);
+        let on_roll = "SELECT urn FROM tables.enrolment WHERE last_day IS NULL";
+        assert_eq!(authority.ask(on_roll, &[]), ["140001", "140002"], "{first}");
+    }
 }

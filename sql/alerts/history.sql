@@ -7,7 +7,7 @@ source = "contract.md 4"
 alert_id = { doc = "The alert", visibility = "area" }
 changed_at = { doc = "When the return that changed it was received", visibility = "area" }
 from_status = { doc = "Status before; null: it is new", visibility = "area" }
-to_status = { doc = "open, ended or retracted", visibility = "area" }
+to_status = { doc = "open, ended, retracted, or replaced: told otherwise, it goes on as another", visibility = "area" }
 by = { doc = "Who or what changed it", visibility = "area" }
 reason = { doc = "Why", visibility = "area" }
 rule = { doc = "The rule", visibility = "area" }

@@ -42,9 +42,9 @@ SELECT stable_id('off_roll_no_destination ' || CAST(l.pupil_key AS VARCHAR) || '
        'off_roll_no_destination' AS rule, l.upn, l.pupil_key, l.urn, add_days(l.last_day, 1) AS raised_on,
        l.last_day AS event_from, $as_of AS event_to, CAST(NULL AS BIGINT) AS sessions, 'open' AS status
 FROM left_roll l
--- Nor on the roll of another school, nor back on this one's.
+-- Nor on a roll for longer: of another school, one that the child is to enter next term too, or of this one.
 WHERE NOT EXISTS (
   SELECT o.pupil_key FROM stint o
-  WHERE o.pupil_key = l.pupil_key AND o.entry_date <= $as_of
-    AND CASE WHEN o.urn = l.urn THEN l.last_day < o.entry_date ELSE o.last_day IS NULL OR l.last_day < o.last_day END
+  WHERE o.pupil_key = l.pupil_key AND o.entry_date <= add_days($as_of, $roll_days_ahead)
+    AND (o.last_day IS NULL OR l.last_day < o.last_day)
 )

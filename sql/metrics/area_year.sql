@@ -32,7 +32,7 @@ WITH phased AS (
   SELECT p.la_code, p.phase, CAST(y.academic_year AS VARCHAR) AS academic_year, count(*) AS schools_expected, count(s.urn) AS schools_received
   FROM phased p
   JOIN reference.academic_year y
-    ON coalesce(p.open_date, y.first_day) <= y.last_day AND y.first_day <= coalesce(p.close_date, y.last_day)
+    ON coalesce(p.open_date, y.first_day) <= least(y.last_day, $as_of) AND y.first_day <= coalesce(p.close_date, y.last_day)
   LEFT JOIN metrics.school_year s ON s.urn = p.urn AND s.academic_year = CAST(y.academic_year AS VARCHAR)
   GROUP BY p.la_code, p.phase, y.academic_year
 ), area AS (

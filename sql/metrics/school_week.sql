@@ -24,12 +24,13 @@ WITH week AS (
 SELECT c.urn, c.week_start, c.academic_year, coalesce(s.phase, 'Other') AS phase, c.possible, c.attended, c.absent, c.authorised, c.unauthorised, c.late,
        100.0 * c.absent / nullif(c.possible, 0) AS absence_percent,
        add_days(c.week_start, $last_weekday) <= $as_of AND (c.last_n IS NULL
-         OR $n_days_allowed < days_with(k.calendar, 'recorded', add_days(c.last_n, 1), $as_of))
+         OR $n_days_allowed < days_with(k.calendar, 'recorded', add_days(c.last_n, 1), $as_of) OR $n_days_silent < l.days)
        -- Every open session has come.
        AND coalesce(o.open & w.sent = o.open, true) AS is_settled
 FROM week w
 JOIN tables.school_week_count c ON w.urn = c.urn AND w.week_start = c.week_start
 LEFT JOIN tables.school s ON s.urn = c.urn
 LEFT JOIN tables.school_calendar k ON k.urn = c.urn
+LEFT JOIN tables.silence l ON l.urn = c.urn
 LEFT JOIN tables.open_week o ON o.urn = c.urn AND o.week_start = c.week_start
 WHERE c.in_cohort

@@ -24,9 +24,17 @@ severe_percent = { doc = "100 severe / enrolments", visibility = "area" }
 WITH school AS (
   SELECT urn, academic_year, count(*) AS enrolments, sum(possible) AS possible, sum(attended) AS attended, sum(absent) AS absent, sum(authorised) AS authorised, sum(unauthorised) AS unauthorised, sum(late) AS late, count(*) FILTER (WHERE is_persistent) AS persistent, count(*) FILTER (WHERE is_severe) AS severe
   FROM metrics.pupil_year WHERE 0 < possible GROUP BY urn, academic_year
+), told AS (
+  -- The trust that was told last by the end of a school year that is over; where none was, the first after it.
+  SELECT y.urn, y.academic_year,
+         first_value(nullif(h.trust_id, '') ORDER BY CASE WHEN CAST(h.known_from AS DATE) <= a.last_day THEN h.known_from END DESC NULLS LAST, h.known_from) AS trust_id
+  FROM reference.academic_year a
+  JOIN school y ON CAST(a.academic_year AS VARCHAR) = y.academic_year AND a.last_day < CAST($known_at AS DATE)
+  JOIN history.school h ON h.urn = y.urn AND h.known_from <= $known_at
+  GROUP BY y.urn, y.academic_year
 )
-SELECT y.urn, y.academic_year, coalesce(s.phase, 'Other') AS phase, s.trust_id, y.enrolments, y.possible, y.attended, y.absent, y.authorised, y.unauthorised, y.late,
+SELECT y.urn, y.academic_year, coalesce(s.phase, 'Other') AS phase, CASE WHEN t.urn IS NULL THEN s.trust_id ELSE t.trust_id END AS trust_id, y.enrolments, y.possible, y.attended, y.absent, y.authorised, y.unauthorised, y.late,
        100.0 * y.absent / nullif(y.possible, 0) AS absence_percent,
        y.persistent, 100.0 * y.persistent / nullif(y.enrolments, 0) AS persistent_percent,
        y.severe, 100.0 * y.severe / nullif(y.enrolments, 0) AS severe_percent
-FROM school y LEFT JOIN tables.school s ON s.urn = y.urn
+FROM school y LEFT JOIN tables.school s ON s.urn = y.urn LEFT JOIN told t ON t.urn = y.urn AND t.academic_year = y.academic_year

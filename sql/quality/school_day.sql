@@ -42,7 +42,7 @@ WITH open AS (
 )
 SELECT p.urn, p.date, p.expected, least(coalesce(d.received, 0), p.expected) AS received,
        p.expected - least(coalesce(d.received, 0), p.expected) AS missing_marks,
-       CASE WHEN $n_days_allowed < days_with(c.calendar, 'recorded', add_days(p.date, 1), $as_of)
+       CASE WHEN $n_days_allowed < days_with(c.calendar, 'recorded', add_days(p.date, 1), $as_of) OR $n_days_silent < l.days
             THEN coalesce(d.n, 0) ELSE 0 END AS stale_n,
        r.returned_at,
        CAST(r.returned_at AS DATE) > add_days(p.date, CAST($late_days AS INT)) AS is_late
@@ -50,3 +50,4 @@ FROM pupils p
 LEFT JOIN day d ON d.urn = p.urn AND d.date = p.date
 LEFT JOIN returned r ON r.urn = p.urn AND r.date = p.date
 LEFT JOIN tables.school_calendar c ON c.urn = p.urn
+LEFT JOIN tables.silence l ON l.urn = p.urn

@@ -2,7 +2,7 @@
 about = "Rows of a school that GIAS does not know. Not asked before GIAS has been loaded."
 source = "contract.md 4"
 outcome = "refuse_row"
-expected = "the URN of a school in GIAS; load the newest edubasealldata if the school is new: what it sent is taken again then"
+expected = "the URN of a school in GIAS; load the newest edubasealldata if the school is new: what it sent is taken then"
 */
 SELECT f.file_id, f.urn, f.rows, CAST(f.urn AS VARCHAR) AS found
 FROM incoming.file f

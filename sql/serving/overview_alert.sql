@@ -21,7 +21,8 @@ WITH standing AS (
   FROM alerts.standing GROUP BY rule
 ), retracted AS (
   SELECT rule, count(*) AS retracted FROM alerts.history
-  WHERE to_status = 'retracted' AND add_days($as_of, -$new_days) < CAST(changed_at AS DATE) GROUP BY rule
+  WHERE to_status = 'retracted' AND add_days($as_of, -$new_days) < CAST(changed_at AS DATE) AND CAST(changed_at AS DATE) <= $as_of
+  GROUP BY rule
 )
-SELECT s.rule, s.standing, s.new, coalesce(r.retracted, 0) AS retracted, s.schools, s.oldest
-FROM standing s LEFT JOIN retracted r ON r.rule = s.rule
+SELECT coalesce(s.rule, r.rule) AS rule, coalesce(s.standing, 0) AS standing, coalesce(s.new, 0) AS new, coalesce(r.retracted, 0) AS retracted, s.schools, s.oldest
+FROM standing s FULL JOIN retracted r ON r.rule = s.rule

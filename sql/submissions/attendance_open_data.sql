@@ -7,16 +7,35 @@ source = "EES data file layout of Pupil attendance in schools; domain.md 1.1, 2.
 la_code = { doc = "Local authority", visibility = "public" }
 academic_year = { doc = "School year", visibility = "public" }
 phase = { doc = "Primary, Secondary or Special", visibility = "public" }
-schools_received = { doc = "Schools of which a mark is held", visibility = "public" }
-schools_expected = { doc = "Open schools", visibility = "public" }
-enrolments = { doc = "Enrolments", visibility = "area" }
+schools_received = { doc = "Schools of which a mark is held, no more than are open", visibility = "public" }
+schools_open = { doc = "Schools open on the day", visibility = "public" }
+enrolments = { doc = "Enrolments with a possible session", visibility = "area" }
+on_roll = { doc = "Enrolments on the rolls held, of schools that have sent no marks too", visibility = "area" }
 persistent = { doc = "Persistently absent", visibility = "area" }
-code = { doc = "Register code", visibility = "public" }
+code = { doc = "Register code; null: no mark of the phase is held", visibility = "public" }
 sessions = { doc = "Sessions", visibility = "area" }
 */
-SELECT a.la_code, a.academic_year, a.phase, a.schools_received, a.schools_expected, a.enrolments, a.persistent, c.code, sum(c.sessions) AS sessions
-FROM metrics.area_year a
-JOIN tables.expected_school e ON e.la_code = a.la_code AND e.phase = a.phase
-JOIN metrics.school_code_year c ON c.urn = e.urn AND c.academic_year = a.academic_year
-WHERE a.la_code = $la_code AND a.phase IN ('Primary', 'Secondary', 'Special') AND a.academic_year = (SELECT CAST(academic_year AS VARCHAR) FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day)
-GROUP BY a.la_code, a.academic_year, a.phase, a.schools_received, a.schools_expected, a.enrolments, a.persistent, c.code
+WITH year AS (
+  SELECT CAST(academic_year AS VARCHAR) AS academic_year FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day
+), place AS (
+  -- Schools that are open on the day, as the DfE counts them from GIAS.
+  SELECT la_code, phase, count(*) FILTER (WHERE coalesce(open_date, $as_of) <= $as_of AND $as_of <= coalesce(close_date, $as_of)) AS schools_open
+  FROM tables.expected_school WHERE phase IN ('Primary', 'Secondary', 'Special') GROUP BY la_code, phase
+), roll AS (
+  SELECT s.la_code, s.phase, count(*) AS on_roll
+  FROM tables.expected_school s JOIN tables.enrolled e ON s.urn = e.urn
+  WHERE e.in_cohort AND e.stints IS NOT NULL AND e.academic_year = (SELECT academic_year FROM year)
+  GROUP BY s.la_code, s.phase
+), code AS (
+  SELECT s.la_code, s.phase, c.code, sum(c.sessions) AS sessions
+  FROM tables.expected_school s JOIN metrics.school_code_year c ON c.urn = s.urn
+  WHERE c.academic_year = (SELECT academic_year FROM year)
+  GROUP BY s.la_code, s.phase, c.code
+)
+SELECT p.la_code, y.academic_year, p.phase, CASE WHEN 0 < p.schools_open THEN least(coalesce(a.schools_received, 0), p.schools_open) ELSE a.schools_received END AS schools_received, p.schools_open,
+       coalesce(a.enrolments, 0) AS enrolments, coalesce(r.on_roll, 0) AS on_roll, coalesce(a.persistent, 0) AS persistent, c.code, c.sessions
+FROM year y CROSS JOIN place p
+LEFT JOIN metrics.area_year a ON a.la_code = p.la_code AND a.phase = p.phase AND a.academic_year = y.academic_year
+LEFT JOIN roll r ON r.la_code = p.la_code AND r.phase = p.phase
+LEFT JOIN code c ON c.la_code = p.la_code AND c.phase = p.phase
+WHERE p.la_code = $la_code AND (0 < p.schools_open OR 0 < a.schools_received)

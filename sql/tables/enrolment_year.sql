@@ -1,5 +1,5 @@
 /*
-about = "Stints cut to school years and to the day asked for. first_day to last_day is what counts. Of a school year that has ended a child is what the last roll received in it said: in September nobody of the year before moves up a year."
+about = "Stints cut to school years and to the day asked for. first_day to last_day is what counts. Of a school year a child is what the last roll of a day in it said: nobody of the year before moves up a year in September, or in July by September's roll."
 grain = ["urn", "pupil_key", "entry_date", "academic_year"]
 source = "domain.md 2.1"
 
@@ -24,7 +24,9 @@ ethnicity = { doc = "Ethnicity code", visibility = "pupil" }
 csa_from = { doc = "First day of compulsory school age", visibility = "pupil" }
 csa_to = { doc = "Last day of compulsory school age", visibility = "pupil" }
 */
-WITH year AS (
+WITH newest AS (
+  SELECT greatest(CAST($known_at AS DATE), max(snapshot_date)) AS roll_day FROM believed.enrolment WHERE known_from <= $known_at
+), year AS (
   -- Years before the first mark held say nothing of attendance.
   SELECT CAST(academic_year AS VARCHAR) AS academic_year, first_day, last_day, starts_in
   FROM reference.academic_year
@@ -33,15 +35,16 @@ WITH year AS (
   SELECT *, date_part('year', dob) + CASE WHEN date_part('month', dob) < 9 THEN 0 ELSE 1 END AS school_birth_year
   FROM tables.enrolment WHERE entry_date <= $as_of
 ), told AS (
-  -- What was told last by the end of a school year that was over by then; where nothing was, what was told first after it.
-  SELECT h.urn, coalesce(k.first_key, h.pupil_key) AS child_key, h.entry_date, y.academic_year,
+  -- What was told last of a day in a school year that was over by then, or of which later rolls are held; where nothing
+  -- was, what was told first after it. Whatever the day of entry is taken to be now.
+  SELECT h.urn, coalesce(k.first_key, h.pupil_key) AS child_key, y.academic_year,
          first_value(named_struct('nc_year', h.nc_year, 'fsm', h.fsm, 'sen', h.sen, 'looked_after', h.looked_after, 'child_in_need', h.child_in_need, 'eal', h.eal, 'ethnicity', h.ethnicity)
-                     ORDER BY CASE WHEN CAST(h.known_from AS DATE) <= y.last_day THEN h.known_from END DESC NULLS LAST, h.known_from) AS said
+                     ORDER BY CASE WHEN coalesce(h.snapshot_date, CAST(h.known_from AS DATE)) <= y.last_day THEN h.known_from END DESC NULLS LAST, h.known_from, h.entry_date DESC) AS said
   -- The smaller side stands first, here and below: it is the one a hash join holds.
   FROM believed.joined_key k
-  RIGHT JOIN (year y JOIN history.enrolment h ON y.last_day < CAST($known_at AS DATE) AND h.entry_date <= y.last_day) ON k.line_key = h.pupil_key
+  RIGHT JOIN (year y JOIN history.enrolment h ON y.last_day < (SELECT roll_day FROM newest) AND h.entry_date <= y.last_day) ON k.line_key = h.pupil_key
   WHERE h.known_from <= $known_at
-  GROUP BY h.urn, coalesce(k.first_key, h.pupil_key), h.entry_date, y.academic_year
+  GROUP BY h.urn, coalesce(k.first_key, h.pupil_key), y.academic_year
 )
 SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, e.academic_year, e.first_day, e.last_day, e.in_cohort,
        CASE WHEN t.urn IS NULL THEN e.nc_year ELSE t.said['nc_year'] END AS nc_year, e.sex,
@@ -63,4 +66,4 @@ RIGHT JOIN (
   FROM reference.compulsory_school_age c
   RIGHT JOIN (year y JOIN born e ON e.entry_date <= y.last_day AND y.first_day <= coalesce(e.last_day, $as_of))
     ON c.born_year = date_part('year', e.dob) AND c.born_month = date_part('month', e.dob)
-) e ON t.urn = e.urn AND t.child_key = e.pupil_key AND t.entry_date = e.entry_date AND t.academic_year = e.academic_year
+) e ON t.urn = e.urn AND t.child_key = e.pupil_key AND t.academic_year = e.academic_year

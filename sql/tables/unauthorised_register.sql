@@ -1,5 +1,5 @@
 /*
-about = "The whole register at a school of each child with enough unauthorised sessions there for the shortest run of days that a rule looks for, cut to compulsory school age. A run may cross the turn of the year."
+about = "The whole register at a school of each child with enough unauthorised sessions there for the shortest run of days that a rule looks for, cut to compulsory school age. A run may cross the turn of the year. School days on which the child was not on the roll are marked present: they end a run."
 grain = ["urn", "pupil_key"]
 holds_lines = true
 source = "SI 2024/208 regulations 9(1)(i), 13; domain.md 3"
@@ -15,8 +15,18 @@ WITH long AS (
   FROM tables.register_year WHERE csa_from IS NOT NULL AND 0 < unauthorised
   GROUP BY pupil_key, urn
   HAVING $unauthorised_days <= sum(unauthorised)
+), stint AS (
+  SELECT e.pupil_key, e.urn, stints(e.first_day, e.last_day) AS stints
+  FROM long l JOIN tables.enrolment_year e ON l.pupil_key = e.pupil_key AND l.urn = e.urn
+  GROUP BY e.pupil_key, e.urn
 )
-SELECT r.pupil_key, r.urn, max(r.upn) AS upn, register_union(register_between(r.register, r.csa_from, r.csa_to)) AS register
-FROM long l JOIN tables.register_year r ON l.pupil_key = r.pupil_key AND l.urn = r.urn
-WHERE r.csa_from IS NOT NULL
-GROUP BY r.pupil_key, r.urn
+SELECT pupil_key, urn, max(upn) AS upn, register_union(register) AS register
+FROM (
+  SELECT r.pupil_key, r.urn, r.upn, register_between(r.register, r.csa_from, r.csa_to) AS register
+  FROM long l JOIN tables.register_year r ON l.pupil_key = r.pupil_key AND l.urn = r.urn
+  WHERE r.csa_from IS NOT NULL
+  UNION ALL
+  SELECT s.pupil_key, s.urn, CAST(NULL AS VARCHAR) AS upn, register_outside(k.calendar, s.stints) AS register
+  FROM stint s JOIN tables.school_calendar k ON k.urn = s.urn
+)
+GROUP BY pupil_key, urn

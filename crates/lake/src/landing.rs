@@ -11,8 +11,7 @@ use std::path::{Path as FilePath, PathBuf};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use model::Urn;
-use object_store::{ObjectStoreExt, WriteMultipart};
+use object_store::WriteMultipart;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -45,12 +44,6 @@ pub struct ReceiptFile {
     pub sha256: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// The schools for which it was taken again; none are named where all of it was taken.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub only: Vec<Urn>,
-    /// When it first came, where it was taken again: a roll that states no day is of that one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub came_at: Option<DateTime<Utc>>,
 }
 
 impl ReceiptFile {
@@ -113,13 +106,7 @@ impl Landing {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        let file = ReceiptFile {
-            name: name.to_owned(),
-            sha256: hex(&self.hash.finalize()),
-            bytes: self.bytes,
-            only: Vec::new(),
-            came_at: None,
-        };
+        let file = ReceiptFile { name: name.to_owned(), sha256: hex(&self.hash.finalize()), bytes: self.bytes };
         if let Some((copy, folder)) = self.copy {
             let unwritable = |source| LakeError::Output { path: folder.display().to_string(), source };
             copy.finish(&folder.join(&file.sha256)).map_err(unwritable)?;
@@ -181,21 +168,6 @@ pub async fn upload(
         return Err(unreadable(std::io::Error::other("it changed while it was being taken in; take it in again")));
     }
     upload.finish().await.map_err(at(&place))?;
-    Ok(())
-}
-
-/// Lands a file of an earlier arrival once more, where an arrival of a later time finds it.
-pub async fn land_again(
-    lake: &Lake,
-    before: &Receipt,
-    file: &ReceiptFile,
-    received_at: DateTime<Utc>,
-) -> Result<(), LakeError> {
-    let place = |at: DateTime<Utc>| path::landed(&before.source, at.date_naive(), &file.sha256);
-    let (from, to) = (place(before.received_at), place(received_at));
-    if from != to {
-        lake.store().copy(&from, &to).await.map_err(at(&to))?;
-    }
     Ok(())
 }
 

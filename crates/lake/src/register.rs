@@ -9,10 +9,12 @@ use model::{BLANK, Line, PupilKey, SESSIONS_A_WEEK, Urn};
 
 /// A box of a statement that says nothing about its session.
 pub const UNSTATED: u8 = 0;
+/// A box whose row was refused: what was believed stands.
+pub const REFUSED: u8 = 1;
 /// A box of a whole register that has no row for its session: no mark is held, and one that was is withdrawn.
 pub const UNSENT: u8 = 2;
 /// What a run says about one pupil's week: a box holds a letter, [`BLANK`] (no mark is held),
-/// [`UNSENT`] or [`UNSTATED`].
+/// [`UNSENT`], [`REFUSED`] or [`UNSTATED`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stated {
     /// The key under which it came.
@@ -26,16 +28,19 @@ pub struct Stated {
 }
 
 impl Stated {
-    /// What is said of one child under this key and another: that the other has no mark of a session, or that what it
-    /// says was refused, takes no mark away.
+    /// What one file says of one child under this key and another: that the other has no row of a session, or a blank
+    /// one, takes no mark away, nor does want of a row where one was refused.
     fn joined_with(&self, other: &Self) -> Self {
         let mut boxes = other.boxes;
         for (now, said) in boxes.iter_mut().zip(self.boxes) {
-            *now = match (said, *now) {
-                (mark, UNSTATED | UNSENT | BLANK) if !matches!(mark, UNSTATED | UNSENT | BLANK) => mark,
-                (UNSTATED, UNSENT | BLANK) => UNSTATED,
-                (_, now) => now,
+            let weight = |said: u8| match said {
+                UNSTATED => 0,
+                UNSENT => 1,
+                REFUSED => 2,
+                BLANK => 3,
+                _ => 4,
             };
+            *now = if weight(*now) < weight(said) { said } else { *now };
         }
         Self { boxes, ..*other }
     }
@@ -163,7 +168,7 @@ fn change(before: &[Held], stated: &Stated, at_micros: i64, merged: &mut MergedL
     let mut marks = believed;
     for (place, (now, said)) in marks.iter_mut().zip(stated.boxes).enumerate() {
         match said {
-            UNSTATED => {}
+            UNSTATED | REFUSED => {}
             UNSENT | BLANK => {
                 if *now != BLANK {
                     merged.withdrawn.push((*stated, place));
@@ -251,7 +256,8 @@ mod tests {
         let roots = Roots::from([(1, 1), (7, 1)]);
         let believed = [held(1, "O\\O...........", 5)];
         // Under the old key the third session was refused, under the new one it has no row.
-        let said = [stated(1, "O\\ .          "), stated(7, "....OO........")];
+        let unsent = |boxes: &str| boxes.replace('_', "\u{2}").replace('!', "\u{1}");
+        let said = [stated(1, &unsent("O\\!___________")), stated(7, &unsent("____OO________"))];
         let merged = merge_lines(&believed, &said, &roots, 9);
         assert_eq!(shown(&merged.open), [(7, "O\\O.OO........".to_owned(), 9)]);
         assert_eq!(merged.closed.len(), 1);

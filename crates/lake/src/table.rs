@@ -130,6 +130,7 @@ impl Table {
                 may("postcode", DataType::Utf8),
                 may("home_la", DataType::Utf8),
                 may("missing_since", DataType::Date32),
+                may("snapshot_date", DataType::Date32),
             ],
             Self::Identity => vec![must("former_key", DataType::Int64), must("pupil_key", DataType::Int64)],
             Self::School => vec![

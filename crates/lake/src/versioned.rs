@@ -7,15 +7,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
-use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
+use arrow::row::{RowConverter, Rows, SortField};
 
 use crate::LakeError;
 
-/// Columns that say when a version was believed, not what it says.
-const TIMES: [&str; 3] = ["known_from", "known_to", "return_id"];
+/// Columns that say when a version was believed, and from which roll on, not what it says.
+const TIMES: [&str; 4] = ["known_from", "known_to", "return_id", "snapshot_date"];
+
+/// So many rows are compared at a time.
+const COMPARED: usize = 8 * 1024;
 
 /// The two halves of a table after a run.
 #[derive(Debug)]
@@ -47,32 +50,33 @@ pub fn merge(
         (0..schema.fields().len()).filter(|i| !TIMES.contains(&schema.field(*i).name().as_str())).collect();
     let meanings =
         RowConverter::new(values.iter().map(|i| SortField::new(schema.field(*i).data_type().clone())).collect())?;
-    let of = |batch: &RecordBatch| {
-        meanings.convert_columns(&values.iter().map(|i| Arc::clone(batch.column(*i))).collect::<Vec<_>>())
-    };
-    let (current_values, stated_values) = (of(current)?, of(stated)?);
-
-    let mut last: HashMap<OwnedRow, usize> = HashMap::with_capacity(stated.num_rows());
-    for row in 0..stated.num_rows() {
-        last.insert(stated_keys.row(row).owned(), row);
+    let mut last: HashMap<&[u8], usize> = HashMap::with_capacity(stated.num_rows());
+    for (row, key) in stated_keys.iter().enumerate() {
+        last.insert(key.data(), row);
     }
     let mut keep = vec![true; current.num_rows()];
     for row in superseded(current, &current_keys)? {
         keep[row] = false;
     }
     let mut open = vec![false; stated.num_rows()];
-    for (row, keep) in keep.iter_mut().enumerate().filter(|(_, keep)| **keep) {
-        match last.remove(&current_keys.row(row).owned()) {
-            Some(new) if current_values.row(row) == stated_values.row(new) => {}
-            Some(new) => {
-                *keep = false;
-                open[new] = true;
-            }
-            None => {}
-        }
-    }
+    // What nobody stated before is not compared.
+    let stated_again: Vec<(usize, usize)> = (0..current.num_rows())
+        .filter(|row| keep[*row])
+        .filter_map(|row| Some((row, last.remove(current_keys.row(row).data())?)))
+        .collect();
     for row in last.into_values() {
         open[row] = true;
+    }
+    let of = |batch: &RecordBatch, rows: UInt32Array| -> Result<Rows, LakeError> {
+        let taken = take_record_batch(&batch.project(&values)?, &rows)?;
+        Ok(meanings.convert_columns(taken.columns())?)
+    };
+    for pairs in stated_again.chunks(COMPARED) {
+        let before = of(current, pairs.iter().map(|(row, _)| *row as u32).collect())?;
+        let now = of(stated, pairs.iter().map(|(_, new)| *new as u32).collect())?;
+        for (row, new) in (0..pairs.len()).filter(|i| before.row(*i) != now.row(*i)).map(|i| pairs[i]) {
+            (keep[row], open[new]) = (false, true);
+        }
     }
     for row in withdrawn {
         keep[*row] = false;
@@ -82,18 +86,25 @@ pub fn merge(
     let kept = filter_record_batch(current, &BooleanArray::from(keep.clone()))?;
     let gone = keep.into_iter().map(|k| !k).collect::<Vec<_>>();
     let closed = close(&filter_record_batch(current, &BooleanArray::from(gone))?, at_micros)?;
-    Ok(Merged { current: concat_batches(&schema, [&kept, &opened])?, closed, opened: opened.num_rows() })
+    let believed = match (kept.num_rows(), opened.num_rows()) {
+        (0, _) => opened.clone(),
+        (_, 0) => kept,
+        _ => concat_batches(&schema, [&kept, &opened])?,
+    };
+    Ok(Merged { current: believed, closed, opened: opened.num_rows() })
 }
 
-/// The rows of which a later known one has the same key.
+/// The rows of which a later known one has the same key. Of two known at once the one stands that no roll is without.
 fn superseded(current: &RecordBatch, keys: &Rows) -> Result<Vec<usize>, LakeError> {
     let from = current.column(current.schema().index_of("known_from")?).as_primitive::<TimestampMicrosecondType>();
+    let missing = current.column_by_name("missing_since");
+    let rank = |row: usize| (from.value(row), missing.is_none_or(|missing| missing.is_null(row)));
     let mut newest: HashMap<&[u8], usize> = HashMap::with_capacity(current.num_rows());
     let mut superseded = Vec::new();
     for (row, key) in keys.iter().enumerate() {
         let stands = newest.entry(key.data()).or_insert(row);
         if *stands != row {
-            let is_newer = from.value(*stands) <= from.value(row);
+            let is_newer = rank(*stands) <= rank(row);
             superseded.push(if is_newer { std::mem::replace(stands, row) } else { row });
         }
     }

@@ -46,9 +46,9 @@ async fn request(house: &House, session: &Session) -> Result<Request> {
         let phase = phases.entry(words("phase")).or_insert_with(|| PhaseCounts {
             phase: words("phase"),
             schools_received: whole("schools_received"),
-            schools_total: whole("schools_expected"),
+            schools_total: whole("schools_open"),
             enrolments: whole("enrolments") as f64,
-            enrolments_total: whole("enrolments"),
+            enrolments_total: whole("on_roll"),
             persistent: whole("persistent"),
             pa_enrolments: whole("enrolments"),
             present_am: 0,
@@ -58,12 +58,13 @@ async fn request(house: &House, session: &Session) -> Result<Request> {
         match words("code").as_str() {
             "/" => phase.present_am = whole("sessions"),
             "\\" => phase.present_pm = whole("sessions"),
+            "" => {}
             code => {
                 phase.codes.insert(code.to_owned(), whole("sessions"));
             }
         }
     }
-    if phases.is_empty() {
+    if phases.values().all(|phase| phase.enrolments == 0.0) {
         bail!("no figure of a primary, secondary or special school is held for this school year; nothing to submit");
     }
     Ok(Request {

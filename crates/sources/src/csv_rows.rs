@@ -41,6 +41,8 @@ pub struct Blocks<R> {
     used: usize,
     line: u64,
     ended: bool,
+    /// Whether lines end with a carriage return alone, once the first has been seen.
+    ends_with_cr: Option<bool>,
     /// Whether all of a full buffer was given back: it holds no whole row.
     is_stuck: bool,
 }
@@ -56,7 +58,7 @@ impl<R: Read> Blocks<R> {
     pub fn new(input: R) -> Self {
         let mut buffer = SPARE.take();
         buffer.resize(BLOCK, 0);
-        Self { input, buffer, filled: 0, used: 0, line: 1, ended: false, is_stuck: false }
+        Self { input, buffer, filled: 0, used: 0, line: 1, ended: false, ends_with_cr: None, is_stuck: false }
     }
 
     /// The next block; none at the end. An unreadable stream (a broken gzip file) is an error.
@@ -64,6 +66,7 @@ impl<R: Read> Blocks<R> {
         self.buffer.copy_within(self.used..self.filled, 0);
         self.filled -= self.used;
         self.used = 0;
+        let read_before = self.filled;
         while !self.ended && self.filled < self.buffer.len() {
             match self.input.read(&mut self.buffer[self.filled..]) {
                 Ok(0) => self.ended = true,
@@ -74,6 +77,15 @@ impl<R: Read> Blocks<R> {
         }
         if self.filled == 0 {
             return Ok(None);
+        }
+        let read = &mut self.buffer[read_before..self.filled];
+        // The first end of a line says how all lines end.
+        let ends_with_cr = self.ends_with_cr.get_or_insert_with(|| {
+            let first = memchr::memchr2(b'\r', b'\n', read);
+            first.is_some_and(|at| read[at] == b'\r' && read.get(at + 1).is_none_or(|next| *next != b'\n'))
+        });
+        if *ends_with_cr {
+            read.iter_mut().filter(|b| **b == b'\r').for_each(|b| *b = b'\n');
         }
         let whole = memchr::memrchr(b'\n', &self.buffer[..self.filled]).map(|at| at + 1);
         let end = if self.ended || self.is_stuck { self.filled } else { whole.unwrap_or(self.filled) };

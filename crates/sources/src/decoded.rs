@@ -26,8 +26,8 @@ pub enum Content {
     Rows {
         /// The rows.
         rows: RecordBatch,
-        /// (former key, key) where a pupil's UPN changed.
-        former: Vec<(i64, i64)>,
+        /// (school, former key, key) where a pupil's UPN changed.
+        former: Vec<(Option<Urn>, i64, i64)>,
         /// The day of which a roll speaks, by school.
         snapshots: BTreeMap<Urn, NaiveDate>,
         /// Of whom its refused rows may speak.
@@ -182,7 +182,7 @@ impl Decoded {
         self.content = Content::Nothing;
     }
 
-    /// Leaves what it says of these schools alone.
+    /// Keeps what it says of these schools alone.
     pub fn keep_only(&mut self, urns: &[Urn]) {
         let of_school = self.urn;
         let is_wanted = |urn: Option<Urn>| urn.is_some_and(|urn| urns.contains(&urn));
@@ -190,7 +190,7 @@ impl Decoded {
         match &mut self.content {
             Content::Nothing => {}
             Content::Marks(grids) => grids.retain(|grid| is_wanted(Some(grid.urn))),
-            Content::Rows { rows, snapshots, .. } => {
+            Content::Rows { rows, former, snapshots, .. } => {
                 let stays: Option<BooleanArray> = rows
                     .column_by_name("urn")
                     .map(|urns| urns.as_primitive::<Int32Type>().iter().map(|urn| Some(is_wanted(urn))).collect());
@@ -198,6 +198,7 @@ impl Decoded {
                 if let Some(Ok(kept)) = stays.map(|stays| filter_record_batch(rows, &stays)) {
                     *rows = kept;
                 }
+                former.retain(|(urn, ..)| is_wanted(*urn));
                 snapshots.retain(|urn, _| is_wanted(Some(*urn)));
             }
         }

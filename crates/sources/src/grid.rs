@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
-use lake::register::{Stated, UNSENT, UNSTATED};
+use lake::register::{REFUSED, Stated, UNSENT, UNSTATED};
 use model::line::{box_of, days_from_epoch};
 use model::{BLANK, Line, SESSIONS_A_WEEK, Session, Upn, Urn};
 
-/// A box whose row was refused: what was believed stands.
-pub(crate) const REFUSED: u8 = 1;
+/// A box whose row says that it was deleted: no mark, and another row of the file may hold one.
+pub(crate) const DELETED: u8 = 3;
 
 /// More weeks of children than an authority's schools have in two years.
 pub(crate) const LINES_A_FILE: usize = 20_000_000;
@@ -57,7 +57,7 @@ pub struct SchoolGrid {
 
 impl SchoolGrid {
     /// The lines this grid states of the weeks wanted, in order of (pupil_key, week): every session from the first
-    /// to the last day is stated for every pupil, with no mark where the file has none.
+    /// to the last day is stated for every pupil of whom a row was kept, with no mark where the file has none.
     pub fn stated(&self, return_id: i64, wanted: impl Fn(i32) -> bool) -> Vec<Stated> {
         let Some((first, last)) = self.days else { return Vec::new() };
         let refused = |pupil, week| self.refused.get(&(pupil, week)).copied().unwrap_or_default();
@@ -75,8 +75,8 @@ impl SchoolGrid {
                 for (i, mark) in boxes.iter_mut().enumerate() {
                     let day = week + i as i32 / 2;
                     *mark = match *mark {
-                        REFUSED => UNSTATED,
-                        UNSTATED if (unclaimed | undated) >> i & 1 == 1 => UNSTATED,
+                        DELETED => BLANK,
+                        UNSTATED if (unclaimed | undated) >> i & 1 == 1 => REFUSED,
                         UNSTATED if whole || !self.changes_only && first <= day && day <= last => UNSENT,
                         mark => mark,
                     };
@@ -105,7 +105,8 @@ impl SchoolGrid {
             for lines in &weeks {
                 match lines.and_then(|w| w.get(pupil)) {
                     Some(line) => {
-                        register.extend(line.iter().map(|b| if matches!(*b, UNSTATED | REFUSED) { BLANK } else { *b }));
+                        let shown = |b: &u8| if matches!(*b, UNSTATED | REFUSED | DELETED) { BLANK } else { *b };
+                        register.extend(line.iter().map(shown));
                     }
                     None => register.extend_from_slice(&[BLANK; SESSIONS_A_WEEK]),
                 }
@@ -129,16 +130,35 @@ impl SchoolGrid {
         self.weeks.iter().find(|w| w.0 == week).map(|w| &w.1)
     }
 
-    /// Keys and places of the children, in order of key.
+    /// Keys and places of the children it states, in order of key.
     fn in_order(&self) -> Vec<(i64, usize)> {
-        let mut order: Vec<(i64, usize)> = self.upns.iter().enumerate().map(|(i, upn)| (upn.key(), i)).collect();
+        let children = self.upns.iter().enumerate().filter(|(i, _)| self.is_stated(*i));
+        let mut order: Vec<(i64, usize)> = children.map(|(i, upn)| (upn.key(), i)).collect();
         order.sort_unstable();
         order
     }
 
-    /// The children it has rows of.
-    pub fn pupils(&self) -> impl ExactSizeIterator<Item = Upn> + '_ {
-        self.upns.iter().copied()
+    /// Whether a row of a child was kept: of one of whom all were refused it says nothing.
+    fn is_stated(&self, pupil: usize) -> bool {
+        let is_kept = |line: &Line| line.iter().any(|b| !matches!(*b, UNSTATED | REFUSED));
+        self.weeks.iter().any(|(_, lines)| lines.get(pupil).is_some_and(is_kept))
+    }
+
+    /// The children of whom a row was kept.
+    pub fn pupils(&self) -> impl Iterator<Item = Upn> + '_ {
+        self.upns.iter().enumerate().filter(|(i, _)| self.is_stated(*i)).map(|(_, upn)| *upn)
+    }
+
+    /// The children and days of which it has a row that was kept.
+    pub fn days_with_rows(&self) -> impl Iterator<Item = (i64, i32)> + '_ {
+        let of_line = |week: i32, pupil: usize, line: &Line| {
+            let is_kept = |day: &i32| line[*day as usize * 2..][..2].iter().any(|b| !matches!(*b, UNSTATED | REFUSED));
+            let days: Vec<i32> = (0..7).filter(is_kept).collect();
+            let key = self.upns[pupil].key();
+            days.into_iter().map(move |day| (key, week + day))
+        };
+        let lines = self.weeks.iter().flat_map(|(week, lines)| lines.iter().enumerate().map(|line| (*week, line)));
+        lines.flat_map(move |(week, (pupil, line))| of_line(week, pupil, line))
     }
 
     /// Bytes it holds, nearly.
@@ -256,27 +276,33 @@ fn weeks_between(first: i32, last: i32) -> impl Iterator<Item = i32> {
     (first - (first + 3).rem_euclid(7)..=last).step_by(7)
 }
 
-/// Lays one file's statements over an earlier file's of the same school and arrival, in order of
-/// (pupil_key, week). Says which boxes the two disagree about: those of which both have a row, and those that the later
-/// leaves without the mark of the earlier.
-pub fn overlay(earlier: Vec<Stated>, later: Vec<Stated>) -> (Vec<Stated>, Vec<(Stated, usize)>) {
-    let mut all: BTreeMap<(i64, i32), Stated> = earlier.into_iter().map(|s| ((s.pupil_key, s.week), s)).collect();
+/// Lays one file's statements over an earlier file's of the same school and arrival, child by child, in order of
+/// (pupil_key, week); `root` is one key of a child who has several. Says which boxes the two disagree about: those of
+/// which both have a row, and those that the later leaves without the mark of the earlier.
+pub fn overlay(
+    earlier: Vec<Stated>,
+    later: Vec<Stated>,
+    root: impl Fn(i64) -> i64,
+) -> (Vec<Stated>, Vec<(Stated, usize)>) {
+    let mut all: BTreeMap<(i64, i32), Stated> = earlier.into_iter().map(|s| ((root(s.pupil_key), s.week), s)).collect();
     let mut disagreed = Vec::new();
     for line in later {
-        all.entry((line.pupil_key, line.week))
+        all.entry((root(line.pupil_key), line.week))
             .and_modify(|now| {
                 for (i, (was, says)) in now.boxes.iter_mut().zip(line.boxes).enumerate() {
-                    if says != UNSTATED {
+                    if !matches!(says, UNSTATED | REFUSED) {
                         let mark = |said: u8| if said == UNSENT { BLANK } else { said };
-                        if !matches!(*was, UNSTATED | UNSENT) && mark(*was) != mark(says) {
+                        if !matches!(*was, UNSTATED | UNSENT | REFUSED) && mark(*was) != mark(says) {
                             disagreed.push((line, i));
                         }
                         *was = says;
                     }
                 }
-                now.return_id = line.return_id;
+                (now.pupil_key, now.return_id) = (line.pupil_key, line.return_id);
             })
             .or_insert(line);
     }
-    (all.into_values().collect(), disagreed)
+    let mut all: Vec<Stated> = all.into_values().collect();
+    all.sort_by_key(|line| (line.pupil_key, line.week));
+    (all, disagreed)
 }

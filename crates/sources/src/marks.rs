@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
-use lake::register::UNSTATED;
+use lake::register::{REFUSED, UNSTATED};
 use model::line::{box_of, days_from_epoch};
 use model::{BLANK, Session, Upn, Urn};
 
@@ -14,8 +14,7 @@ use crate::csv_rows::Row;
 use crate::date::{self, DateForms};
 use crate::decoder::Decoder;
 use crate::findings::Findings;
-use crate::grid::LINES_A_FILE;
-use crate::grid::{Detail, REFUSED, SchoolGrid};
+use crate::grid::{DELETED, Detail, LINES_A_FILE, SchoolGrid};
 use crate::header::Header;
 use crate::kind::{damaged, parse_urn, yes_no};
 
@@ -304,11 +303,11 @@ impl<'a> Grids<'a> {
         let at = box_of(day.date, session);
         let now = &mut school.line(day.monday, self.pupil, &mut self.held_lines)[at];
         let letter = match judged {
-            Judged::Letter(_) if row.deleted => BLANK,
+            Judged::Letter(_) if row.deleted => DELETED,
             Judged::Letter(letter) => letter,
             Judged::Warned(rule, letter) => {
                 findings.gather(rule, line, Some(urn), &self.decoder.shown_mark(row.mark), place);
-                if row.deleted { BLANK } else { letter }
+                if row.deleted { DELETED } else { letter }
             }
             Judged::Refused(rule) => {
                 if *now == UNSTATED {
@@ -318,11 +317,14 @@ impl<'a> Grids<'a> {
                 return None;
             }
         };
-        if WEEKDAYS <= at && letter != BLANK {
+        if WEEKDAYS <= at && !matches!(letter, BLANK | DELETED) {
             findings.gather("weekend_session", line, Some(urn), "a Saturday or Sunday", place);
         }
         match *now {
             UNSTATED | REFUSED => *now = letter,
+            // A row that takes the place of a deleted one, whichever comes first.
+            DELETED if letter != DELETED => *now = letter,
+            _ if letter == DELETED && *now != DELETED => {}
             same if same == letter => {
                 findings.gather("duplicate_same_mark", line, Some(urn), &self.decoder.shown_mark(row.mark), place);
             }

@@ -103,7 +103,8 @@ fn text(cell: DataRef<'_>) -> String {
         Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => format!("{number:.0}"),
         Data::Bool(true) => "Y".to_owned(),
         Data::Bool(false) => "N".to_owned(),
-        Data::Empty | Data::Error(_) => String::new(),
+        Data::Empty => String::new(),
+        // As the sheet shows it, `#N/A`: what could not be worked out is not a blank.
         other => other.to_string(),
     }
 }

@@ -33,7 +33,7 @@ enum Filled {
 pub(crate) struct TableRows {
     kind: Kind,
     columns: Vec<Filled>,
-    former: BTreeSet<(i64, i64)>,
+    former: BTreeSet<(Option<Urn>, i64, i64)>,
     snapshots: BTreeMap<Urn, NaiveDate>,
     pub(crate) forms: DateForms,
     pub(crate) unread: Unread,
@@ -94,17 +94,19 @@ impl TableRows {
             .position(|c| c.name == "URN")
             .and_then(|c| header.columns[c])
             .and_then(|i| parse_urn(row.bytes(i).trim_ascii()));
-        let pupil_key = || {
-            let field = columns.iter().position(|c| c.fills == "pupil_key").and_then(|c| header.columns[c])?;
+        let key = |fills: &str| {
+            let field = columns.iter().position(|c| c.fills == fills).and_then(|c| header.columns[c])?;
             Some(Upn::parse(row.text(field).to_ascii_uppercase().as_bytes()).ok()?.key())
         };
+        let pupil_key = || key("pupil_key");
+        let keys = || (pupil_key(), key("former_key"));
         for (i, column) in columns.iter().enumerate() {
             let Some(field) = header.columns[i] else { continue };
             let text = row.text(field);
             if text.is_empty() {
                 if column.key {
                     findings.refuse(rule_for(column.value, b""), row.line, urn, &format!("{} is blank", column.name));
-                    self.unread.add(urn, pupil_key());
+                    self.leave_alone(urn, keys());
                     return;
                 }
                 continue;
@@ -117,7 +119,7 @@ impl TableRows {
                         _ => format!("{}: {}", column.name, shown(column, &text)),
                     };
                     findings.refuse(rule_for(column.value, text.as_bytes()), row.line, urn, &found).of(column);
-                    self.unread.add(urn, pupil_key());
+                    self.leave_alone(urn, keys());
                     return;
                 }
                 None => {
@@ -146,7 +148,7 @@ impl TableRows {
             if column.name == "SnapshotDate" && matches!(cells[i], Cell::Day(day) if decoder.roll_until < day) {
                 let found = format!("{}: {}", column.name, shown(column, &text));
                 findings.refuse("roll_of_far_day", row.line, urn, &found);
-                self.unread.add(urn, pupil_key());
+                self.leave_alone(urn, keys());
                 return;
             }
             // Nobody on a roll is born later than the roll was received.
@@ -165,7 +167,7 @@ impl TableRows {
         {
             let found = findings.list(rule, row.line, urn, &format!("{to} {last}, {from} {first}"), None, None);
             if found.refuses() {
-                self.unread.add(urn, pupil_key());
+                self.leave_alone(urn, keys());
                 return;
             }
         }
@@ -201,6 +203,14 @@ impl TableRows {
         findings.rows_kept += 1;
     }
 
+    /// A refused row, as far as it says whose it is: of a child under either UPN.
+    fn leave_alone(&mut self, urn: Option<Urn>, (key, former): (Option<i64>, Option<i64>)) {
+        self.unread.add(urn, key);
+        if former.is_some() {
+            self.unread.add(urn, former);
+        }
+    }
+
     /// What a kept row says besides its columns: a former UPN, the roll's day, a doubtful check letter.
     fn notice(
         &mut self,
@@ -216,7 +226,7 @@ impl TableRows {
         if let (Some(Cell::Key(former)), Some(Cell::Key(now))) = (cell("former_key"), cell("pupil_key"))
             && former != now
         {
-            self.former.insert((*former, *now));
+            self.former.insert((urn, *former, *now));
         }
         if let (Kind::Roll, Some(urn)) = (self.kind, urn) {
             let day = match cell("snapshot_date") {
@@ -317,10 +327,16 @@ fn rule_for(value: Value, text: &[u8]) -> &'static str {
     }
 }
 
-/// A field as a message may show it; a date of birth is a child's even where it is impossible.
+/// A field as a message may show it. A date of birth is a child's even where it is impossible, and so may be a date or
+/// a short name in the column of something else: a comma too many has moved the fields of its row.
 fn shown(column: &Column, text: &str) -> String {
+    let has_digit = |text: &str| text.bytes().any(|b| b.is_ascii_digit());
+    let is_name = |text: &str| text.chars().nth(1).is_some_and(char::is_lowercase) && !has_digit(text);
     match (column.name, column.value) {
         ("DOB", _) | (_, Value::Upn) => model::id::shape_of(text.as_bytes()),
+        _ if is_name(text) => model::id::shape_of(text.as_bytes()),
+        (_, Value::Date) => model::id::shown(text),
+        _ if 5 < text.len() && has_digit(text) => model::id::shape_of(text.as_bytes()),
         _ => model::id::shown(text),
     }
 }

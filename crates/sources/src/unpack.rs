@@ -103,14 +103,15 @@ pub struct Archive {
 
 impl Archive {
     /// Gives each file to `take` as a stream, by name, in the archive's order; together they give no more than the
-    /// limit. Says why, where not all could be given.
+    /// limit. One that cannot be opened fails as it is read. Says why, where not all could be given. Hidden files are
+    /// passed over, as on a disk.
     pub fn each(&self, mut take: impl FnMut(&str, &mut dyn Read)) -> Result<(), String> {
         let mut archive = zip::ZipArchive::new(Cursor::new(self.packed.as_slice())).map_err(|e| e.to_string())?;
         let (mut left, mut given) = (self.limit, 0);
         for i in 0..archive.len() {
-            let entry = archive.by_index(i).map_err(|e| e.to_string())?;
-            let name = entry.name().to_owned();
-            if !entry.is_file() || name.starts_with("__MACOSX/") {
+            let Some(name) = archive.name_for_index(i).map(str::to_owned) else { continue };
+            let is_hidden = name.split(['/', '\\']).any(|part| part.starts_with('.') && part != "." && part != "..");
+            if name.ends_with('/') || name.starts_with("__MACOSX/") || is_hidden {
                 continue;
             }
             if left == 0 {
@@ -120,11 +121,27 @@ impl Archive {
                 return Err(format!("more than {FILES_AN_ARCHIVE} files"));
             }
             given += 1;
+            let entry = match archive.by_index(i) {
+                Ok(entry) => entry,
+                Err(e) => {
+                    take(&name, &mut Unopened(e.to_string()));
+                    continue;
+                }
+            };
             // Sizes in the directory may lie: what counts is what comes out.
             let mut content = Limited::new(entry, left);
             take(&name, &mut content);
             left = content.left;
         }
         Ok(())
+    }
+}
+
+/// A file of an archive that cannot be opened.
+struct Unopened(String);
+
+impl Read for Unopened {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other(self.0.clone()))
     }
 }

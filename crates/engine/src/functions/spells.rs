@@ -59,11 +59,11 @@ pub(super) fn runs(weeks: impl Iterator<Item = (i32, u16, u16)>, least: i32) -> 
 pub(super) struct Reached {
     /// The day of the session that made it enough.
     pub reached_on: i32,
-    /// The first session of that window.
+    /// The first session of the newest window that has enough.
     pub first_day: i32,
-    /// The last session of the last window that has enough.
+    /// Its last session.
     pub last_day: i32,
-    /// Sessions of the fullest window.
+    /// How many it has.
     pub sessions: i32,
 }
 
@@ -131,14 +131,9 @@ pub(super) fn in_weeks(
             continue;
         }
         let first = window.front().map(|(_, monday, boxes)| monday + nth_box(*boxes, 0) / 2);
-        let reached = found.get_or_insert(Reached {
-            reached_on: monday + nth_box(boxes, (least - before - 1).max(0) as u32) / 2,
-            first_day: first.unwrap_or(last),
-            last_day: last,
-            sessions,
-        });
-        reached.last_day = last;
-        reached.sessions = reached.sessions.max(sessions);
+        let reached_on = monday + nth_box(boxes, (least - before - 1).max(0) as u32) / 2;
+        let reached_on = found.map_or(reached_on, |reached| reached.reached_on);
+        found = Some(Reached { reached_on, first_day: first.unwrap_or(last), last_day: last, sessions });
     }
     found
 }
@@ -189,6 +184,6 @@ mod tests {
         assert_eq!(found(10, 5), Some(Reached { reached_on: 39, first_day: 4, last_day: 39, sessions: 10 }));
         assert_eq!(found(10, 4), None);
         assert_eq!(found(11, 9), None);
-        assert_eq!(found(3, 2), Some(Reached { reached_on: 11, first_day: 4, last_day: 39, sessions: 4 }));
+        assert_eq!(found(3, 2), Some(Reached { reached_on: 11, first_day: 25, last_day: 39, sessions: 4 }));
     }
 }

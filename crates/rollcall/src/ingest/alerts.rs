@@ -3,7 +3,7 @@
 //! An alert is derived: whether it stands is a question to the marks. What is kept is only that its answer
 //! changed, and when, so that a rebuild from landing gives the same events.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -13,12 +13,15 @@ use arrow::array::{
 };
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use chrono::Days;
+use engine::session::Session;
 use lake::landing::Receipt;
-use lake::{RunRecord, Table};
+use lake::register::month::month_of;
+use lake::{DataFile, RunRecord, Table};
 use model::AcademicYear;
-use model::line::day_of;
+use model::line::{day_of, days_from_epoch};
 
-use super::Ingest;
+use super::{Ingest, Staged};
 
 /// What is asked of the changes told so far.
 const TOLD: [&str; 10] = [
@@ -62,7 +65,8 @@ struct Event<'a> {
 /// the same registers and kept: whoever asks next finds them.
 pub(super) async fn record(
     ingest: &Ingest<'_>,
-    run: &mut RunRecord,
+    before: &RunRecord,
+    Staged { run, roots }: &mut Staged,
     receipt: &Receipt,
     keeps_figures: bool,
 ) -> Result<()> {
@@ -86,24 +90,62 @@ pub(super) async fn record(
         }
     }
     tracing::debug!(arrival = receipt.n, "figures worked out");
-    let sql = format!("SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM {stands}");
-    let now: Vec<Rows> =
-        session.rows(&sql).await?.into_iter().map(|batch| Rows::of(batch, "status")).collect::<Result<_>>()?;
+    let now = standing(&session).await?;
+    let year = AcademicYear::of(receipt.received_at.date_naive());
+    // What comes late of the year before may meet a rule, or meet it no longer.
+    let last_year = match moved_before(before, run, year) {
+        true => {
+            let last_day = year.first_day() - Days::new(1);
+            standing(&ingest.session_as_of(run, receipt, last_day).await?).await?
+        }
+        false => Vec::new(),
+    };
     let told = told.await.context("the alerts told so far could not be read")??;
     let mut before: HashMap<&str, Alert<'_>> = told.each().collect();
 
-    let year = AcademicYear::of(receipt.received_at.date_naive());
+    let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
     let mut events = Vec::new();
+    let mut raised: HashMap<(&str, i64, Option<i32>), Vec<Alert<'_>>> = HashMap::new();
     for (id, alert) in now.iter().flat_map(Rows::each) {
         let old = before.remove(id).map(|alert| alert.status);
         let reason = match (old, alert.status) {
             (Some(old), now) if old == now => continue,
             (None, _) => "the rule is met",
-            (Some("retracted"), _) => "the rule is met again by the marks known now",
-            (_, "ended") => "the child has been marked otherwise since",
+            (Some("retracted" | "replaced"), _) => "the rule is met again by the marks known now",
+            (_, "ended") => "the child has been marked otherwise since, or has left the roll",
             _ => "the run goes on",
         };
+        if !matches!(old, Some("open" | "ended")) {
+            raised.entry((alert.rule, root(alert.pupil_key), alert.urn)).or_default().push(alert);
+        }
         events.push(Event { id, alert, before: old, after: alert.status, reason });
+    }
+    let is_of =
+        |alert: &Alert<'_>, year: AcademicYear| alert.to.is_some_and(|day| AcademicYear::of(day_of(day)) == year);
+    if !last_year.is_empty() {
+        let by_marks = |alert: &Alert<'_>| !ENDED_BY_A_ROLL.contains(&alert.rule);
+        let stands_now: HashSet<&str> = now.iter().flat_map(Rows::each).map(|(id, _)| id).collect();
+        let stood = last_year.iter().flat_map(Rows::each).filter(|(_, alert)| by_marks(alert));
+        for (id, alert) in stood.filter(|(id, _)| !stands_now.contains(id)) {
+            let old = before.get(id).map(|alert| alert.status);
+            if old != Some("open") {
+                before.remove(id);
+            }
+            if !matches!(old, Some("open" | "ended")) {
+                let reason = "the rule is met by marks that came after its school year";
+                events.push(Event { id, alert, before: old, after: "ended", reason });
+            }
+        }
+        let last_year = AcademicYear(year.0 - 1);
+        before.retain(|id, alert| {
+            let is_retracted = alert.status == "ended" && by_marks(alert) && is_of(alert, last_year);
+            if is_retracted {
+                let (alert, before) = (*alert, Some(alert.status));
+                let reason = "the marks known now no longer meet the rule";
+                events.push(Event { id, alert, before, after: "retracted", reason });
+            }
+            !is_retracted
+        });
     }
     // What is left stands no longer.
     for (id, alert) in before {
@@ -111,19 +153,38 @@ pub(super) async fn record(
         // One of a roll stands for this school year and the last.
         let this_year = match by_roll {
             true => alert.from.is_none_or(|day| year.0 <= AcademicYear::of(day_of(day)).0 + 1),
-            false => alert.to.is_none_or(|day| AcademicYear::of(day_of(day)) == year),
+            false => alert.to.is_none() || is_of(&alert, year),
         };
+        let others = raised.get(&(alert.rule, root(alert.pupil_key), alert.urn)).into_iter().flatten();
+        let goes_on = others.clone().any(|other| other.from <= alert.to && alert.from <= other.to);
         let (after, reason) = match (this_year, by_roll) {
+            _ if goes_on => ("replaced", "it goes on as another: its first day, or the UPN, is told otherwise now"),
             (false, _) => ("ended", "its school year is over"),
             (true, true) => ("ended", "a roll says where the child is"),
             (true, false) => ("retracted", "the marks known now no longer meet the rule"),
         };
-        if alert.status != "retracted" && alert.status != after {
+        if !matches!(alert.status, "retracted" | "replaced") && alert.status != after {
             events.push(Event { id, alert, before: Some(alert.status), after, reason });
         }
     }
     events.sort_by_key(|event| event.id);
     ingest.append(run, Table::AlertEvent, rows(&events, receipt)?).await
+}
+
+/// The alerts that stand.
+async fn standing(session: &Session) -> Result<Vec<Rows>> {
+    let sql = "SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM alerts.standing";
+    session.rows(sql).await?.into_iter().map(|batch| Rows::of(batch, "status")).collect()
+}
+
+/// Whether registers of months before a school year have moved.
+fn moved_before(before: &RunRecord, run: &RunRecord, year: AcademicYear) -> bool {
+    let first = month_of(days_from_epoch(year.first_day()));
+    let earlier = |run: &RunRecord| {
+        let is_earlier = |f: &DataFile| f.partition.get("month").is_some_and(|month| *month < first);
+        run.table(Table::RegisterWeek).files.into_iter().filter(is_earlier).collect::<Vec<_>>()
+    };
+    earlier(before) != earlier(run)
 }
 
 /// Rows that speak of alerts, with their texts as one kind of array.

@@ -130,18 +130,22 @@ impl Ingest<'_> {
 
     /// Decodes one file; an archive may hold several.
     pub(super) async fn decode(&self, receipt: &Receipt, file: ReceiptFile) -> Result<Vec<Decoded>> {
+        self.decode_as_of(receipt, file, receipt.received_at).await
+    }
+
+    /// Decodes one file as a return of a later arrival. What it says is judged by the day on which it came.
+    pub(super) async fn decode_as_of(
+        &self,
+        receipt: &Receipt,
+        file: ReceiptFile,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Decoded>> {
         let input = self.landed(receipt, &file).await?;
-        let mut decoding = self.decoding(&receipt.source, receipt.received_at, &file.name);
-        decoding.came_at = file.came_at.unwrap_or(receipt.received_at);
+        let decoding = Decoding { received_at: at, ..self.decoding(&receipt.source, receipt.received_at, &file.name) };
         let source = receipt.source.clone();
         tokio::task::spawn_blocking(move || {
             let origin = Origin { source: &source, name: &file.name, sha256: &file.sha256 };
-            let mut decoded = decoding.decode(origin, input);
-            if !file.only.is_empty() {
-                decoded.iter_mut().for_each(|decoded| decoded.keep_only(&file.only));
-                decoded.retain(|decoded| 0 < decoded.rows_in);
-            }
-            decoded
+            decoding.decode(origin, input)
         })
         .await
         .context("a file could not be decoded")
@@ -173,7 +177,7 @@ impl Ingest<'_> {
             library: Arc::clone(self.library),
             mapping: self.config.mapping(source, name),
             received_at,
-            came_at: received_at,
+            came_on: received_at.date_naive(),
             earliest: AcademicYear(self.config.earliest_year).first_day(),
             unpacked_limit: self.config.unpacked_limit_mib * 1024 * 1024,
         }
@@ -191,7 +195,7 @@ struct Decoding {
     library: Arc<Library>,
     mapping: Mapping,
     received_at: DateTime<Utc>,
-    came_at: DateTime<Utc>,
+    came_on: NaiveDate,
     earliest: NaiveDate,
     unpacked_limit: u64,
 }
@@ -204,8 +208,8 @@ impl Decoding {
             interventions: &self.library.interventions,
             mapping: &self.mapping,
             received_at: self.received_at,
-            received_on: self.came_at.date_naive(),
-            roll_until: self.came_at.date_naive() + Days::new(self.library.number("roll_days_ahead").unwrap_or(0)),
+            received_on: self.came_on,
+            roll_until: self.came_on + Days::new(self.library.number("roll_days_ahead").unwrap_or(0)),
             earliest: self.earliest,
             unpacked_limit: self.unpacked_limit,
         };

@@ -12,12 +12,11 @@ use arrow::array::{
     TimestampMicrosecondArray, make_view, new_null_array,
 };
 use arrow::buffer::Buffer;
-use chrono::NaiveDate;
 use engine::Incoming;
 use futures::{StreamExt, TryStreamExt};
 use lake::landing::{Receipt, ReceiptFile};
 use lake::register::month::{Month, finish, reaches};
-use lake::register::{Changed, Roots, Stated, Withdrawn};
+use lake::register::{Changed, Roots, Stated, Withdrawn, by_child};
 use lake::{Table, TableState};
 use model::line::{day_of, days_from_epoch};
 use model::{Outcome, Problem, Session};
@@ -35,13 +34,36 @@ const WAVE: u64 = 96 * 1024 * 1024;
 /// So many files a core are begun or laid by.
 const LAID_BY: usize = 8;
 
-/// What a school has stated in this arrival: for which days, of which children.
-#[derive(Clone, Debug)]
+/// What a file has stated of a school: for which days, of which children.
+#[derive(Debug)]
 pub(super) struct Coverage {
     /// First and last day.
-    pub days: (NaiveDate, NaiveDate),
-    /// The children, in order.
-    pub pupils: Vec<i64>,
+    days: (i32, i32),
+    return_id: i64,
+    /// The children, by the first key of each, in order; of a file that sends changes alone, with their days.
+    children: Vec<(i64, Option<i32>)>,
+}
+
+impl Coverage {
+    /// Whether it states a day of a child, or of the school.
+    fn states(&self, child: Option<i64>, day: i32) -> bool {
+        let is_its = |child: i64| {
+            let of_child = self.children.partition_point(|(other, _)| *other < child);
+            let its = self.children[of_child..].iter().take_while(|(other, _)| *other == child);
+            its.into_iter().any(|(_, only)| only.is_none_or(|only| only == day))
+        };
+        self.days.0 <= day && day <= self.days.1 && child.is_none_or(is_its)
+    }
+
+    /// The last of some returns that between them state a first and a last day, and all from Monday to Friday between
+    /// them, of a child, or of the school.
+    pub fn of_all(files: &[Self], child: Option<i64>, (first, last): (i32, i32)) -> Option<i64> {
+        let is_weekend = |day: &i32| 5 <= (day + 3).rem_euclid(7);
+        let mut days = (first..=last).filter(|day| *day == first || *day == last || !is_weekend(day));
+        let is_stated = |day: i32| files.iter().any(|file| file.states(child, day));
+        let mut of_days = files.iter().filter(|file| (first..=last).any(|day| file.states(child, day)));
+        days.all(is_stated).then(|| of_days.next_back()).flatten().map(|file| file.return_id)
+    }
 }
 
 /// What became of the marks files.
@@ -50,11 +72,28 @@ pub(super) struct Registers {
     /// The returns.
     pub taken: Vec<Taken>,
     /// What each school stated.
-    pub stated: HashMap<i32, Coverage>,
+    pub stated: HashMap<i32, Vec<Coverage>>,
+    /// In which files and returns each school was merged.
+    merged: HashMap<i32, BTreeSet<(String, i64)>>,
+}
+
+impl Registers {
+    fn cover(&mut self, urn: i32, file: &Waiting, roots: &Roots) {
+        let Some(days) = file.grid.days else { return };
+        let mut children: Vec<(i64, Option<i32>)> = match file.grid.changes_only {
+            true => file.grid.days_with_rows().map(|(key, day)| (key, Some(day))).collect(),
+            false => file.grid.pupils().map(|upn| (upn.key(), None)).collect(),
+        };
+        children.iter_mut().for_each(|(key, _)| *key = roots.get(key).copied().unwrap_or(*key));
+        children.sort_unstable();
+        self.stated.entry(urn).or_default().push(Coverage { days, return_id: file.return_id, children });
+    }
 }
 
 /// A school's statements of one file, waiting for its turn.
 pub(super) struct Waiting {
+    /// Which arrival it came with, of those that are taken together.
+    pub arrival: usize,
     pub name: String,
     pub return_id: i64,
     pub grid: SchoolGrid,
@@ -68,6 +107,19 @@ pub(super) struct Wave {
     /// The school of the first file that comes after; none after the last.
     next_urn: Option<i32>,
 }
+
+/// What is decoded of an arrival's marks.
+pub(super) struct Decoding {
+    /// Files of earlier arrivals that are taken with it, in order of receipt.
+    pub again: Vec<(Receipt, Vec<Decoded>)>,
+    /// Files that came in an archive or a workbook.
+    pub unpacked: Vec<Decoded>,
+    /// All others.
+    pub waves: mpsc::Receiver<Wave>,
+}
+
+/// Its own files stand over those of earlier arrivals.
+const OWN: usize = usize::MAX;
 
 /// Decodes marks files that are not decoded already on all cores, in order of school, and hands all on wave by wave. So
 /// that no core waits for a turn, more files than cores are begun, and while a large one is decoded those after it are
@@ -110,33 +162,35 @@ pub(super) async fn decode(
     Ok(())
 }
 
-/// Merges marks files into the register ledger: those `unpacked` already, and wave after wave of others. A wave
+/// Merges marks files into the register ledger: those decoded already, and wave after wave of others. A wave
 /// is judged while the one before it is merged and the one after it decoded.
 #[allow(clippy::too_many_arguments)]
 pub(super) async fn merge(
     ingest: &Ingest<'_>,
     staged: &mut Staged,
     receipt: &Receipt,
-    mut waves: mpsc::Receiver<Wave>,
-    unpacked: Vec<Decoded>,
+    Decoding { again, unpacked, mut waves }: Decoding,
     retold: BTreeMap<i32, Vec<Stated>>,
     taken_before: &HashSet<i64>,
     summary: &mut Summary,
 ) -> Result<Registers> {
-    let at = receipt.received_at.timestamp_micros();
-    let mut registers = Registers::default();
-    let mut rewriting = Rewriting { months: BTreeMap::new(), last: i32::MIN };
-    let mut pending: BTreeMap<i32, Vec<Waiting>> = BTreeMap::new();
+    let rewriting = Rewriting { months: BTreeMap::new(), last: i32::MIN };
+    let (pending, registers) = (BTreeMap::new(), Registers::default());
+    let mut merging = Merging { ingest, receipt, staged, summary, rewriting, pending, registers };
     for (urn, lines) in retold {
-        rewriting.last = urn;
-        rewriting.merge_all(ingest, staged, vec![School { urn, lines, files: Vec::new() }], at, summary).await?;
+        merging.rewriting.last = urn;
+        merging.merge_all(vec![School { urn, lines, files: Vec::new() }]).await?;
     }
-    rewriting.finish_round(ingest, staged, summary).await?;
+    merging.finish_round().await?;
 
     // Who is on roll is the same for every wave.
-    let session = Arc::new(ingest.session(&staged.run, receipt).await?);
+    let session = Arc::new(ingest.session(&merging.staged.run, receipt).await?);
+    for (arrival, (earlier, files)) in again.into_iter().enumerate() {
+        let files = judge(ingest, &session, &earlier, files).await?;
+        files.into_iter().for_each(|file| merging.file_away(file, arrival));
+    }
     let unpacked = judge(ingest, &session, receipt, unpacked).await?;
-    unpacked.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
+    unpacked.into_iter().for_each(|file| merging.file_away(file, OWN));
     let (judged, mut to_merge) = mpsc::channel::<Wave>(1);
     let judging = async move {
         while let Some(mut wave) = waves.recv().await {
@@ -149,69 +203,119 @@ pub(super) async fn merge(
         }
         anyhow::Ok(())
     };
-    let merging = async {
+    let merged = async {
         while let Some(wave) = to_merge.recv().await {
-            wave.files.into_iter().for_each(|file| file_away(file, &mut pending, &mut registers));
+            wave.files.into_iter().for_each(|file| merging.file_away(file, OWN));
             // Schools that no later file begins with have all they will get, unless a file holds many schools.
-            let next = wave.next_urn.unwrap_or(i32::MAX);
-            merge_pending(ingest, staged, &mut pending, next, &mut rewriting, &mut registers, at, summary).await?;
+            merging.merge_pending(wave.next_urn.unwrap_or(i32::MAX)).await?;
             tracing::debug!(arrival = receipt.n, files = wave.done.0, "merged");
             ingest.progress.step("merging", wave.done.0, wave.done.1);
         }
         anyhow::Ok(())
     };
-    futures::try_join!(judging, merging)?;
-    merge_pending(ingest, staged, &mut pending, i32::MAX, &mut rewriting, &mut registers, at, summary).await?;
-    rewriting.finish_round(ingest, staged, summary).await?;
-    registers.stated.values_mut().for_each(|coverage| coverage.pupils.sort_unstable());
-    Ok(registers)
+    futures::try_join!(judging, merged)?;
+    merging.merge_pending(i32::MAX).await?;
+    merging.finish_round().await?;
+    Ok(merging.registers)
 }
 
-/// Puts a decoded file's schools where they wait for their turn.
-fn file_away(file: Decoded, pending: &mut BTreeMap<i32, Vec<Waiting>>, registers: &mut Registers) {
-    let (taken, content) = tables::taken_apart(file);
-    if let Content::Marks(schools) = content {
-        for grid in schools {
-            let waiting = Waiting { name: taken.file.clone(), return_id: taken.return_id, grid };
-            pending.entry(waiting.grid.urn).or_default().push(waiting);
-        }
-    }
-    registers.taken.push(taken);
+/// Marks files on their way into the register ledger.
+struct Merging<'a, 'b> {
+    ingest: &'a Ingest<'b>,
+    receipt: &'a Receipt,
+    staged: &'a mut Staged,
+    summary: &'a mut Summary,
+    rewriting: Rewriting,
+    /// What waits for the turn of its school.
+    pending: BTreeMap<i32, Vec<Waiting>>,
+    registers: Registers,
 }
 
-#[allow(clippy::too_many_arguments)]
-async fn merge_pending(
-    ingest: &Ingest<'_>,
-    staged: &mut Staged,
-    pending: &mut BTreeMap<i32, Vec<Waiting>>,
-    before: i32,
-    rewriting: &mut Rewriting,
-    registers: &mut Registers,
-    at: i64,
-    summary: &mut Summary,
-) -> Result<()> {
-    let later = pending.split_off(&before);
-    let ready = std::mem::replace(pending, later);
-    let mut details = Vec::new();
-    let mut schools = Vec::with_capacity(ready.len());
-    let mut doubts = Vec::new();
-    for (urn, mut files) in ready {
-        if urn <= rewriting.last {
-            // Out of turn: a file that holds many schools came after files of single ones.
-            doubts.extend(rewriting.merge_all(ingest, staged, std::mem::take(&mut schools), at, summary).await?);
-            rewriting.finish_round(ingest, staged, summary).await?;
-        }
-        files.sort_by(|a, b| a.name.cmp(&b.name));
-        for file in &files {
-            cover(registers, urn, &file.grid);
-            details.extend(file.grid.details.iter().map(|d| (urn, d.clone(), file.return_id)));
-        }
-        rewriting.last = urn;
-        schools.push(School { urn, lines: Vec::new(), files });
+impl Merging<'_, '_> {
+    fn at(&self) -> i64 {
+        self.receipt.received_at.timestamp_micros()
     }
-    doubts.extend(rewriting.merge_all(ingest, staged, schools, at, summary).await?);
-    report(ingest, doubts, &mut registers.taken);
-    state_details(ingest, staged, details, at).await
+
+    async fn merge_all(&mut self, schools: Vec<School>) -> Result<Vec<Doubt>> {
+        let at = self.at();
+        self.rewriting.merge_all(self.ingest, self.staged, schools, at, self.summary).await
+    }
+
+    async fn finish_round(&mut self) -> Result<()> {
+        self.rewriting.finish_round(self.ingest, self.staged, self.summary).await
+    }
+
+    /// Puts a decoded file's schools where they wait for their turn.
+    fn file_away(&mut self, file: Decoded, arrival: usize) {
+        let (taken, content) = tables::taken_apart(file);
+        if let Content::Marks(schools) = content {
+            for grid in schools {
+                let waiting = Waiting { arrival, name: taken.file.clone(), return_id: taken.return_id, grid };
+                self.pending.entry(waiting.grid.urn).or_default().push(waiting);
+            }
+        }
+        self.registers.taken.push(taken);
+    }
+
+    /// Merges the schools before `before`: they have all they will get.
+    async fn merge_pending(&mut self, before: i32) -> Result<()> {
+        let later = self.pending.split_off(&before);
+        let ready = std::mem::replace(&mut self.pending, later);
+        let mut details = Vec::new();
+        let mut schools = Vec::with_capacity(ready.len());
+        let mut doubts = Vec::new();
+        for (urn, mut files) in ready {
+            for file in &files {
+                self.registers.cover(urn, file, &self.staged.roots);
+            }
+            if urn <= self.rewriting.last {
+                // Out of turn: a file that holds many schools came after files of single ones.
+                doubts.extend(self.merge_all(std::mem::take(&mut schools)).await?);
+                self.finish_round().await?;
+            }
+            files.extend(self.standing_over(urn, &files).await?);
+            files.sort_by(|a, b| (a.arrival, &a.name).cmp(&(b.arrival, &b.name)));
+            let merged = self.registers.merged.entry(urn).or_default();
+            for file in &files {
+                if file.arrival == OWN {
+                    merged.insert((file.name.clone(), file.return_id));
+                }
+                details.extend(file.grid.details.iter().map(|d| (urn, d.clone(), file.return_id)));
+            }
+            self.rewriting.last = urn;
+            schools.push(School { urn, lines: Vec::new(), files });
+        }
+        doubts.extend(self.merge_all(schools).await?);
+        report(self.ingest, doubts, &mut self.registers.taken);
+        let at = self.at();
+        state_details(self.ingest, self.staged, details, at).await
+    }
+
+    /// What files that are merged already say of a school, where by their names they stand over some of `files`, which
+    /// come out of turn: read again, and judged as they were.
+    async fn standing_over(&self, urn: i32, files: &[Waiting]) -> Result<Vec<Waiting>> {
+        let Some(first) = files.iter().map(|file| &file.name).min() else { return Ok(Vec::new()) };
+        let merged = self.registers.merged.get(&urn).into_iter().flatten();
+        let later: Vec<&(String, i64)> = merged.filter(|(name, _)| first < name).collect();
+        if later.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut decoded = Vec::new();
+        // A file in an archive has the archive's name before its own.
+        let holds_one = |file: &&ReceiptFile| later.iter().any(|(name, _)| name.starts_with(&file.name));
+        for file in self.receipt.files.iter().filter(holds_one) {
+            decoded.extend(self.ingest.decode(self.receipt, file.clone()).await?);
+        }
+        decoded.retain(|decoded| later.iter().any(|(_, id)| *id == decoded.return_id));
+        let session = Arc::new(self.ingest.session(&self.staged.run, self.receipt).await?);
+        let mut found = Vec::new();
+        for Decoded { name, return_id, content, .. } in judge(self.ingest, &session, self.receipt, decoded).await? {
+            let Content::Marks(grids) = content else { continue };
+            let of_school = grids.into_iter().filter(|grid| grid.urn == urn);
+            found.extend(of_school.map(|grid| Waiting { arrival: OWN, name: name.clone(), return_id, grid }));
+        }
+        Ok(found)
+    }
 }
 
 /// Sessions of a school about which a return leaves a doubt.
@@ -268,14 +372,6 @@ fn report(ingest: &Ingest<'_>, mut doubts: Vec<Doubt>, taken: &mut [Taken]) {
     }
 }
 
-fn cover(registers: &mut Registers, urn: i32, grid: &SchoolGrid) {
-    let Some((first, last)) = grid.days else { return };
-    let days = (day_of(first), day_of(last));
-    let coverage = registers.stated.entry(urn).or_insert_with(|| Coverage { days, pupils: Vec::new() });
-    coverage.days = (coverage.days.0.min(days.0), coverage.days.1.max(days.1));
-    coverage.pupils.extend(grid.pupils().map(|u| u.key()));
-}
-
 /// What is to be merged of one school.
 pub(super) struct School {
     pub urn: i32,
@@ -287,16 +383,27 @@ pub(super) struct School {
 
 impl School {
     /// What it states of some weeks, in order of (pupil_key, week).
-    pub fn stated(&self, weeks: &BTreeSet<i32>, doubts: &mut Vec<Doubt>) -> Vec<Stated> {
+    pub fn stated(&self, weeks: &BTreeSet<i32>, roots: &Roots, doubts: &mut Vec<Doubt>) -> Vec<Stated> {
         let mut lines: Vec<Stated> = self.lines.iter().filter(|l| weeks.contains(&l.week)).copied().collect();
         for file in &self.files {
-            let stated = file.grid.stated(file.return_id, |week| weeks.contains(&week));
+            let mut stated = file.grid.stated(file.return_id, |week| weeks.contains(&week));
+            if !roots.is_empty() && stated.iter().any(|line| roots.contains_key(&line.pupil_key)) {
+                // A child under two keys of one file, before another file is laid over it.
+                let joined = by_child(&stated, roots);
+                stated.retain(|line| !roots.contains_key(&line.pupil_key));
+                stated.extend(joined.into_values());
+                stated.sort_by_key(|line| (line.pupil_key, line.week));
+            }
             if lines.is_empty() {
                 lines = stated;
             } else if !stated.is_empty() {
-                let (merged, differing) = overlay(lines, stated);
+                let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
+                let (merged, differing) = overlay(lines, stated, root);
                 lines = merged;
-                doubts.extend(differing.into_iter().map(|(later, place)| Doubt {
+                // What came later corrects what came before it, and leaves no doubt.
+                let is_of_one = self.files.iter().all(|other| other.arrival == file.arrival);
+                let differing = differing.into_iter().filter(|_| is_of_one);
+                doubts.extend(differing.map(|(later, place)| Doubt {
                     return_id: later.return_id,
                     rule: "files_disagree",
                     urn: self.urn,
@@ -376,7 +483,7 @@ impl Rewriting {
                         if !part.holds(school.urn) {
                             continue;
                         }
-                        let lines = school.stated(&weeks, &mut doubts);
+                        let lines = school.stated(&weeks, &roots, &mut doubts);
                         if !lines.is_empty() {
                             let withdrawn = part.merge_school(school.urn, &lines, &roots, at)?;
                             doubts.extend(withdrawn.into_iter().map(Doubt::from));
@@ -507,7 +614,7 @@ fn incoming_registers(files: &[Decoded]) -> Result<RecordBatch> {
             grids.extend(of_file.iter().map(|grid| (i as i64, grid)));
         }
     }
-    let rows = grids.iter().map(|(_, grid)| grid.pupils().len()).sum();
+    let rows = grids.iter().map(|(_, grid)| grid.pupils().count()).sum();
     let bytes = grids.iter().map(|(_, grid)| grid.registers_size()).sum();
     let (mut file_ids, mut urns, mut keys) =
         (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));

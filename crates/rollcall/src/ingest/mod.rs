@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicUsize;
 use anyhow::{Context as _, Result, bail};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use engine::{Engine, Library};
 use futures::StreamExt;
 use lake::delta::Target;
@@ -55,7 +55,7 @@ pub struct Taken {
     /// Whether the whole file was refused.
     pub refused: bool,
     /// First and last day stated.
-    pub days: Option<(chrono::NaiveDate, chrono::NaiveDate)>,
+    pub days: Option<(NaiveDate, NaiveDate)>,
     /// What was kept of it, school by school.
     pub schools: Vec<OfSchool>,
     /// What is wrong with it.
@@ -69,9 +69,9 @@ pub struct Summary {
     pub arrivals: u64,
     /// The ledger version afterwards.
     pub version: u64,
-    /// The returns of the arrival asked for, and those taken again after it.
+    /// The returns of the arrival asked for, and those of earlier ones that it took with it.
     pub returns: Vec<Taken>,
-    /// How many of them came earlier, of schools that GIAS did not know then, and were taken again.
+    /// How many of them came earlier, of schools that GIAS did not know then.
     pub taken_again: usize,
     /// When the newest arrival taken before was received, where that is later than this one was.
     pub fitted_in_before: Option<DateTime<Utc>>,
@@ -193,6 +193,9 @@ impl Ingest<'_> {
             files.insert(i, file);
             self.progress.step("landing", files.len() as u64, total);
         }
+        // Paths may name a file of one name and content twice: it says the same.
+        let mut names = HashSet::new();
+        files.retain(|_, file| names.insert((file.name.clone(), file.sha256.clone())));
         Ok(Landed { files: files.into_values().collect(), ahead })
     }
 
@@ -243,7 +246,6 @@ impl Ingest<'_> {
         summary.arrivals += 1;
         settling.await??;
         summary.version = self.record(staged.run, &run).await?;
-        self.take_again(&mut summary).await?;
         Ok(summary)
     }
 
@@ -261,8 +263,6 @@ impl Ingest<'_> {
             let (staged, _) = self.rebuilt(arrivals, is_left, &mut summary).await?;
             self.record(staged.run, &run).await?;
         }
-        // It may have been cut off between GIAS and what was waiting for it.
-        self.take_again(&mut summary).await?;
         Ok(RunRecord::newest(self.lake).await?)
     }
 
@@ -280,7 +280,6 @@ impl Ingest<'_> {
         summary.arrivals = returns.iter().map(|(n, _)| n).collect::<BTreeSet<_>>().len() as u64;
         summary.returns = returns.into_iter().map(|(_, r)| r).collect();
         summary.version = self.record(staged.run, &run).await?;
-        self.take_again(&mut summary).await?;
         Ok(summary)
     }
 
@@ -292,27 +291,13 @@ impl Ingest<'_> {
         if !(1..=arrivals).contains(&n) {
             bail!("there is no arrival {n}; there are {arrivals}, and `rollcall set-aside` lists the newest");
         }
-        // With it what was taken again of it, since a school of its was unknown when it came.
-        let (of, mut passed_over) = (landing::receipt(self.lake, n).await?, BTreeSet::from([n]));
-        for later in n + 1..=arrivals {
-            let receipt = landing::receipt(self.lake, later).await?;
-            let is_its = |file: &ReceiptFile| !file.only.is_empty() && of.files.iter().any(|f| f.sha256 == file.sha256);
-            if receipt.source == of.source && receipt.files.iter().all(is_its) {
-                passed_over.insert(later);
-            }
-        }
-        let aside = landing::all_set_aside(self.lake).await?;
-        if passed_over.iter().all(|n| aside.contains(n) && run.without.contains(n)) {
+        if landing::all_set_aside(self.lake).await?.contains(&n) && run.without.contains(&n) {
             bail!("arrival {n} is set aside already");
         }
-        for n in &passed_over {
-            landing::set_aside(self.lake, &SetAside { n: *n, reason: reason.clone(), at }).await?;
-        }
+        landing::set_aside(self.lake, &SetAside { n, reason, at }).await?;
         let mut summary = Summary::default();
-        let (staged, _) =
-            self.rebuilt(arrivals, |r| passed_over.contains(&r.n) || run.arrivals < r.n, &mut summary).await?;
+        let (staged, _) = self.rebuilt(arrivals, |r| r.n == n || run.arrivals < r.n, &mut summary).await?;
         summary.version = self.record(staged.run, &run).await?;
-        self.take_again(&mut summary).await?;
         Ok(summary)
     }
 
@@ -403,6 +388,8 @@ impl Ingest<'_> {
         let keeps_figures = landed_now.is_some();
         let ahead = landed_now.unwrap_or_default();
         let looked_at = self.look_at(receipt, &ahead).await?;
+        let own: HashSet<i64> =
+            receipt.files.iter().map(|file| files::number(receipt, file)).chain(taken_before.iter().copied()).collect();
 
         // What says who is where comes first: the rules on marks ask for it. Marks are decoded meanwhile.
         let (decoded, waves) = tokio::sync::mpsc::channel(1);
@@ -414,24 +401,33 @@ impl Ingest<'_> {
             let new = small.into_iter().filter(|d| !taken_before.contains(&d.return_id));
             // Marks that came in an archive or a workbook are decoded already.
             let (unpacked, small): (Vec<_>, Vec<_>) = new.partition(|d| d.kind == Some(Kind::Marks));
-            let merged = tables::merge(self, &mut run, &before.roots, small, receipt, at).await?;
+            let of_schools = |d: &Decoded| matches!(d.kind, Some(Kind::Schools | Kind::Links));
+            let (schools, small): (Vec<_>, Vec<_>) = small.into_iter().partition(of_schools);
+            let mut taken = tables::merge_schools(self, &mut run, schools, at).await?;
+            let mut again = self.waiting_for_their_school(&before.run, &run, receipt, &own).await?;
+            summary.taken_again += again.sources.len();
+            let waiting = again.take(|file| file.kind != Some(Kind::Marks)).into_iter().flat_map(|(_, files)| files);
+            let merged =
+                tables::merge(self, &mut run, &before.roots, waiting.chain(small).collect(), receipt, at).await?;
             tracing::debug!(arrival = receipt.n, "rolls and other small files merged");
             let mut staged = Staged { run, roots: merged.roots };
-            let (joined, mut taken, rolls) = (merged.joined, merged.taken, merged.rolls);
+            let (joined, rolls) = (merged.joined, merged.rolls);
+            taken.extend(merged.taken);
             let retold = retold::retold(self, &staged, receipt, &joined).await?;
-            let registers =
-                marks::merge(self, &mut staged, receipt, waves, unpacked, retold, &taken_before, summary).await?;
+            let decoded = marks::Decoding { again: again.arrivals, unpacked, waves };
+            let registers = marks::merge(self, &mut staged, receipt, decoded, retold, &taken_before, summary).await?;
             taken.extend(registers.taken);
-            anyhow::Ok((staged, taken, registers.stated, rolls))
+            anyhow::Ok((staged, taken, registers.stated, rolls, again.sources))
         };
-        let ((), (mut staged, mut taken, stated, rolls)) = futures::try_join!(decoding, merging)?;
+        let ((), (mut staged, mut taken, stated, rolls, again)) = futures::try_join!(decoding, merging)?;
         tracing::debug!(arrival = receipt.n, "marks merged");
         tables::judge_held(self, &staged.run, receipt, &mut taken).await?;
-        problems::record(self, &mut staged.run, receipt, &taken, &stated, &rolls, &staged.roots).await?;
+        let arrival = problems::Arrival { receipt, again: &again };
+        problems::record(self, &mut staged.run, &arrival, &taken, &stated, &rolls, &staged.roots).await?;
         tracing::debug!(arrival = receipt.n, "problems recorded");
         // No figure that is kept rests on returns: they are recorded meanwhile.
         let returns = [
-            self.appending(&staged.run, Table::Return, problems::return_rows(receipt, &taken)?),
+            self.appending(&staged.run, Table::Return, problems::return_rows(&arrival, &taken)?),
             self.appending(&staged.run, Table::ReturnSchool, problems::return_school_rows(receipt, &taken)?),
         ];
         let moved = |table: Table| staged.run.table(table).files != before.run.table(table).files;
@@ -439,7 +435,7 @@ impl Ingest<'_> {
             // After a first load others follow: its figures are worked out when somebody asks.
             let lines = |run: &RunRecord| -> u64 { run.table(Table::RegisterWeek).files.iter().map(|f| f.rows).sum() };
             let is_first_load = lines(&before.run) * 2 < lines(&staged.run);
-            alerts::record(self, &mut staged.run, receipt, keeps_figures && !is_first_load).await?;
+            alerts::record(self, &before.run, &mut staged, receipt, keeps_figures && !is_first_load).await?;
             tracing::debug!(arrival = receipt.n, "alerts recorded");
         }
         for (table, appended) in [Table::Return, Table::ReturnSchool].into_iter().zip(returns) {
@@ -525,8 +521,17 @@ impl Ingest<'_> {
 
     /// A session over a ledger that no run names yet.
     async fn session(&self, run: &RunRecord, receipt: &Receipt) -> Result<engine::session::Session> {
-        let as_of = AsOf { as_of: receipt.received_at.date_naive(), known_at: receipt.received_at };
-        Ok(self.engine.session(run, as_of).await?)
+        self.session_as_of(run, receipt, receipt.received_at.date_naive()).await
+    }
+
+    /// The same, of days up to one.
+    async fn session_as_of(
+        &self,
+        run: &RunRecord,
+        receipt: &Receipt,
+        as_of: NaiveDate,
+    ) -> Result<engine::session::Session> {
+        Ok(self.engine.session(run, AsOf { as_of, known_at: receipt.received_at }).await?)
     }
 }
 

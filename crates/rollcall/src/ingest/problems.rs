@@ -13,8 +13,8 @@ use lake::landing::Receipt;
 use lake::path::hex;
 use lake::register::Roots;
 use lake::{RunRecord, Table};
-use model::Problem;
-use model::line::{day_of, days_from_epoch};
+use model::line::days_from_epoch;
+use model::{Outcome, Problem};
 use sha2::{Digest, Sha256};
 
 use super::marks::Coverage;
@@ -30,11 +30,25 @@ fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
+/// An arrival, and what it took of earlier ones with it.
+pub(super) struct Arrival<'a> {
+    /// Its receipt.
+    pub receipt: &'a Receipt,
+    /// The source of each return that came earlier.
+    pub again: &'a HashMap<i64, String>,
+}
+
+impl Arrival<'_> {
+    fn source(&self, taken: &Taken) -> &str {
+        self.again.get(&taken.return_id).unwrap_or(&self.receipt.source)
+    }
+}
+
 /// The rows of `tables.return`.
-pub(super) fn return_rows(receipt: &Receipt, taken: &[Taken]) -> Result<RecordBatch> {
+pub(super) fn return_rows(arrival: &Arrival<'_>, taken: &[Taken]) -> Result<RecordBatch> {
     let schema = Table::Return.schema();
     let n = taken.len();
-    let at = receipt.received_at.timestamp_micros();
+    let at = arrival.receipt.received_at.timestamp_micros();
     let count =
         |f: fn(&Taken) -> u64| Arc::new(Int64Array::from_iter_values(taken.iter().map(|t| f(t) as i64))) as ArrayRef;
     let of_its_school = |t: &Taken| t.schools.iter().find(|s| s.urn.is_some() && s.urn == t.urn)?.days;
@@ -42,7 +56,7 @@ pub(super) fn return_rows(receipt: &Receipt, taken: &[Taken]) -> Result<RecordBa
     Ok(RecordBatch::try_new(
         Arc::clone(&schema),
         vec![
-            texts(taken.iter().map(|_| receipt.source.as_str())),
+            texts(taken.iter().map(|t| arrival.source(t))),
             texts(taken.iter().map(|t| t.kind)),
             Arc::new(taken.iter().map(|t| t.urn).collect::<Int32Array>()),
             texts(taken.iter().map(|t| t.file.as_str())),
@@ -125,9 +139,9 @@ struct Open {
 pub(super) async fn record(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
-    receipt: &Receipt,
+    arrival: &Arrival<'_>,
     taken: &[Taken],
-    stated: &HashMap<i32, Coverage>,
+    stated: &HashMap<i32, Vec<Coverage>>,
     rolls: &Rolls,
     roots: &Roots,
 ) -> Result<()> {
@@ -135,7 +149,7 @@ pub(super) async fn record(
     let mut raised: BTreeMap<String, Raised<'_>> = BTreeMap::new();
     for taken in taken {
         for problem in &taken.problems {
-            let id = problem_id(&receipt.source, taken, problem);
+            let id = problem_id(arrival.source(taken), taken, problem);
             raised.entry(id).or_insert(Raised { taken, problem, rows: 0 }).rows += problem.rows;
         }
     }
@@ -155,20 +169,22 @@ pub(super) async fn record(
     };
     // What cannot be said of any school, or of any day, is mended by the file that comes in its place.
     let same_file = |open: &Open| {
-        let kept = taken.iter().filter(|t| receipt.source == open.source && !t.refused && 0 < t.rows.1);
+        let kept = taken.iter().filter(|t| arrival.source(t) == open.source && !t.refused && 0 < t.rows.1);
         // Of another school it is another file.
         let is_its = |t: &&Taken| open.urn.is_none_or(|urn| t.schools.iter().any(|school| school.urn == Some(urn)));
         kept.filter(|t| t.file == open.file).filter(is_its).map(|t| t.return_id).next_back()
     };
-    let is_again = receipt.files.iter().any(|file| !file.only.is_empty());
     let mended = |open: &Open| -> Option<i64> {
         if open.rule == "missing_from_roll" {
             // A roll that says nothing of the child mends nothing.
             return rolls.get(&(open.urn?, root(open.pupil_key?)))?.first().map(|stint| stint.return_id);
         }
         let by = |kind: &str| accepted.get(&(kind, open.urn)).copied();
-        if open.rule == UNKNOWN_URN && is_again {
-            return by(&open.kind);
+        if open.rule == UNKNOWN_URN {
+            // All that waited for its school is taken at once.
+            let is_its = |t: &&Taken| t.kind == open.kind && t.schools.iter().any(|school| school.urn == open.urn);
+            let mut waited = taken.iter().filter(|t| arrival.again.contains_key(&t.return_id)).filter(is_its);
+            return waited.next().map(|t| t.return_id);
         }
         // A file of marks that is refused whole is mended by marks of its days, where it says which they are.
         let is_of_marks = open.kind == "marks" && (!open.refuses_file || open.urn.is_some() && open.days.is_some());
@@ -184,12 +200,8 @@ pub(super) async fn record(
         {
             return Some(by);
         }
-        let (Some(urn), Some((first, last))) = (open.urn, open.days) else { return same_file(open) };
-        let covers = |coverage: &Coverage| {
-            let child = open.pupil_key.is_none_or(|key| coverage.pupils.binary_search(&key).is_ok());
-            coverage.days.0 <= day_of(first) && day_of(last) <= coverage.days.1 && child
-        };
-        let mended = by("marks").filter(|_| stated.get(&urn).is_some_and(covers));
+        let (Some(urn), Some(days)) = (open.urn, open.days) else { return same_file(open) };
+        let mended = stated.get(&urn).and_then(|files| Coverage::of_all(files, open.pupil_key.map(root), days));
         mended.or_else(|| open.refuses_file.then(|| same_file(open)).flatten())
     };
     let mendings: Vec<(&String, &Open, Option<i64>)> = open.iter().map(|(id, open)| (id, open, mended(open))).collect();
@@ -206,15 +218,18 @@ pub(super) async fn record(
         .filter(|(id, ..)| !raised.contains_key(*id))
         .filter_map(|(id, _, by)| Some((id, by?)))
         .collect();
-    let at = receipt.received_at.timestamp_micros();
-    // The same bytes again say nothing new: what was wrong with them and has been mended since stays mended. Bytes
-    // that are taken again as if they had never come do.
-    let came_before = !is_again && raised.keys().any(|id| known.contains(id) && !open.contains_key(id));
+    let at = arrival.receipt.received_at.timestamp_micros();
+    // What is refused of the same bytes again has been mended since, and stays mended; what is kept of them stands
+    // again.
+    let refuses = |raised: &Raised<'_>| raised.problem.outcome != Outcome::Warn;
+    let came_before = raised.iter().any(|(id, r)| refuses(r) && known.contains(id) && !open.contains_key(id));
     let bytes = if came_before { landed_before(ingest, run).await? } else { HashSet::new() };
-    let again = |id: &String, raised: &Raised<'_>| known.contains(id) && bytes.contains(&raised.taken.sha256);
+    let again = |id: &String, raised: &Raised<'_>| {
+        refuses(raised) && known.contains(id) && bytes.contains(&raised.taken.sha256)
+    };
     let new: Vec<_> = raised.iter().filter(|(id, raised)| !open.contains_key(*id) && !again(id, raised)).collect();
     ingest.append(run, Table::ProblemFix, fix_rows(&fixes, at)?).await?;
-    ingest.append(run, Table::Problem, problem_rows(receipt, &new, at)?).await?;
+    ingest.append(run, Table::Problem, problem_rows(arrival, &new, at)?).await?;
     Ok(())
 }
 
@@ -230,14 +245,14 @@ fn fix_rows(fixes: &[(&String, i64)], at: i64) -> Result<RecordBatch> {
     )?)
 }
 
-fn problem_rows(receipt: &Receipt, new: &[(&String, &Raised<'_>)], at: i64) -> Result<RecordBatch> {
+fn problem_rows(arrival: &Arrival<'_>, new: &[(&String, &Raised<'_>)], at: i64) -> Result<RecordBatch> {
     let all = || new.iter().map(|(_, raised)| (raised.taken, raised.problem));
     let n = new.len();
     Ok(RecordBatch::try_new(
         Table::Problem.schema(),
         vec![
             texts(new.iter().map(|(id, _)| id.as_str())),
-            texts(all().map(|_| receipt.source.as_str())),
+            texts(all().map(|(t, _)| arrival.source(t))),
             Arc::new(all().map(|(t, p)| p.urn.or(t.urn)).collect::<Int32Array>()),
             texts(all().map(|(t, _)| t.file.as_str())),
             Arc::new(all().map(|(_, p)| p.line.map(|l| l as i64)).collect::<Int64Array>()),

@@ -12,7 +12,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use engine::session::Session;
 use lake::landing::{self, Receipt};
-use lake::register::{Stated, UNSTATED, by_child};
+use lake::register::{REFUSED, Stated, UNSTATED, by_child};
 use model::{Line, SESSIONS_A_WEEK};
 use sources::{Content, Decoded};
 
@@ -197,18 +197,20 @@ async fn said(
             for grid in grids.into_iter().filter(|grid| weeks.contains_key(&grid.urn)) {
                 let empty = || School { urn: grid.urn, lines: Vec::new(), files: Vec::new() };
                 let school = schools.entry(grid.urn).or_insert_with(empty);
-                school.files.push(Waiting { name: name.clone(), return_id, grid });
+                school.files.push(Waiting { arrival: 0, name: name.clone(), return_id, grid });
             }
         }
         for (urn, mut school) in schools {
             school.files.sort_by(|a, b| a.name.cmp(&b.name));
             let children = &weeks[&urn];
             let mondays = children.iter().map(|(_, week)| *week).collect();
-            let stated = school.stated(&mondays, &mut Vec::new());
+            let stated = school.stated(&mondays, &staged.roots, &mut Vec::new());
             let now = by_child(&stated, &staged.roots);
             for ((root, week), line) in now.into_iter().filter(|(child, _)| children.contains(child)) {
                 let boxes = said.entry((urn, root, week)).or_insert([UNSTATED; SESSIONS_A_WEEK]);
-                for (now, says) in boxes.iter_mut().zip(line.boxes).filter(|(_, says)| *says != UNSTATED) {
+                for (now, says) in
+                    boxes.iter_mut().zip(line.boxes).filter(|(_, says)| !matches!(*says, UNSTATED | REFUSED))
+                {
                     *now = says;
                 }
             }

@@ -43,7 +43,10 @@ pub(super) async fn changed_upns(ingest: &Ingest<'_>, run: &RunRecord, files: &m
     let known: HashSet<(i64, i64)> =
         engine::joined_keys::former_keys(ingest.lake, run, i64::MAX).await?.into_iter().collect();
     let pairs = |file: &Decoded| match &file.content {
-        Content::Rows { former, .. } => former.iter().copied().filter(|pair| !known.contains(pair)).collect(),
+        Content::Rows { former, .. } => {
+            let pairs = former.iter().map(|(_, old, new)| (*old, *new));
+            pairs.filter(|pair| !known.contains(pair)).collect()
+        }
         _ => Vec::new(),
     };
     let keys: HashSet<i64> = files.iter().flat_map(pairs).flat_map(|(old, new)| [old, new]).collect();
@@ -319,6 +322,8 @@ async fn merge_rolls_of_a_day(
         school.before += usize::from(was_on_roll);
         match rolls.get(&child) {
             Some(stints) if stints.iter().any(|s| s.entry == entry) => {}
+            // The stint itself may stand on a row that was refused.
+            Some(_) if !school.is_whole || unread.contains(&child) => {}
             Some(stints) if stints.iter().any(|s| end.is_none_or(|end| s.entry <= end)) => withdrawn.push(i),
             Some(_) => {}
             None if was_on_roll && !unread.contains(&child) => {
@@ -391,13 +396,15 @@ fn unspoken_of(
 ) -> Result<RecordBatch> {
     let (now, said) = (Stints::of(current)?, Stints::of(stated)?);
     let end = |s: &Stints<'_>, i: usize| s.end(i).unwrap_or(i32::MAX);
+    // Who is on the next roll by another stint was on this one until then at most.
+    let until = |i: usize| end(&said, i).min(roll_after(said.urn.value(i)).map_or(i32::MAX, |next| next - 1));
     let mut known: HashMap<(i32, i64), Vec<(i32, i32)>> = HashMap::new();
     for i in (0..current.num_rows()).filter(|i| is_older(now.urn.value(*i))) {
         let stint = (now.entry.value(i), end(&now, i));
         known.entry((now.urn.value(i), root(now.key.value(i)))).or_default().push(stint);
     }
     let overlaps = |i: usize| {
-        let (entry, last) = (said.entry.value(i), end(&said, i));
+        let (entry, last) = (said.entry.value(i), until(i));
         let stints = known.get(&(said.urn.value(i), root(said.key.value(i))));
         stints.is_some_and(|stints| stints.iter().any(|(from, to)| entry <= *to && *from <= last || entry == *from))
     };

@@ -6,7 +6,7 @@ use anyhow::Result;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Int32Type, Int64Type};
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use engine::{Found, Incoming};
 use lake::RunRecord;
 use lake::landing::Receipt;
@@ -58,7 +58,7 @@ fn incoming<'a>(files: impl Iterator<Item = (usize, &'a str, &'a str, Vec<OfScho
         Arc::new(StringArray::from_iter_values(schools.iter().map(|s| s.1))),
         Arc::new(StringArray::from_iter_values(schools.iter().map(|s| s.2))),
         Arc::new(schools.iter().map(|s| s.3.urn).collect::<Int32Array>()),
-        Arc::new(schools.iter().map(|s| named_urn(s.1)).collect::<Int32Array>()),
+        Arc::new(schools.iter().map(|s| named_urn(s.1, s.3.days)).collect::<Int32Array>()),
         Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.3.rows as i64))),
         first_day,
         last_day,
@@ -93,10 +93,17 @@ pub(super) async fn judge_held(
     Ok(())
 }
 
-/// The one six-digit number in a file's own name; none where there is none or several.
-fn named_urn(name: &str) -> Option<i32> {
+/// The one six-digit number in a file's own name; none where there is none or several, or where it is a date of about
+/// the days that the file speaks of.
+fn named_urn(name: &str, days: Option<(NaiveDate, NaiveDate)>) -> Option<i32> {
     let base = name.rsplit('/').next().unwrap_or(name);
-    let mut numbers = base.split(|c: char| !c.is_ascii_digit()).filter(|n| n.len() == 6);
+    let is_of_then =
+        |day: NaiveDate| days.is_some_and(|(first, last)| first - Days::new(31) <= day && day <= last + Days::new(31));
+    let is_date = |number: &str| {
+        let dates = ["%d%m%y", "%y%m%d"].map(|form| NaiveDate::parse_from_str(number, form));
+        dates.into_iter().flatten().any(is_of_then)
+    };
+    let mut numbers = base.split(|c: char| !c.is_ascii_digit()).filter(|n| n.len() == 6 && !is_date(n));
     let only = numbers.next()?;
     numbers.next().is_none().then(|| only.parse().ok())?
 }
@@ -116,24 +123,29 @@ pub(super) fn as_problem(found: &Found) -> Problem {
     }
 }
 
-/// Merges small files. `run` is changed to the ledger after them.
+/// Merges what GIAS says of schools.
+pub(super) async fn merge_schools(
+    ingest: &Ingest<'_>,
+    run: &mut RunRecord,
+    files: Vec<Decoded>,
+    at: i64,
+) -> Result<Vec<Taken>> {
+    for kind in [Kind::Schools, Kind::Links] {
+        let rows = rows_of(&files, kind)?;
+        state(ingest, run, kind.table(), rows, None, &[], at).await?;
+    }
+    Ok(files.into_iter().map(into_taken).collect())
+}
+
+/// Merges the other small files. `run` is changed to the ledger after them.
 pub(super) async fn merge(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
     roots: &Roots,
-    files: Vec<Decoded>,
+    mut others: Vec<Decoded>,
     receipt: &Receipt,
     at: i64,
 ) -> Result<Merged> {
-    let (schools, mut others): (Vec<_>, Vec<_>) =
-        files.into_iter().partition(|f| matches!(f.kind, Some(Kind::Schools | Kind::Links)));
-    let mut taken = Vec::new();
-    for kind in [Kind::Schools, Kind::Links] {
-        let rows = rows_of(&schools, kind)?;
-        state(ingest, run, kind.table(), rows, None, &[], at).await?;
-    }
-    taken.extend(schools.into_iter().map(into_taken));
-
     judge(ingest, run, receipt, &mut others).await?;
     let former = changed_upns(ingest, run, &mut others).await?;
     let (roots, joined) = join(ingest, run, roots, former, at).await?;
@@ -142,7 +154,7 @@ pub(super) async fn merge(
         state(ingest, run, kind.table(), rows, None, &[], at).await?;
     }
     let rolls = merge_rolls(ingest, run, &roots, &mut others, at).await?;
-    taken.extend(others.into_iter().map(into_taken));
+    let taken = others.into_iter().map(into_taken).collect();
     Ok(Merged { taken, roots, joined, rolls })
 }
 
@@ -186,12 +198,14 @@ async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &
         if found.outcome == Outcome::RefuseFile {
             file.refuse();
         } else if found.outcome == Outcome::RefuseRow
-            && let Content::Rows { rows, snapshots, unread, .. } = &mut file.content
+            && let Content::Rows { rows, former, snapshots, unread } = &mut file.content
         {
             let urns = rows.column(rows.schema().index_of("urn")?).as_primitive::<Int32Type>();
             // A row that names a school that does not exist may be of a child of the others.
             if let Some(keys) = rows.column_by_name("pupil_key").and_then(|keys| keys.as_primitive_opt::<Int64Type>()) {
                 let refused = urns.iter().zip(keys).filter(|(urn, _)| *urn == found.urn).filter_map(|(_, key)| key);
+                let renamed = former.iter().filter(|(urn, ..)| *urn == found.urn).map(|(_, old, _)| *old);
+                let refused = refused.chain(renamed);
                 let others = snapshots.keys().filter(|urn| Some(**urn) != found.urn);
                 let pairs = refused.flat_map(|key| others.clone().map(move |urn| (*urn, key)));
                 unread.pupils.extend(pairs);
@@ -202,6 +216,7 @@ async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &
             let refused = (before - rows.num_rows()) as u64;
             file.rows_kept -= refused;
             file.rows_refused += refused;
+            former.retain(|(urn, ..)| *urn != found.urn);
             if let Some(urn) = found.urn {
                 snapshots.remove(&urn);
             }

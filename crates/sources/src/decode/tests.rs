@@ -327,7 +327,7 @@ fn a_row_without_its_day_withdraws_nothing_of_its_child() {
     let Content::Marks(schools) = &files[0].content else { panic!("not marks") };
     let stated: Vec<String> =
         schools[0].stated(0, |_| true).iter().map(|s| s.boxes[..2].iter().map(|b| *b as char).collect()).collect();
-    assert_eq!(stated, ["I\u{2}", "I\0"]);
+    assert_eq!(stated, ["I\u{2}", "I\u{1}"]);
 }
 
 #[test]
