@@ -598,3 +598,23 @@ fn an_alert_told_otherwise_is_replaced_and_one_of_last_year_is_retracted() {
     authority.receive("2026-09-18T18:00:00Z", &[("m.csv", &runs('O', &weeks))]);
     assert_eq!(told("2026-09-18T18:00:00Z"), ["2026-06-08,retracted,ended"]);
 }
+
+#[test]
+fn the_turn_of_the_year_ends_what_stood_and_retracts_what_the_first_arrival_corrects() {
+    let told_after = |june: char| {
+        let authority = Authority::new();
+        let on_roll = roll(140001, &PUPILS[..2]).replace("2026-09-01", "2022-09-01");
+        authority.receive("2026-06-01T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll.csv", &on_roll)]);
+        let of = |monday: &str, mark: char| {
+            week(140001, monday, &[(PUPILS[0], &std::iter::repeat_n(mark, 10).collect::<String>())])
+        };
+        let july = |mark| of("2026-07-06", mark) + of("2026-07-13", mark).split_once('\n').unwrap().1;
+        authority.receive("2026-07-17T18:00:00Z", &[("m.csv", &july('O'))]);
+        // The absence goes on in September: an alert of its own year.
+        authority.receive("2026-09-11T18:00:00Z", &[("a.csv", &july(june)), ("b.csv", &of("2026-09-07", 'O'))]);
+        let history = "SELECT to_status FROM alerts.history WHERE rule = 'penalty_threshold' AND from_status = 'open'";
+        authority.ask(history, &["--as-of", "2026-09-11"])
+    };
+    assert_eq!(told_after('O'), ["ended"]);
+    assert_eq!(told_after('I'), ["retracted"]);
+}

@@ -466,3 +466,55 @@ fn a_file_named_twice_is_one_return() {
     assert!(out.contains("1 file: 10 rows in"), "{out}");
     assert_eq!(authority.ask("SELECT count(*) FROM ledger.return WHERE file = 'm.csv'", &[]), ["1"]);
 }
+
+#[test]
+fn what_waited_for_gias_waits_no_more() {
+    let authority = Authority::new();
+    let without = SCHOOLS.lines().filter(|line| !line.starts_with("140002")).map(|line| format!("{line}\n"));
+    let without = without.collect::<String>();
+    let marks = |line: &str| week(140002, "2026-08-31", &[(A, line)]);
+    let first = marks("....NNNNNN");
+    authority.receive("2026-09-01T05:00:00Z", &[("gias.csv", &without)]);
+    authority.receive("2026-09-05T18:00:00Z", &[("m.csv", &first)]);
+    // The same file once more, with GIAS; then it is corrected, and a GIAS of another school comes.
+    authority.receive("2026-09-06T18:00:00Z", &[("gias.csv", SCHOOLS), ("m.csv", &first)]);
+    let open = "SELECT rule FROM quality.problem WHERE rule = 'unknown_urn' AND fixed_by IS NULL";
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+    authority.receive("2026-09-07T18:00:00Z", &[("m.csv", &marks("....IIIIII"))]);
+    let more = format!("{SCHOOLS}140009,850,Hampshire,4009,Dogwood School,01,1,Secondary,,\n");
+    authority.receive("2026-10-01T05:00:00Z", &[("gias.csv", &more)]);
+    assert_eq!(believed(&authority), [format!("{A},....IIIIII....")]);
+}
+
+#[test]
+fn rolls_that_waited_for_gias_come_one_after_another() {
+    let authority = Authority::new();
+    let without = SCHOOLS.lines().filter(|line| !line.starts_with("140002")).map(|line| format!("{line}\n"));
+    authority.receive("2026-09-01T05:00:00Z", &[("gias.csv", &without.collect::<String>())]);
+    let of_day = |pupils: &[&str]| {
+        let text = roll(140002, pupils);
+        let mut lines = text.lines();
+        let header = format!("{},SnapshotDate\n", lines.next().unwrap());
+        lines.fold(header, |text, line| format!("{text}{line},2026-09-01\n"))
+    };
+    authority.receive("2026-09-02T05:00:00Z", &[("r.csv", &of_day(&[A, B]))]);
+    authority.receive("2026-09-05T05:00:00Z", &[("r.csv", &of_day(&[A]))]);
+    authority.receive("2026-09-06T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+    let on_roll = "SELECT upn FROM tables.enrolment WHERE last_day IS NULL";
+    assert_eq!(authority.ask(on_roll, &[]), [A]);
+    assert_eq!(authority.ask("SELECT rule FROM quality.problem WHERE rule = 'several_rolls'", &[]), [""; 0]);
+}
+
+#[test]
+fn a_deletion_takes_its_own_mark_and_what_stands_beside_it() {
+    let header = "URN,UPN,Date,Session,Mark,MinutesLate,IsDeleted\n";
+    let row = |mark, minutes, deleted| format!("140001,{A},2026-09-07,AM,{mark},{minutes},{deleted}\n");
+    let authority = started();
+    let rows = row("L", "5", "N") + &row("U", "25", "Y");
+    authority.receive("2026-09-08T18:00:00Z", &[("m.csv", &format!("{header}{rows}"))]);
+    let held = "SELECT code, minutes_late FROM ledger.mark WHERE known_to IS NULL";
+    assert_eq!(authority.ask(held, &[]), ["L,5"]);
+    let rows = row("N", "", "N") + &row("N", "", "Y") + &row("I", "", "N");
+    authority.receive("2026-09-09T18:00:00Z", &[("m.csv", &format!("{header}{rows}"))]);
+    assert!(believed(&authority)[0].ends_with(",I............."), "{:?}", believed(&authority));
+}

@@ -325,3 +325,16 @@ fn of_two_keys_that_are_one_child_the_one_on_roll_stands() {
         assert_eq!(authority.ask(on_roll, &[]), ["140001", "140002"], "{first}");
     }
 }
+
+#[test]
+fn a_row_of_nobody_keeps_no_stint_that_another_replaces() {
+    let authority = Authority::new();
+    let header = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingDate\n";
+    let row = |upn, entry, left| format!("140001,{upn},Made,Up,2016-01-01,F,5,{entry},{left}\n");
+    let first = format!("{header}{}", row(A, "2026-09-01", ""));
+    authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("r.csv", &first)]);
+    let second = format!("{header}{}{}", row(A, "2026-09-14", "2026-10-02"), row("", "2026-09-01", ""));
+    authority.receive("2026-10-05T05:00:00Z", &[("r.csv", &second)]);
+    let stints = "SELECT entry_date, last_day FROM tables.enrolment";
+    assert_eq!(authority.ask(stints, &[]), ["2026-09-14,2026-10-02"]);
+}

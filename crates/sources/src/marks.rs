@@ -303,11 +303,10 @@ impl<'a> Grids<'a> {
         let at = box_of(day.date, session);
         let now = &mut school.line(day.monday, self.pupil, &mut self.held_lines)[at];
         let letter = match judged {
-            Judged::Letter(_) if row.deleted => DELETED,
             Judged::Letter(letter) => letter,
             Judged::Warned(rule, letter) => {
                 findings.gather(rule, line, Some(urn), &self.decoder.shown_mark(row.mark), place);
-                if row.deleted { DELETED } else { letter }
+                letter
             }
             Judged::Refused(rule) => {
                 if *now == UNSTATED {
@@ -317,14 +316,18 @@ impl<'a> Grids<'a> {
                 return None;
             }
         };
-        if WEEKDAYS <= at && !matches!(letter, BLANK | DELETED) {
+        if WEEKDAYS <= at && letter != BLANK && !row.deleted {
             findings.gather("weekend_session", line, Some(urn), "a Saturday or Sunday", place);
         }
         match *now {
-            UNSTATED | REFUSED => *now = letter,
+            UNSTATED | REFUSED if row.deleted => *now = DELETED,
             // A row that takes the place of a deleted one, whichever comes first.
-            DELETED if letter != DELETED => *now = letter,
-            _ if letter == DELETED && *now != DELETED => {}
+            _ if row.deleted => {
+                if *now == letter {
+                    *now = DELETED;
+                }
+            }
+            UNSTATED | REFUSED | DELETED => *now = letter,
             same if same == letter => {
                 findings.gather("duplicate_same_mark", line, Some(urn), &self.decoder.shown_mark(row.mark), place);
             }
@@ -346,7 +349,8 @@ impl<'a> Grids<'a> {
         });
         school.rows_kept += 1;
         findings.rows_kept += 1;
-        Some((upn.key(), day.date, session))
+        // What a deleted row says besides is deleted with it.
+        (!row.deleted).then_some((upn.key(), day.date, session))
     }
 
     /// The place of a school, which may be met for the first time; none where there are too many.

@@ -111,7 +111,7 @@ impl Archive {
         for i in 0..archive.len() {
             let Some(name) = archive.name_for_index(i).map(str::to_owned) else { continue };
             let is_hidden = name.split(['/', '\\']).any(|part| part.starts_with('.') && part != "." && part != "..");
-            if name.ends_with('/') || name.starts_with("__MACOSX/") || is_hidden {
+            if name.ends_with(['/', '\\']) || name.starts_with("__MACOSX/") || is_hidden {
                 continue;
             }
             if left == 0 {
@@ -128,6 +128,9 @@ impl Archive {
                     continue;
                 }
             };
+            if !entry.is_file() {
+                continue;
+            }
             // Sizes in the directory may lie: what counts is what comes out.
             let mut content = Limited::new(entry, left);
             take(&name, &mut content);

@@ -44,15 +44,13 @@ impl Ingest<'_> {
         own: &HashSet<i64>,
     ) -> Result<Again> {
         let mut again = Again::default();
-        let schools = now.table(Table::School);
-        if schools.files == before.table(Table::School).files {
+        if now.table(Table::School).files == before.table(Table::School).files {
             return Ok(again);
         }
         let mut since = problems::open_since(self, before, UNKNOWN_URN).await?;
-        let files = schools.of_belief(lake::table::CURRENT);
-        let urns = lake::parquet_file::read_columns(self.lake, Table::School, files, &["urn"]).await?;
-        let known: HashSet<Urn> = urns.column(0).as_primitive::<Int32Type>().values().iter().copied().collect();
-        since.retain(|urn, _| known.contains(urn));
+        // A school waits once: what it sends from then on is known as it comes.
+        let (known, known_before) = (self.schools(now).await?, self.schools(before).await?);
+        since.retain(|urn, _| known.contains(urn) && !known_before.contains(urn));
         let Some(first) = since.values().min().copied() else { return Ok(again) };
         let only: Vec<Urn> = since.keys().copied().collect();
         let refused = self.refused(before, &since).await?;
@@ -91,6 +89,14 @@ impl Ingest<'_> {
         }
         again.sources.retain(|id, _| !own.contains(id));
         Ok(again)
+    }
+
+    /// The schools that a ledger knows.
+    async fn schools(&self, run: &RunRecord) -> Result<HashSet<Urn>> {
+        let schools = run.table(Table::School);
+        let files = schools.of_belief(lake::table::CURRENT);
+        let urns = lake::parquet_file::read_columns(self.lake, Table::School, files, &["urn"]).await?;
+        Ok(urns.column(0).as_primitive::<Int32Type>().values().iter().copied().collect())
     }
 
     /// The returns with refused rows that may be of these schools.

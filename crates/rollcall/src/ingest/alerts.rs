@@ -65,7 +65,7 @@ struct Event<'a> {
 /// the same registers and kept: whoever asks next finds them.
 pub(super) async fn record(
     ingest: &Ingest<'_>,
-    before: &RunRecord,
+    before_run: &RunRecord,
     Staged { run, roots }: &mut Staged,
     receipt: &Receipt,
     keeps_figures: bool,
@@ -92,16 +92,19 @@ pub(super) async fn record(
     tracing::debug!(arrival = receipt.n, "figures worked out");
     let now = standing(&session).await?;
     let year = AcademicYear::of(receipt.received_at.date_naive());
-    // What comes late of the year before may meet a rule, or meet it no longer.
-    let last_year = match moved_before(before, run, year) {
-        true => {
-            let last_day = year.first_day() - Days::new(1);
-            standing(&ingest.session_as_of(run, receipt, last_day).await?).await?
-        }
-        false => Vec::new(),
-    };
     let told = told.await.context("the alerts told so far could not be read")??;
     let mut before: HashMap<&str, Alert<'_>> = told.each().collect();
+    let by_marks = |alert: &Alert<'_>| !ENDED_BY_A_ROLL.contains(&alert.rule);
+    let is_of =
+        |alert: &Alert<'_>, year: AcademicYear| alert.to.is_some_and(|day| AcademicYear::of(day_of(day)) == year);
+    let last = AcademicYear(year.0 - 1);
+    let is_of_last = |alert: &Alert<'_>| by_marks(alert) && is_of(alert, last);
+    // What comes late of the year before may meet a rule, or meet it no longer.
+    let is_open = before.values().any(|alert| alert.status == "open" && is_of_last(alert));
+    let last_year = match is_open || moved_before(before_run, run, year) {
+        true => Some(standing(&ingest.session_as_of(run, receipt, year.first_day() - Days::new(1)).await?).await?),
+        false => None,
+    };
 
     let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
     let mut events = Vec::new();
@@ -120,32 +123,16 @@ pub(super) async fn record(
         }
         events.push(Event { id, alert, before: old, after: alert.status, reason });
     }
-    let is_of =
-        |alert: &Alert<'_>, year: AcademicYear| alert.to.is_some_and(|day| AcademicYear::of(day_of(day)) == year);
-    if !last_year.is_empty() {
-        let by_marks = |alert: &Alert<'_>| !ENDED_BY_A_ROLL.contains(&alert.rule);
-        let stands_now: HashSet<&str> = now.iter().flat_map(Rows::each).map(|(id, _)| id).collect();
-        let stood = last_year.iter().flat_map(Rows::each).filter(|(_, alert)| by_marks(alert));
-        for (id, alert) in stood.filter(|(id, _)| !stands_now.contains(id)) {
-            let old = before.get(id).map(|alert| alert.status);
-            if old != Some("open") {
-                before.remove(id);
-            }
-            if !matches!(old, Some("open" | "ended")) {
-                let reason = "the rule is met by marks that came after its school year";
-                events.push(Event { id, alert, before: old, after: "ended", reason });
-            }
+    let stood = last_year.iter().flatten().flat_map(Rows::each).filter(|(_, alert)| by_marks(alert));
+    let stood: HashMap<&str, Alert<'_>> = stood.collect();
+    let stands_now: HashSet<&str> = now.iter().flat_map(Rows::each).map(|(id, _)| id).collect();
+    for (id, alert) in stood.iter().filter(|(id, _)| !stands_now.contains(*id)) {
+        let old = before.get(id).map(|alert| alert.status);
+        if !matches!(old, Some("open" | "ended")) {
+            before.remove(id);
+            let reason = "the rule is met by marks that came after its school year";
+            events.push(Event { id, alert: *alert, before: old, after: "ended", reason });
         }
-        let last_year = AcademicYear(year.0 - 1);
-        before.retain(|id, alert| {
-            let is_retracted = alert.status == "ended" && by_marks(alert) && is_of(alert, last_year);
-            if is_retracted {
-                let (alert, before) = (*alert, Some(alert.status));
-                let reason = "the marks known now no longer meet the rule";
-                events.push(Event { id, alert, before, after: "retracted", reason });
-            }
-            !is_retracted
-        });
     }
     // What is left stands no longer.
     for (id, alert) in before {
@@ -157,8 +144,14 @@ pub(super) async fn record(
         };
         let others = raised.get(&(alert.rule, root(alert.pupil_key), alert.urn)).into_iter().flatten();
         let goes_on = others.clone().any(|other| other.from <= alert.to && alert.from <= other.to);
+        // One of last year stands or falls by last year's marks, once they have been asked.
+        let is_last = last_year.is_some() && is_of_last(&alert);
         let (after, reason) = match (this_year, by_roll) {
-            _ if goes_on => ("replaced", "it goes on as another: its first day, or the UPN, is told otherwise now"),
+            _ if is_last && stood.contains_key(id) => ("ended", "its school year is over"),
+            _ if goes_on && (this_year || is_last) => {
+                ("replaced", "it goes on as another: its first day, or the UPN, is told otherwise now")
+            }
+            _ if is_last => ("retracted", "the marks known now no longer meet the rule"),
             (false, _) => ("ended", "its school year is over"),
             (true, true) => ("ended", "a roll says where the child is"),
             (true, false) => ("retracted", "the marks known now no longer meet the rule"),

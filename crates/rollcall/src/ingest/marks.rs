@@ -55,11 +55,16 @@ impl Coverage {
         self.days.0 <= day && day <= self.days.1 && child.is_none_or(is_its)
     }
 
-    /// The last of some returns that between them state a first and a last day, and all from Monday to Friday between
-    /// them, of a child, or of the school.
+    /// The last of some returns that between them state a first and a last day of a child, or of the school, and all from
+    /// Monday to Friday of the weeks between of which they state any: a half term is of none.
     pub fn of_all(files: &[Self], child: Option<i64>, (first, last): (i32, i32)) -> Option<i64> {
         let is_weekend = |day: &i32| 5 <= (day + 3).rem_euclid(7);
-        let mut days = (first..=last).filter(|day| *day == first || *day == last || !is_weekend(day));
+        let is_of_week = |day: &i32| {
+            let monday = day - (day + 3).rem_euclid(7);
+            files.iter().any(|file| file.days.0 <= monday + 6 && monday <= file.days.1)
+        };
+        let is_between = |day: &i32| !is_weekend(day) && is_of_week(day);
+        let mut days = (first..=last).filter(|day| *day == first || *day == last || is_between(day));
         let is_stated = |day: i32| files.iter().any(|file| file.states(child, day));
         let mut of_days = files.iter().filter(|file| (first..=last).any(|day| file.states(child, day)));
         days.all(is_stated).then(|| of_days.next_back()).flatten().map(|file| file.return_id)
@@ -385,7 +390,21 @@ impl School {
     /// What it states of some weeks, in order of (pupil_key, week).
     pub fn stated(&self, weeks: &BTreeSet<i32>, roots: &Roots, doubts: &mut Vec<Doubt>) -> Vec<Stated> {
         let mut lines: Vec<Stated> = self.lines.iter().filter(|l| weeks.contains(&l.week)).copied().collect();
-        for file in &self.files {
+        for files in self.files.chunk_by(|a, b| a.arrival == b.arrival) {
+            let said = self.said(files, weeks, roots, doubts);
+            // What came later corrects what came before it, and leaves no doubt.
+            lines = match lines.is_empty() {
+                true => said,
+                false => overlay(lines, said, |key| roots.get(&key).copied().unwrap_or(key)).0,
+            };
+        }
+        lines
+    }
+
+    /// What files of one arrival state.
+    fn said(&self, files: &[Waiting], weeks: &BTreeSet<i32>, roots: &Roots, doubts: &mut Vec<Doubt>) -> Vec<Stated> {
+        let mut lines: Vec<Stated> = Vec::new();
+        for file in files {
             let mut stated = file.grid.stated(file.return_id, |week| weeks.contains(&week));
             if !roots.is_empty() && stated.iter().any(|line| roots.contains_key(&line.pupil_key)) {
                 // A child under two keys of one file, before another file is laid over it.
@@ -400,10 +419,7 @@ impl School {
                 let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
                 let (merged, differing) = overlay(lines, stated, root);
                 lines = merged;
-                // What came later corrects what came before it, and leaves no doubt.
-                let is_of_one = self.files.iter().all(|other| other.arrival == file.arrival);
-                let differing = differing.into_iter().filter(|_| is_of_one);
-                doubts.extend(differing.map(|(later, place)| Doubt {
+                doubts.extend(differing.into_iter().map(|(later, place)| Doubt {
                     return_id: later.return_id,
                     rule: "files_disagree",
                     urn: self.urn,

@@ -406,13 +406,18 @@ impl Ingest<'_> {
             let mut taken = tables::merge_schools(self, &mut run, schools, at).await?;
             let mut again = self.waiting_for_their_school(&before.run, &run, receipt, &own).await?;
             summary.taken_again += again.sources.len();
-            let waiting = again.take(|file| file.kind != Some(Kind::Marks)).into_iter().flat_map(|(_, files)| files);
-            let merged =
-                tables::merge(self, &mut run, &before.roots, waiting.chain(small).collect(), receipt, at).await?;
+            // One arrival after another: rolls of one day that came together are one.
+            let waiting = again.take(|file| file.kind != Some(Kind::Marks)).into_iter().map(|(_, files)| files);
+            let (mut roots, mut joined, mut rolls) = (before.roots.clone(), Vec::new(), rolls::Rolls::new());
+            for files in waiting.filter(|files| !files.is_empty()).chain([small]) {
+                let merged = tables::merge(self, &mut run, &roots, files, receipt, at).await?;
+                roots = merged.roots;
+                joined.extend(merged.joined);
+                rolls.extend(merged.rolls);
+                taken.extend(merged.taken);
+            }
             tracing::debug!(arrival = receipt.n, "rolls and other small files merged");
-            let mut staged = Staged { run, roots: merged.roots };
-            let (joined, rolls) = (merged.joined, merged.rolls);
-            taken.extend(merged.taken);
+            let mut staged = Staged { run, roots };
             let retold = retold::retold(self, &staged, receipt, &joined).await?;
             let decoded = marks::Decoding { again: again.arrivals, unpacked, waves };
             let registers = marks::merge(self, &mut staged, receipt, decoded, retold, &taken_before, summary).await?;

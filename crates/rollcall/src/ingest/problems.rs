@@ -181,10 +181,8 @@ pub(super) async fn record(
         }
         let by = |kind: &str| accepted.get(&(kind, open.urn)).copied();
         if open.rule == UNKNOWN_URN {
-            // All that waited for its school is taken at once.
-            let is_its = |t: &&Taken| t.kind == open.kind && t.schools.iter().any(|school| school.urn == open.urn);
-            let mut waited = taken.iter().filter(|t| arrival.again.contains_key(&t.return_id)).filter(is_its);
-            return waited.next().map(|t| t.return_id);
+            // All that waited for its school is taken at once, with the arrival that tells of it.
+            return by(&open.kind);
         }
         // A file of marks that is refused whole is mended by marks of its days, where it says which they are.
         let is_of_marks = open.kind == "marks" && (!open.refuses_file || open.urn.is_some() && open.days.is_some());

@@ -322,9 +322,16 @@ async fn merge_rolls_of_a_day(
         school.before += usize::from(was_on_roll);
         match rolls.get(&child) {
             Some(stints) if stints.iter().any(|s| s.entry == entry) => {}
-            // The stint itself may stand on a row that was refused.
-            Some(_) if !school.is_whole || unread.contains(&child) => {}
-            Some(stints) if stints.iter().any(|s| end.is_none_or(|end| s.entry <= end)) => withdrawn.push(i),
+            // The stint itself may stand on a row that was refused: on one of anybody's, where no other overlaps it.
+            Some(_) if unread.contains(&child) => {}
+            Some(stints)
+                if stints.iter().any(|s| {
+                    let overlaps = s.leaving.is_none_or(|leaving| entry <= leaving);
+                    end.is_none_or(|end| s.entry <= end) && (school.is_whole || overlaps)
+                }) =>
+            {
+                withdrawn.push(i);
+            }
             Some(_) => {}
             None if was_on_roll && !unread.contains(&child) => {
                 school.not_on_it += 1;
