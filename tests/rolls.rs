@@ -162,6 +162,44 @@ fn since_when_a_child_is_missing_does_not_depend_on_the_order_of_rolls() {
 }
 
 #[test]
+fn what_rolls_say_of_a_child_who_is_gone_stands_whenever_the_newest_came() {
+    let header = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingDate,Destination,SnapshotDate\n";
+    let days = ["2026-09-07", "2026-09-09", "2026-09-11", "2026-09-14"];
+    // What each roll says of a child: year, entry, leaving and destination; nothing where the child is not on it.
+    let first = "4,2026-09-01,,";
+    let children = [
+        [first, first, first, first],
+        // The second roll says more of the stint, or that it began on another day, or that it ended.
+        [first, "5,2026-09-01,,", "", ""],
+        [first, "4,2026-09-03,,", "", ""],
+        [first, "4,2026-09-01,2026-09-08,140002", "", ""],
+        // Away, and back.
+        [first, "", "5,2026-09-10,,", ""],
+        [first, "", "5,2026-09-01,,", ""],
+    ];
+    let roll = |nth: usize| {
+        let of_child = |(child, story): (usize, &[&str; 4])| match story[nth] {
+            "" => String::new(),
+            said => format!("140001,A85020072{child:04},Made,Up,2016-01-01,F,{said},{}\n", days[nth]),
+        };
+        header.to_owned() + &children.iter().enumerate().map(of_child).collect::<String>()
+    };
+    let stints =
+        "SELECT upn, entry_date, last_day, leaving_date, missing_since, nc_year, destination FROM tables.enrolment";
+    let mut told = None;
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [3, 0, 1, 2], [0, 3, 1, 2], [0, 1, 3, 2]] {
+        let authority = Authority::new();
+        authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+        for (hour, nth) in order.iter().enumerate() {
+            authority.receive(&format!("2026-10-01T{hour:02}:00:00Z"), &[("roll.csv", &roll(*nth))]);
+        }
+        let said = authority.ask(stints, &[]);
+        assert_eq!(said.len(), 7);
+        assert_eq!(&said, told.get_or_insert_with(|| said.clone()), "{order:?}");
+    }
+}
+
+#[test]
 fn a_child_who_was_missing_and_enters_again_keeps_the_marks_of_before() {
     let authority = started();
     let of_week = |monday| week(140001, monday, &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);

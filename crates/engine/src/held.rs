@@ -56,6 +56,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Bytes that places take between them.
+    pub fn all(places: &[Self]) -> usize {
+        places.iter().map(|place| place.bytes).sum()
+    }
+
     /// Whether there was room for so much more.
     fn grows(&mut self, bytes: usize) -> bool {
         let before = self.room.taken.fetch_add(bytes, Ordering::Relaxed);

@@ -386,7 +386,6 @@ impl Session {
                         let collected = self.collect(definition, parts, keep.contains(&definition.name)).await;
                         (rows, keeping) = collected.map_err(|e| e.of(&definition.name))?;
                         told(Work::Done(&definition.name, rows));
-                        tracing::debug!(definition = definition.name, rows, "worked out");
                     }
                     Ok::<_, EngineError>((definition, keeping))
                 });
@@ -428,6 +427,7 @@ impl Session {
         state.config_mut().options_mut().execution.target_partitions = parts;
         let plan = state.create_physical_plan(&plan).await?;
         let (result, places) = Held::of(plan, self.context.task_ctx(), &self.room).await?;
+        tracing::debug!(definition = name, rows = result.rows, bytes = Place::all(&places), "worked out");
         self.put(definition.folder(), short(name), Arc::new(result.clone()))?;
         self.held().insert(name.to_owned(), places);
         let rows = result.rows;

@@ -49,6 +49,11 @@ impl Stated {
 /// Which keys are one child: a key to the root of its chain. Keys that were never joined are absent.
 pub type Roots = HashMap<PupilKey, PupilKey>;
 
+/// One key of the child who has a key.
+pub fn root_of(roots: &Roots, key: PupilKey) -> PupilKey {
+    roots.get(&key).copied().unwrap_or(key)
+}
+
 /// What is said of each child of several keys in each week, by the root of its keys.
 pub fn by_child(stated: &[Stated], roots: &Roots) -> BTreeMap<(PupilKey, i32), Stated> {
     let mut of_child: BTreeMap<(PupilKey, i32), Stated> = BTreeMap::new();

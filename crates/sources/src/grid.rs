@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use lake::register::{REFUSED, Stated, UNSENT, UNSTATED};
-use model::line::{box_of, days_from_epoch};
+use model::line::{box_of, days_from_epoch, monday_before};
 use model::{BLANK, Line, SESSIONS_A_WEEK, Session, Upn, Urn};
 
 /// A box whose row says that it was deleted: no mark, and another row of the file may hold one.
@@ -163,7 +163,20 @@ impl SchoolGrid {
 
     /// Bytes it holds, nearly.
     pub fn size(&self) -> usize {
-        self.weeks.iter().map(|w| w.1.len() * SESSIONS_A_WEEK).sum::<usize>() + self.upns.len() * 40
+        let lines = self.weeks.iter().map(|w| w.1.len() * SESSIONS_A_WEEK).sum::<usize>();
+        lines + self.upns.len() * size_of::<Upn>() + self.index.capacity() * size_of::<(Upn, usize)>()
+    }
+
+    /// Takes its lines out, and what is only needed while there are some.
+    pub(crate) fn take_lines(&mut self) -> Vec<(i32, Vec<Line>)> {
+        self.index = HashMap::new();
+        std::mem::take(&mut self.weeks)
+    }
+
+    /// Puts its lines back.
+    pub(crate) fn give_lines(&mut self, weeks: Vec<(i32, Vec<Line>)>) {
+        self.index = self.upns.iter().enumerate().map(|(place, upn)| (*upn, place)).collect();
+        self.weeks = weeks;
     }
 
     /// A register without rows.
@@ -273,7 +286,7 @@ impl SchoolGrid {
 
 /// The Mondays of the weeks from one day's to another's.
 fn weeks_between(first: i32, last: i32) -> impl Iterator<Item = i32> {
-    (first - (first + 3).rem_euclid(7)..=last).step_by(7)
+    (monday_before(first)..=last).step_by(7)
 }
 
 /// Lays one file's statements over an earlier file's of the same school and arrival, child by child, in order of

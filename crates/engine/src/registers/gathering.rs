@@ -1,6 +1,7 @@
 //! Gathering: the lines of all files come up a child at a time, and are laid side by side as one register.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use model::{BLANK, SESSIONS_A_WEEK};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::reader::ChunkReader;
 use parquet::file::statistics::Statistics;
 
 use super::earlier::Earlier;
@@ -116,6 +118,24 @@ fn file_schema() -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// The lines of these schools in a file, in batches of these columns.
+fn lines_of<R: ChunkReader + 'static>(
+    file: R,
+    (after, last): (i32, i32),
+    names: &[&'static str],
+) -> Result<ParquetRecordBatchReader> {
+    let options = ArrowReaderOptions::new().with_schema(file_schema());
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+    let groups = builder.metadata().row_groups().iter().enumerate();
+    let ours = |g: &RowGroupMetaData| {
+        let (least, greatest) = urns_of(g);
+        after < greatest && least <= last
+    };
+    let groups = groups.filter(|(_, g)| ours(g)).map(|(i, _)| i).collect();
+    let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
+    Ok(builder.with_row_groups(groups).with_projection(mask).with_batch_size(LINES).build()?)
+}
+
 impl Chain {
     fn of_files(files: VecDeque<DataFile>, book: &LineBook) -> Result<Self> {
         let nothing = Batch::of(&RecordBatch::new_empty(Table::RegisterWeek.schema()), book, None)?;
@@ -144,15 +164,6 @@ impl Chain {
             let is_current = file.partition.get("belief").is_some_and(|b| b == lake::table::CURRENT);
             let known = file.known_from.is_some_and(|(_, newest)| newest <= known_at);
             self.doubtful = !(is_current && (shared.belief.newest || known));
-            let bytes = lake.read_existing(&place(&file)).await.map_err(outside)?;
-            let options = ArrowReaderOptions::new().with_schema(file_schema());
-            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?;
-            let groups = builder.metadata().row_groups().iter().enumerate();
-            let ours = |g: &RowGroupMetaData| {
-                let (least, greatest) = urns_of(g);
-                after < greatest && least <= last
-            };
-            let groups = groups.filter(|(_, g)| ours(g)).map(|(i, _)| i).collect();
             let mut names = vec!["urn", "pupil_key", "week_start", "marks"];
             if self.doubtful || !shared.belief.joined.is_empty() {
                 names.push("known_from");
@@ -160,9 +171,11 @@ impl Chain {
             if self.doubtful {
                 names.push("known_to");
             }
-            let mask = ProjectionMask::columns(builder.parquet_schema(), names);
-            let reader = builder.with_row_groups(groups).with_projection(mask).with_batch_size(LINES).build()?;
-            self.reader = Some(reader);
+            // On a disk a page at a time: all files are open at once.
+            self.reader = Some(match lake.on_disk(&place(&file)).map(File::open) {
+                Some(Ok(opened)) => lines_of(opened, (after, last), &names)?,
+                _ => lines_of(lake.read_existing(&place(&file)).await.map_err(outside)?, (after, last), &names)?,
+            });
         }
     }
 

@@ -9,7 +9,7 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use lake::landing::{self, Receipt};
 use lake::{RunRecord, Table};
 use model::Urn;
-use sources::{Decoded, Origin};
+use sources::Decoded;
 
 use super::problems::UNKNOWN_URN;
 use super::{Ingest, problems};
@@ -65,18 +65,7 @@ impl Ingest<'_> {
         }
         earlier.sort_by_key(|other| (other.received_at, other.n));
         for other in earlier {
-            let all = self.return_ids(before, &other).await?;
-            let id =
-                |name: &str, sha256: &str| Origin { source: &other.source, name, sha256 }.return_id(other.received_at);
-            let mut files = Vec::new();
-            for file in &other.files {
-                // An archive is no return itself, and has one for each file in it.
-                let number = id(&file.name, &file.sha256);
-                if refused.contains(&number) || !all.contains(&number) {
-                    files.extend(self.decode_as_of(&other, file.clone(), receipt.received_at).await?);
-                }
-            }
-            files.retain(|file| refused.contains(&id(&file.name, &file.sha256)));
+            let mut files = self.decode_again(before, &other, &refused, receipt.received_at).await?;
             files.iter_mut().for_each(|file| file.keep_only(&only));
             files.retain(|file| 0 < file.rows_in);
             again.sources.extend(files.iter().map(|file| (file.return_id, other.source.clone())));

@@ -17,6 +17,7 @@ use chrono::Days;
 use engine::session::Session;
 use lake::landing::Receipt;
 use lake::register::month::month_of;
+use lake::register::root_of;
 use lake::{DataFile, RunRecord, Table};
 use model::AcademicYear;
 use model::line::{day_of, days_from_epoch};
@@ -98,15 +99,14 @@ pub(super) async fn record(
     let is_of =
         |alert: &Alert<'_>, year: AcademicYear| alert.to.is_some_and(|day| AcademicYear::of(day_of(day)) == year);
     let last = AcademicYear(year.0 - 1);
-    let is_of_last = |alert: &Alert<'_>| by_marks(alert) && is_of(alert, last);
     // What comes late of the year before may meet a rule, or meet it no longer.
-    let is_open = before.values().any(|alert| alert.status == "open" && is_of_last(alert));
+    let is_open = before.values().any(|alert| alert.status == "open" && by_marks(alert) && is_of(alert, last));
     let last_year = match is_open || moved_before(before_run, run, year) {
         true => Some(standing(&ingest.session_as_of(run, receipt, year.first_day() - Days::new(1)).await?).await?),
         false => None,
     };
 
-    let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
+    let root = |key| root_of(roots, key);
     let mut events = Vec::new();
     let mut raised: HashMap<(&str, i64, Option<i32>), Vec<Alert<'_>>> = HashMap::new();
     for (id, alert) in now.iter().flat_map(Rows::each) {
@@ -136,25 +136,21 @@ pub(super) async fn record(
     }
     // What is left stands no longer.
     for (id, alert) in before {
-        let by_roll = ENDED_BY_A_ROLL.contains(&alert.rule);
-        // One of a roll stands for this school year and the last.
-        let this_year = match by_roll {
-            true => alert.from.is_none_or(|day| year.0 <= AcademicYear::of(day_of(day)).0 + 1),
-            false => alert.to.is_none() || is_of(&alert, year),
-        };
-        let others = raised.get(&(alert.rule, root(alert.pupil_key), alert.urn)).into_iter().flatten();
-        let goes_on = others.clone().any(|other| other.from <= alert.to && alert.from <= other.to);
         // One of last year stands or falls by last year's marks, once they have been asked.
-        let is_last = last_year.is_some() && is_of_last(&alert);
-        let (after, reason) = match (this_year, by_roll) {
-            _ if is_last && stood.contains_key(id) => ("ended", "its school year is over"),
-            _ if goes_on && (this_year || is_last) => {
-                ("replaced", "it goes on as another: its first day, or the UPN, is told otherwise now")
-            }
-            _ if is_last => ("retracted", "the marks known now no longer meet the rule"),
-            (false, _) => ("ended", "its school year is over"),
-            (true, true) => ("ended", "a roll says where the child is"),
-            (true, false) => ("retracted", "the marks known now no longer meet the rule"),
+        let is_judged = match by_marks(&alert) {
+            true => alert.to.is_none() || is_of(&alert, year) || last_year.is_some() && is_of(&alert, last),
+            // One of a roll stands for this school year and the last.
+            false => alert.from.is_none_or(|day| last <= AcademicYear::of(day_of(day))),
+        };
+        let mut others = raised.get(&(alert.rule, root(alert.pupil_key), alert.urn)).into_iter().flatten();
+        let (after, reason) = if !is_judged || stood.contains_key(id) {
+            ("ended", "its school year is over")
+        } else if others.any(|other| other.from <= alert.to && alert.from <= other.to) {
+            ("replaced", "it goes on as another: its first day, or the UPN, is told otherwise now")
+        } else if by_marks(&alert) {
+            ("retracted", "the marks known now no longer meet the rule")
+        } else {
+            ("ended", "a roll says where the child is")
         };
         if !matches!(alert.status, "retracted" | "replaced") && alert.status != after {
             events.push(Event { id, alert, before: Some(alert.status), after, reason });

@@ -14,7 +14,7 @@ use lake::RunRecord;
 use lake::landing::{self, Landing, Receipt, ReceiptFile};
 use model::AcademicYear;
 use sources::arrival::Offered;
-use sources::{Content, Decoded, Decoder, Kind, Mapping, Origin, SchoolGrid, decode};
+use sources::{Content, Decoded, Decoder, Kind, Mapping, Origin, Packed, decode};
 
 use super::{Ahead, Ingest};
 
@@ -33,17 +33,17 @@ pub(super) struct LookedAt {
 
 impl Ingest<'_> {
     /// Lands one file. Plain marks are decoded as they pass, since they are nearly all there is and would be read
-    /// twice; but no more of them than a quarter of the memory holds, counted in `held`.
+    /// twice; but no more of them than a sixteenth of the memory holds, counted in `held`.
     pub(super) async fn land(
         &self,
         source: &str,
         received_at: DateTime<Utc>,
         file: Offered,
         held: Arc<AtomicUsize>,
-    ) -> Result<(ReceiptFile, Option<Decoded>)> {
+    ) -> Result<(ReceiptFile, Option<Packed>)> {
         let landing = Landing::begin(self.lake, source, received_at, &file.path)?;
         let decoding = self.decoding(source, received_at, &file.name);
-        let room = self.config.memory_mib * 1024 * 1024 / 4;
+        let room = self.config.memory_mib * 1024 * 1024 / 16;
         let (of, name, path) = (source.to_owned(), file.name, file.path.clone());
         let landed = tokio::task::spawn_blocking(move || {
             let mut head = Vec::new();
@@ -60,14 +60,12 @@ impl Ingest<'_> {
             let landing = landing.lock().ok().and_then(|mut landing| landing.take());
             let file = landing.context("a file was not landed")?.finish(&name)?;
             let mut decoded = decoded.into_iter().filter(|d| matches!(d.content, Content::Marks(_)));
-            let mut ahead = decoded.next();
-            if let Some(decoded) = &mut ahead {
+            let ahead = decoded.next().map(|mut decoded| {
                 decoded.sha256.clone_from(&file.sha256);
                 decoded.return_id = Origin { sha256: &file.sha256, ..unhashed }.return_id(received_at);
-                if let Content::Marks(grids) = &decoded.content {
-                    held.fetch_add(grids.iter().map(SchoolGrid::size).sum(), Ordering::Relaxed);
-                }
-            }
+                Packed::of(decoded)
+            });
+            held.fetch_add(ahead.as_ref().map_or(0, Packed::size), Ordering::Relaxed);
             anyhow::Ok((file, ahead))
         })
         .await
@@ -84,11 +82,9 @@ impl Ingest<'_> {
         let day = receipt.received_at.date_naive();
         let mut unread = Vec::new();
         for file in &receipt.files {
-            match ahead.get(&number(receipt, file)).map(|decoded| &decoded.content) {
-                Some(Content::Marks(grids)) => {
-                    found.marks.push((grids.first().map_or(0, |grid| grid.urn), file.clone()));
-                }
-                _ => unread.push(file),
+            match ahead.get(&number(receipt, file)) {
+                Some(packed) => found.marks.push((packed.first_school().unwrap_or(0), file.clone())),
+                None => unread.push(file),
             }
         }
         let looks = futures::stream::iter(unread.into_iter().map(|file| async move {
@@ -134,12 +130,7 @@ impl Ingest<'_> {
     }
 
     /// Decodes one file as a return of a later arrival. What it says is judged by the day on which it came.
-    pub(super) async fn decode_as_of(
-        &self,
-        receipt: &Receipt,
-        file: ReceiptFile,
-        at: DateTime<Utc>,
-    ) -> Result<Vec<Decoded>> {
+    async fn decode_as_of(&self, receipt: &Receipt, file: ReceiptFile, at: DateTime<Utc>) -> Result<Vec<Decoded>> {
         let input = self.landed(receipt, &file).await?;
         let decoding = Decoding { received_at: at, ..self.decoding(&receipt.source, receipt.received_at, &file.name) };
         let source = receipt.source.clone();
@@ -151,22 +142,24 @@ impl Ingest<'_> {
         .context("a file could not be decoded")
     }
 
-    /// Decodes those files of an earlier arrival again that hold one of the returns `wanted`. An archive is no return
-    /// itself, has one for each file in it, and tells which once it is open.
+    /// Decodes those files of an earlier arrival again that hold one of the returns `wanted`, as returns of an arrival
+    /// of `at`. An archive is no return itself, has one for each file in it, and tells which once it is open.
     pub(super) async fn decode_again(
         &self,
         run: &RunRecord,
         receipt: &Receipt,
         wanted: &HashSet<i64>,
-    ) -> Result<Vec<(ReceiptFile, Vec<Decoded>)>> {
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Decoded>> {
         let all = self.return_ids(run, receipt).await?;
+        let id =
+            |name: &str, sha256: &str| Origin { source: &receipt.source, name, sha256 }.return_id(receipt.received_at);
         let mut found = Vec::new();
         for file in &receipt.files {
-            let number = number(receipt, file);
+            let number = id(&file.name, &file.sha256);
             if wanted.contains(&number) || !all.contains(&number) {
-                let mut decoded = self.decode(receipt, file.clone()).await?;
-                decoded.retain(|decoded| wanted.contains(&decoded.return_id));
-                found.push((file.clone(), decoded));
+                let decoded = self.decode_as_of(receipt, file.clone(), at).await?;
+                found.extend(decoded.into_iter().filter(|of| wanted.contains(&id(&of.name, &of.sha256))));
             }
         }
         Ok(found)

@@ -16,7 +16,7 @@ use engine::Incoming;
 use futures::{StreamExt, TryStreamExt};
 use lake::landing::{Receipt, ReceiptFile};
 use lake::register::month::{Month, finish, reaches};
-use lake::register::{Changed, Roots, Stated, Withdrawn, by_child};
+use lake::register::{Changed, Roots, Stated, Withdrawn, by_child, root_of};
 use lake::{Table, TableState};
 use model::line::{day_of, days_from_epoch};
 use model::{Outcome, Problem, Session};
@@ -24,6 +24,7 @@ use sources::grid::{Detail, overlay};
 use sources::{Content, Decoded, SchoolGrid};
 use tokio::sync::{Semaphore, mpsc};
 
+use super::coverage::Coverage;
 use super::files::number;
 use super::{Ahead, Ingest, Staged, Summary, Taken};
 use super::{tables, versions};
@@ -34,43 +35,6 @@ const WAVE: u64 = 96 * 1024 * 1024;
 /// So many files a core are begun or laid by.
 const LAID_BY: usize = 8;
 
-/// What a file has stated of a school: for which days, of which children.
-#[derive(Debug)]
-pub(super) struct Coverage {
-    /// First and last day.
-    days: (i32, i32),
-    return_id: i64,
-    /// The children, by the first key of each, in order; of a file that sends changes alone, with their days.
-    children: Vec<(i64, Option<i32>)>,
-}
-
-impl Coverage {
-    /// Whether it states a day of a child, or of the school.
-    fn states(&self, child: Option<i64>, day: i32) -> bool {
-        let is_its = |child: i64| {
-            let of_child = self.children.partition_point(|(other, _)| *other < child);
-            let its = self.children[of_child..].iter().take_while(|(other, _)| *other == child);
-            its.into_iter().any(|(_, only)| only.is_none_or(|only| only == day))
-        };
-        self.days.0 <= day && day <= self.days.1 && child.is_none_or(is_its)
-    }
-
-    /// The last of some returns that between them state a first and a last day of a child, or of the school, and all from
-    /// Monday to Friday of the weeks between of which they state any: a half term is of none.
-    pub fn of_all(files: &[Self], child: Option<i64>, (first, last): (i32, i32)) -> Option<i64> {
-        let is_weekend = |day: &i32| 5 <= (day + 3).rem_euclid(7);
-        let is_of_week = |day: &i32| {
-            let monday = day - (day + 3).rem_euclid(7);
-            files.iter().any(|file| file.days.0 <= monday + 6 && monday <= file.days.1)
-        };
-        let is_between = |day: &i32| !is_weekend(day) && is_of_week(day);
-        let mut days = (first..=last).filter(|day| *day == first || *day == last || is_between(day));
-        let is_stated = |day: i32| files.iter().any(|file| file.states(child, day));
-        let mut of_days = files.iter().filter(|file| (first..=last).any(|day| file.states(child, day)));
-        days.all(is_stated).then(|| of_days.next_back()).flatten().map(|file| file.return_id)
-    }
-}
-
 /// What became of the marks files.
 #[derive(Default)]
 pub(super) struct Registers {
@@ -80,19 +44,6 @@ pub(super) struct Registers {
     pub stated: HashMap<i32, Vec<Coverage>>,
     /// In which files and returns each school was merged.
     merged: HashMap<i32, BTreeSet<(String, i64)>>,
-}
-
-impl Registers {
-    fn cover(&mut self, urn: i32, file: &Waiting, roots: &Roots) {
-        let Some(days) = file.grid.days else { return };
-        let mut children: Vec<(i64, Option<i32>)> = match file.grid.changes_only {
-            true => file.grid.days_with_rows().map(|(key, day)| (key, Some(day))).collect(),
-            false => file.grid.pupils().map(|upn| (upn.key(), None)).collect(),
-        };
-        children.iter_mut().for_each(|(key, _)| *key = roots.get(key).copied().unwrap_or(*key));
-        children.sort_unstable();
-        self.stated.entry(urn).or_default().push(Coverage { days, return_id: file.return_id, children });
-    }
 }
 
 /// A school's statements of one file, waiting for its turn.
@@ -142,7 +93,7 @@ pub(super) async fn decode(
         let (decoded, turns) = (ahead.remove(&number(receipt, &file)), &turns);
         async move {
             match decoded {
-                Some(decoded) => Ok(vec![decoded]),
+                Some(packed) => Ok(vec![packed.unpacked().context("what was decoded of a file was spoilt")?]),
                 None => {
                     let _turn = turns.acquire().await?;
                     ingest.decode(receipt, file).await
@@ -270,9 +221,8 @@ impl Merging<'_, '_> {
         let mut schools = Vec::with_capacity(ready.len());
         let mut doubts = Vec::new();
         for (urn, mut files) in ready {
-            for file in &files {
-                self.registers.cover(urn, file, &self.staged.roots);
-            }
+            let stated = files.iter().filter_map(|file| Coverage::of(&file.grid, file.return_id, &self.staged.roots));
+            self.registers.stated.entry(urn).or_default().extend(stated);
             if urn <= self.rewriting.last {
                 // Out of turn: a file that holds many schools came after files of single ones.
                 doubts.extend(self.merge_all(std::mem::take(&mut schools)).await?);
@@ -395,7 +345,7 @@ impl School {
             // What came later corrects what came before it, and leaves no doubt.
             lines = match lines.is_empty() {
                 true => said,
-                false => overlay(lines, said, |key| roots.get(&key).copied().unwrap_or(key)).0,
+                false => overlay(lines, said, |key| root_of(roots, key)).0,
             };
         }
         lines
@@ -416,8 +366,7 @@ impl School {
             if lines.is_empty() {
                 lines = stated;
             } else if !stated.is_empty() {
-                let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
-                let (merged, differing) = overlay(lines, stated, root);
+                let (merged, differing) = overlay(lines, stated, |key| root_of(roots, key));
                 lines = merged;
                 doubts.extend(differing.into_iter().map(|(later, place)| Doubt {
                     return_id: later.return_id,

@@ -7,6 +7,7 @@
 
 mod again;
 mod alerts;
+mod coverage;
 mod files;
 mod marks;
 mod problems;
@@ -32,7 +33,7 @@ use lake::register::Roots;
 use lake::{Lake, RunRecord, Table, TableState};
 use model::{AsOf, Problem};
 use sources::arrival::{Offered, offered};
-use sources::{Decoded, Kind, OfSchool};
+use sources::{Decoded, Kind, OfSchool, Packed};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -100,7 +101,7 @@ pub struct Ingest<'a> {
 }
 
 /// Marks files that were decoded as they landed, by the numbers of their returns.
-type Ahead = BTreeMap<i64, Decoded>;
+type Ahead = BTreeMap<i64, Packed>;
 
 /// Files that have landed, in order of name.
 struct Landed {
@@ -189,7 +190,7 @@ impl Ingest<'_> {
         let (mut files, mut ahead) = (BTreeMap::new(), Ahead::new());
         while let Some(landed) = landing.next().await {
             let (i, (file, decoded)) = landed?;
-            ahead.extend(decoded.map(|decoded| (decoded.return_id, decoded)));
+            ahead.extend(decoded.map(|decoded| (decoded.return_id(), decoded)));
             files.insert(i, file);
             self.progress.step("landing", files.len() as u64, total);
         }

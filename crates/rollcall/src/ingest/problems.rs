@@ -11,13 +11,13 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
 use lake::landing::Receipt;
 use lake::path::hex;
-use lake::register::Roots;
+use lake::register::{Roots, root_of};
 use lake::{RunRecord, Table};
 use model::line::days_from_epoch;
 use model::{Outcome, Problem};
 use sha2::{Digest, Sha256};
 
-use super::marks::Coverage;
+use super::coverage::Coverage;
 use super::rolls::Rolls;
 use super::tables::day_columns;
 use super::{Ingest, Taken};
@@ -162,7 +162,7 @@ pub(super) async fn record(
     let (of_held, by_roll): (Vec<_>, Vec<_>) = rules.partition(|r| r.header.of_held);
     let [of_held, by_roll] = [of_held, by_roll]
         .map(|rules| rules.into_iter().map(|r| r.name.trim_start_matches("rules.")).collect::<HashSet<&str>>());
-    let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
+    let root = |key| root_of(roots, key);
     let roll = |urn: i32, key: i64, day: i32| {
         let stints = rolls.get(&(urn, root(key)))?;
         stints.iter().find(|s| s.entry <= day && s.leaving.is_none_or(|last| day <= last)).map(|s| s.return_id)

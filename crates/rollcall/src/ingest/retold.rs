@@ -187,11 +187,10 @@ async fn said(
     let mut said: BTreeMap<(i32, i64, i32), Line> = BTreeMap::new();
     for receipt in receipts {
         let mut schools: BTreeMap<i32, School> = BTreeMap::new();
-        let files = ingest.decode_again(&staged.run, &receipt, &wanted).await?;
+        let files = ingest.decode_again(&staged.run, &receipt, &wanted, receipt.received_at).await?;
         // What a rule took out when it came says nothing now either.
         let session = Arc::new(ingest.session(&staged.run, &receipt).await?);
-        let files =
-            judge(ingest, &session, &receipt, files.into_iter().flat_map(|(_, decoded)| decoded).collect()).await?;
+        let files = judge(ingest, &session, &receipt, files).await?;
         for Decoded { return_id, name, content, .. } in files {
             let Content::Marks(grids) = content else { continue };
             for grid in grids.into_iter().filter(|grid| weeks.contains_key(&grid.urn)) {

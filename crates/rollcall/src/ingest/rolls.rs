@@ -11,7 +11,7 @@ use arrow::array::{
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type};
 use chrono::NaiveDate;
-use lake::register::Roots;
+use lake::register::{Roots, root_of};
 use lake::{RunRecord, Table};
 use model::Problem;
 use model::line::days_from_epoch;
@@ -247,7 +247,7 @@ struct OfRoll {
 /// missing from it has left without explanation, and a stint it states with another day of entry replaces the one it
 /// overlaps. A row that was refused changes nothing of its child; where it does not say whose it is, nobody is taken
 /// to have left. A date of birth that is not stated stays as it was known. Where a roll of a later day came before,
-/// what that one says stands: of the older roll only stints that nothing else speaks of are taken, and since when a
+/// what that one says stands: of the older roll only stints of which no later roll speaks are taken, and since when a
 /// child is missing.
 async fn merge_rolls_of_a_day(
     ingest: &Ingest<'_>,
@@ -257,7 +257,7 @@ async fn merge_rolls_of_a_day(
     (days, held): (&HashMap<i32, NaiveDate>, &RollDays),
     at: i64,
 ) -> Result<Rolls> {
-    let root = |key: i64| roots.get(&key).copied().unwrap_or(key);
+    let root = |key| root_of(roots, key);
     let (mut batches, mut schools) = (Vec::new(), HashMap::<i32, OfRoll>::new());
     let mut unread: HashSet<(i32, i64)> = HashSet::new();
     for (i, file) in files.iter().enumerate().filter(|(_, f)| f.kind == Some(Kind::Roll)) {
@@ -301,24 +301,13 @@ async fn merge_rolls_of_a_day(
         let day = days_from_epoch(*day);
         let child = (urn, root(now.key.value(i)));
         let entry = now.entry.value(i);
-        if school.is_older {
-            let Some(missing_since) = now.missing(i).filter(|_| entry <= day) else {
-                continue;
-            };
-            let next = roll_after(held, urn, day);
-            let since = match named.get(&child) {
-                Some(entries) if entries.contains(&entry) && missing_since <= day => next,
-                None if next == Some(missing_since) && school.is_whole && !unread.contains(&child) => Some(day),
-                _ => None,
-            };
-            if let (Some(since), Some(file)) = (since, school.files.last()) {
-                missing.push((i as u32, since, files[*file].return_id));
-            }
+        let end = now.end(i);
+        let next = roll_after(held, urn, day);
+        if school.is_older && !now.is_unsaid_from(i, next) {
             continue;
         }
-        let end = now.end(i);
         // Whoever was to leave later has left before, and nobody said so.
-        let was_on_roll = entry <= day && end.is_none_or(|end| day < end);
+        let was_on_roll = !school.is_older && entry <= day && end.is_none_or(|end| day < end);
         school.before += usize::from(was_on_roll);
         match rolls.get(&child) {
             Some(stints) if stints.iter().any(|s| s.entry == entry) => {}
@@ -333,6 +322,17 @@ async fn merge_rolls_of_a_day(
                 withdrawn.push(i);
             }
             Some(_) => {}
+            None if school.is_older => match (named.get(&child), school.files.last()) {
+                // It was missing from the next roll already, and is from this one.
+                (None, Some(file)) if school.is_whole && !unread.contains(&child) => {
+                    if entry <= day && now.missing(i) == next {
+                        missing.push((i as u32, day, files[*file].return_id));
+                    }
+                }
+                // It went on, into a stint by which a later roll replaces it.
+                (Some(entries), _) if entries.contains(&entry) => withdrawn.push(i),
+                _ => {}
+            },
             None if was_on_roll && !unread.contains(&child) => {
                 school.not_on_it += 1;
                 if let (true, Some(file)) = (school.is_whole, school.files.last()) {
@@ -392,7 +392,7 @@ fn report_rolls(ingest: &Ingest<'_>, files: &mut [Decoded], schools: HashMap<i32
     }
 }
 
-/// Stated rows without those of older rolls that overlap a stint of the child at the school. Who is left of an older
+/// Stated rows without those of older rolls that overlap a stint which a later roll states of the child. Who is left of an older
 /// roll, and has no day of leaving, is missing from the roll after it.
 fn unspoken_of(
     stated: &RecordBatch,
@@ -407,6 +407,10 @@ fn unspoken_of(
     let until = |i: usize| end(&said, i).min(roll_after(said.urn.value(i)).map_or(i32::MAX, |next| next - 1));
     let mut known: HashMap<(i32, i64), Vec<(i32, i32)>> = HashMap::new();
     for i in (0..current.num_rows()).filter(|i| is_older(now.urn.value(*i))) {
+        // What only rolls before this one say, this one says anew.
+        if now.is_unsaid_from(i, roll_after(now.urn.value(i))) {
+            continue;
+        }
         let stint = (now.entry.value(i), end(&now, i));
         known.entry((now.urn.value(i), root(now.key.value(i)))).or_default().push(stint);
     }
@@ -481,6 +485,11 @@ impl<'a> Stints<'a> {
     /// The first roll of the school without the child.
     fn missing(&self, i: usize) -> Option<i32> {
         self.missing.is_valid(i).then(|| self.missing.value(i))
+    }
+
+    /// Whether no roll from that of a day on says anything of the stint.
+    fn is_unsaid_from(&self, i: usize, roll: Option<i32>) -> bool {
+        self.missing(i).is_some_and(|missing| roll.is_none_or(|roll| missing <= roll))
     }
 
     /// The last day: stated, or the day before the first roll without the child if that comes first; none while on roll.

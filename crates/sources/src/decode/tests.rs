@@ -45,6 +45,24 @@ fn bytes(text: impl Into<Vec<u8>>) -> Box<dyn Read + Send> {
     Box::new(Cursor::new(text.into()))
 }
 
+#[test]
+fn marks_that_waited_are_what_they_were() {
+    let rows = |urn: i32| {
+        let of_day =
+            |day: i32| (0..40).map(move |n| format!("{urn},Q{:012},2026-09-{day:02},AM,/\n", 850_200_000_000_i64 + n));
+        (7..12).chain(14..19).flat_map(of_day).collect::<String>()
+    };
+    let text =
+        format!("URN,UPN,Date,Session,Mark\n{}{}140001,Q850200000003,2026-09-07,AM,?\n", rows(140_001), rows(140_002));
+    let read = || read(bytes(text.clone()), &Mapping::default(), u64::MAX);
+    let packed = crate::Packed::of(read().remove(0));
+    let Content::Marks(grids) = &read().remove(0).content else { panic!("no marks") };
+    assert!(packed.size() * 2 < grids.iter().map(SchoolGrid::size).sum(), "{}", packed.size());
+    assert_eq!(packed.first_school(), Some(140_001));
+    let unpacked = packed.unpacked().unwrap();
+    assert_eq!(meaning(&[unpacked]), meaning(&read()));
+}
+
 /// Rows in, rows refused, problems, and what each school states.
 type Meaning = (u64, u64, Vec<Problem>, Vec<(i32, Vec<lake::register::Stated>)>);
 
