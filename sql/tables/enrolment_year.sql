@@ -3,6 +3,10 @@ about = "Stints cut to school years and to the day asked for. first_day to last_
 grain = ["urn", "pupil_key", "entry_date", "academic_year"]
 source = "domain.md 2.1"
 
+[params]
+# More than the number of any day: places go by arrival, and then by day of entry.
+places = 1000000
+
 [columns]
 urn = { doc = "The school", visibility = "area" }
 pupil_key = { doc = "The child, through every change of UPN", visibility = "pupil" }
@@ -34,26 +38,32 @@ WITH newest AS (
 ), born AS (
   SELECT *, date_part('year', dob) + CASE WHEN date_part('month', dob) < 9 THEN 0 ELSE 1 END AS school_birth_year
   FROM tables.enrolment WHERE entry_date <= $as_of
-), told AS (
-  -- What was told last of a day in a school year that was over by then, or of which later rolls are held; where nothing
-  -- was, what was told first after it. Whatever the day of entry is taken to be now.
-  SELECT h.urn, coalesce(k.first_key, h.pupil_key) AS child_key, y.academic_year,
-         first_value(named_struct('nc_year', h.nc_year, 'fsm', h.fsm, 'sen', h.sen, 'looked_after', h.looked_after, 'child_in_need', h.child_in_need, 'eal', h.eal, 'ethnicity', h.ethnicity)
-                     ORDER BY CASE WHEN coalesce(h.snapshot_date, CAST(h.known_from AS DATE)) <= y.last_day THEN h.known_from END DESC NULLS LAST, h.known_from, h.entry_date DESC) AS said
+), arrival AS (
+  SELECT known_from, CAST(row_number() OVER (ORDER BY known_from) AS BIGINT) AS nth
+  FROM (SELECT DISTINCT known_from FROM history.enrolment WHERE known_from <= $known_at)
+), version AS (
+  -- What was told last of a day in a school year that was over by then, or of which later rolls are held, has the highest
+  -- place; where nothing was, what was told first after it. Whatever the day of entry is taken to be now.
+  SELECT h.urn, coalesce(k.first_key, h.pupil_key) AS child_key, h.academic_year, h.place, h.nc_year, h.fsm, h.sen, h.looked_after, h.child_in_need, h.eal, h.ethnicity
   -- The smaller side stands first, here and below: it is the one a hash join holds.
   FROM believed.joined_key k
-  RIGHT JOIN (year y JOIN history.enrolment h ON y.last_day < (SELECT roll_day FROM newest) AND h.entry_date <= y.last_day) ON k.line_key = h.pupil_key
-  WHERE h.known_from <= $known_at
-  GROUP BY h.urn, coalesce(k.first_key, h.pupil_key), y.academic_year
+  RIGHT JOIN (
+    SELECT h.*, y.academic_year, $places * CASE WHEN coalesce(h.snapshot_date, CAST(h.known_from AS DATE)) <= y.last_day THEN a.nth ELSE -a.nth END + arrow_cast(h.entry_date, 'Int32') AS place
+    FROM arrival a JOIN (year y JOIN history.enrolment h ON y.last_day < (SELECT roll_day FROM newest) AND h.entry_date <= y.last_day) ON a.known_from = h.known_from
+  ) h ON k.line_key = h.pupil_key
+), told AS (
+  SELECT v.urn, v.child_key, v.academic_year, v.nc_year, v.fsm, v.sen, v.looked_after, v.child_in_need, v.eal, v.ethnicity
+  FROM (SELECT urn, child_key, academic_year, max(place) AS place FROM version GROUP BY urn, child_key, academic_year) l
+  JOIN version v ON v.urn = l.urn AND v.child_key = l.child_key AND v.academic_year = l.academic_year AND v.place = l.place
 )
 SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, e.academic_year, e.first_day, e.last_day, e.in_cohort,
-       CASE WHEN t.urn IS NULL THEN e.nc_year ELSE t.said['nc_year'] END AS nc_year, e.sex,
-       CASE WHEN t.urn IS NULL THEN e.fsm ELSE t.said['fsm'] END AS fsm,
-       CASE WHEN t.urn IS NULL THEN e.sen ELSE t.said['sen'] END AS sen,
-       CASE WHEN t.urn IS NULL THEN e.looked_after ELSE t.said['looked_after'] END AS looked_after,
-       CASE WHEN t.urn IS NULL THEN e.child_in_need ELSE t.said['child_in_need'] END AS child_in_need,
-       CASE WHEN t.urn IS NULL THEN e.eal ELSE t.said['eal'] END AS eal,
-       CASE WHEN t.urn IS NULL THEN e.ethnicity ELSE t.said['ethnicity'] END AS ethnicity,
+       CASE WHEN t.urn IS NULL THEN e.nc_year ELSE t.nc_year END AS nc_year, e.sex,
+       CASE WHEN t.urn IS NULL THEN e.fsm ELSE t.fsm END AS fsm,
+       CASE WHEN t.urn IS NULL THEN e.sen ELSE t.sen END AS sen,
+       CASE WHEN t.urn IS NULL THEN e.looked_after ELSE t.looked_after END AS looked_after,
+       CASE WHEN t.urn IS NULL THEN e.child_in_need ELSE t.child_in_need END AS child_in_need,
+       CASE WHEN t.urn IS NULL THEN e.eal ELSE t.eal END AS eal,
+       CASE WHEN t.urn IS NULL THEN e.ethnicity ELSE t.ethnicity END AS ethnicity,
        e.csa_from, e.csa_to
 FROM told t
 RIGHT JOIN (

@@ -16,11 +16,10 @@ use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicr
 use chrono::Days;
 use engine::session::Session;
 use lake::landing::Receipt;
-use lake::register::month::month_of;
 use lake::register::root_of;
 use lake::{DataFile, RunRecord, Table};
 use model::AcademicYear;
-use model::line::{day_of, days_from_epoch};
+use model::line::{day_of, days_from_epoch, monday_before};
 
 use super::{Ingest, Staged};
 
@@ -166,14 +165,16 @@ async fn standing(session: &Session) -> Result<Vec<Rows>> {
     session.rows(sql).await?.into_iter().map(|batch| Rows::of(batch, "status")).collect()
 }
 
-/// Whether registers of months before a school year have moved.
+/// Whether registers of days before a school year have moved. A week that it shares with the year before says nothing
+/// alone: no rule looks at so few days.
 fn moved_before(before: &RunRecord, run: &RunRecord, year: AcademicYear) -> bool {
-    let first = month_of(days_from_epoch(year.first_day()));
+    let first = days_from_epoch(year.first_day());
     let earlier = |run: &RunRecord| {
-        let is_earlier = |f: &DataFile| f.partition.get("month").is_some_and(|month| *month < first);
+        let is_earlier = |f: &DataFile| f.weeks.is_none_or(|(least, _)| least < first);
         run.table(Table::RegisterWeek).files.into_iter().filter(is_earlier).collect::<Vec<_>>()
     };
-    earlier(before) != earlier(run)
+    let now = earlier(run);
+    now.iter().any(|f| f.weeks.is_none_or(|(least, _)| least < monday_before(first))) && now != earlier(before)
 }
 
 /// Rows that speak of alerts, with their texts as one kind of array.
