@@ -618,3 +618,28 @@ fn the_turn_of_the_year_ends_what_stood_and_retracts_what_the_first_arrival_corr
     assert_eq!(told_after('O'), ["ended"]);
     assert_eq!(told_after('I'), ["retracted"]);
 }
+
+#[test]
+fn a_run_that_another_takes_in_is_replaced() {
+    let authority = started();
+    let upn = PUPILS[0];
+    let marks = |day: &str| {
+        let weeks = ["2026-09-07", "2026-09-14", "2026-09-21", "2026-09-28", "2026-10-05"];
+        let of_week = |(nth, monday): (usize, &&str)| {
+            let other = week(140001, monday, &[(PUPILS[1], "/\\/\\/\\/\\/\\")]);
+            let boxes = if nth == 2 { format!("{day}OOOOOOOO") } else { "OOOOOOOOOO".to_owned() };
+            week(140001, monday, &[(upn, &boxes)]) + other.split_once('\n').unwrap().1
+        };
+        let all: Vec<String> = weeks.iter().enumerate().map(of_week).collect();
+        all[0].clone() + &all[1..].iter().map(|text| text.split_once('\n').unwrap().1).collect::<String>()
+    };
+    authority.receive("2026-10-09T18:00:00Z", &[("m.csv", &marks("/\\"))]);
+    let runs = "SELECT event_from, status FROM alerts.current WHERE rule = 'unauthorised_10_days'";
+    assert_eq!(authority.ask(runs, &["--as-of", "2026-10-09"]), ["2026-09-07,ended", "2026-09-22,open"]);
+    authority.receive("2026-10-10T18:00:00Z", &[("m.csv", &marks("OO"))]);
+    assert_eq!(authority.ask(runs, &["--as-of", "2026-10-09"]), ["2026-09-07,open"]);
+    let told = "SELECT h.to_status FROM alerts.history h WHERE CAST(changed_at AS DATE) = '2026-10-10' \
+                AND h.alert_id NOT IN (SELECT alert_id FROM alerts.current)";
+    let told = authority.ask(told, &["--as-of", "2026-10-09"]);
+    assert!(!told.is_empty() && told.iter().all(|status| status == "replaced"), "{told:?}");
+}

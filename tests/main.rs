@@ -3,6 +3,7 @@
 mod authority;
 mod command;
 mod examples;
+mod figures;
 mod golden;
 mod ledger;
 mod own_sql;

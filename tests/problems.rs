@@ -232,3 +232,59 @@ fn what_waited_for_its_school_is_taken_once() {
     let possible = "SELECT urn, possible FROM metrics.school_year";
     assert_eq!(authority.ask(possible, &["--as-of", "2026-09-10"]), ["140001,14", "140002,4"]);
 }
+
+#[test]
+fn a_calendar_of_no_school_year_is_refused_and_stops_nothing() {
+    let authority = started();
+    let days = ["1900-01-01", "9999-12-31", "2026-09-07"];
+    let calendar = "URN,Date,Session,Open\n".to_owned() + &days.map(|day| format!("140001,{day},AM,N\n")).concat();
+    authority.receive("2026-09-08T05:00:00Z", &[("cal.csv", &calendar)]);
+    let other = "URN,Date,Session,Open\n140001,07/09/0026,AM,Y\n";
+    authority.receive("2026-09-08T06:00:00Z", &[("cal_2.csv", other)]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    let told = "SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND severity = 'refuse_row'";
+    assert_eq!(authority.ask(told, &[]), ["calendar_of_far_day", "date_before_year", "date_before_year"]);
+    assert_eq!(
+        authority.ask("SELECT possible FROM metrics.area_week WHERE phase = 'Total'", &["--as-of", "2026-09-11"]),
+        ["10"]
+    );
+    // A calendar of other days mends none of them.
+    authority.receive("2026-09-12T05:00:00Z", &[("cal_3.csv", "URN,Date,Session,Open\n140001,2027-02-15,AM,N\n")]);
+    assert_eq!(authority.ask(told, &[]).len(), 3);
+}
+
+#[test]
+fn a_column_named_after_a_child_is_shown_by_its_shape() {
+    let authority = started();
+    let pivoted = format!("Date,Session,Smith John,{A},Sesion\n2026-09-07,AM,/,/,/\n");
+    let out = said(&authority.receive("2026-09-08T05:00:00Z", &[("p.csv", &pivoted)]));
+    assert!(out.contains("Date, Session, ") && out.contains("Sesion"), "{out}");
+    assert!(!out.contains("Smith") && !out.contains(A), "{out}");
+    let found = authority.ask("SELECT found FROM quality.problem WHERE rule = 'unknown_header'", &[]).concat();
+    assert!(!found.contains("Smith") && !found.contains(A), "{found}");
+}
+
+#[test]
+fn a_return_of_other_days_or_children_mends_nothing() {
+    let authority = started();
+    let both = [(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")];
+    // A UPN a character short on Friday.
+    let week_of = week(140001, "2026-09-07", &both);
+    let faulty = format!("{week_of}140001,{},2026-09-11,AM,O\n", &B[..12]);
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &faulty)]);
+    let open =
+        || authority.ask("SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND severity = 'refuse_row'", &[]);
+    assert_eq!(open(), ["upn_shape"]);
+    let monday = week(140001, "2026-09-07", &[(A, "/\\........"), (B, "/\\........")]);
+    authority.receive("2026-09-12T18:00:00Z", &[("monday.csv", &monday)]);
+    assert_eq!(open(), ["upn_shape"]);
+    authority.receive("2026-09-13T18:00:00Z", &[("m_2.csv", &week_of)]);
+    assert_eq!(open(), [""; 0]);
+    // A notice of another month says nothing of one that was refused.
+    let notice = |day: &str, upn: &str| format!("URN,UPN,Type,Date\n140001,{upn},penalty_notice_issued,{day}\n");
+    authority.receive("2026-09-14T18:00:00Z", &[("september.csv", &notice("2026-09-31", B))]);
+    authority.receive("2026-09-15T18:00:00Z", &[("october.csv", &notice("2026-09-15", A))]);
+    assert_eq!(open().len(), 1);
+    authority.receive("2026-09-16T18:00:00Z", &[("september.csv", &notice("2026-09-30", B))]);
+    assert_eq!(open(), [""; 0]);
+}

@@ -518,3 +518,16 @@ fn a_deletion_takes_its_own_mark_and_what_stands_beside_it() {
     authority.receive("2026-09-09T18:00:00Z", &[("m.csv", &format!("{header}{rows}"))]);
     assert!(believed(&authority)[0].ends_with(",I............."), "{:?}", believed(&authority));
 }
+
+#[test]
+fn of_a_blank_row_and_one_with_a_mark_the_mark_stands() {
+    let row = |mark: &str| format!("140001,{A},2026-09-07,AM,{mark}\n");
+    for rows in [[row(""), row("I")], [row("I"), row("")]] {
+        let authority = started();
+        let text = format!("URN,UPN,Date,Session,Mark\n{}", rows.concat());
+        let out = said(&authority.receive("2026-09-07T18:00:00Z", &[("m.csv", &text)]));
+        assert!(out.contains("2 kept"), "{out}");
+        assert_eq!(believed(&authority).len(), 1);
+        assert!(believed(&authority)[0].contains("I............."), "{:?}", believed(&authority));
+    }
+}

@@ -376,3 +376,95 @@ fn a_row_of_nobody_keeps_no_stint_that_another_replaces() {
     let stints = "SELECT entry_date, last_day FROM tables.enrolment";
     assert_eq!(authority.ask(stints, &[]), ["2026-09-14,2026-10-02"]);
 }
+
+#[test]
+fn a_former_upn_that_two_pupils_share_joins_nobody() {
+    let authority = Authority::new();
+    let former = "T850200999999";
+    let rows = |formers: [&str; 2]| {
+        let rows = roll(140001, &[A, B]).replacen("2016-01-01", "2016-03-04", 1);
+        rows.replace(&format!("{A},,"), &format!("{A},{},", formers[0]))
+            .replace(&format!("{B},,"), &format!("{B},{},", formers[1]))
+    };
+    authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("r.csv", &rows(["", ""]))]);
+    let children = || authority.ask("SELECT count(DISTINCT pupil_key) FROM tables.enrolment", &[]);
+    let told = || authority.ask("SELECT rule FROM quality.problem WHERE rule LIKE 'former%' AND fixed_by IS NULL", &[]);
+    // Of two in one roll neither is believed, however often it comes.
+    for day in 3..5 {
+        authority.receive(&format!("2026-09-0{day}T05:00:00Z"), &[("r.csv", &rows([former, former]))]);
+        assert_eq!((children(), told().len()), (vec!["2".to_owned()], 2));
+    }
+    // Of two that come one after the other the second is not: a child of the same roll, or of another birthday.
+    authority.receive("2026-09-05T05:00:00Z", &[("r.csv", &rows([former, ""]))]);
+    authority.receive("2026-09-06T05:00:00Z", &[("r.csv", &rows(["", former]))]);
+    assert_eq!(children(), ["2"]);
+    let other = "A850200720001";
+    let of_other = |former: &str, birth: &str| {
+        roll(140003, &[other])
+            .replace(&format!("{other},,"), &format!("{other},{former},"))
+            .replace("2016-01-01", birth)
+    };
+    authority.receive("2026-09-07T05:00:00Z", &[("o.csv", &of_other(former, "2012-01-01"))]);
+    assert_eq!(children(), ["3"]);
+    // Nor is one whose own date of birth nobody knows.
+    authority.receive("2026-09-08T05:00:00Z", &[("o.csv", &of_other(B, ""))]);
+    assert_eq!(children(), ["3"]);
+}
+
+#[test]
+fn what_is_not_known_of_a_roll_makes_nobody_a_leaver() {
+    let missing = "SELECT upn, missing_since FROM tables.enrolment WHERE missing_since IS NOT NULL";
+    // One of its two files is refused whole.
+    let authority = Authority::new();
+    let first = [("gias.csv", SCHOOLS), ("y5.csv", &roll(140001, &[A])[..]), ("y6.csv", &roll(140001, &[B])[..])];
+    authority.receive("2026-09-01T05:00:00Z", &first);
+    let mixed = roll(140001, &[B]).replace("2016-01-01", "01/01/2016");
+    let out = authority.receive("2026-10-01T05:00:00Z", &[("y5.csv", &roll(140001, &[A])), ("y6.csv", &mixed)]);
+    assert!(said(&out).contains("mixed_date_formats") || said(&out).contains("one date format"), "{}", said(&out));
+    assert_eq!(authority.ask(missing, &[]), [""; 0]);
+    // A row carries the UPN of another child.
+    let both = roll(140001, &[A, B]).replacen("2016-01-01", "2016-03-04", 1);
+    authority.receive("2026-10-02T05:00:00Z", &[("r.csv", &both)]);
+    authority.receive("2026-10-03T05:00:00Z", &[("r.csv", &both.replace(B, A))]);
+    assert_eq!(authority.ask(missing, &[]), [""; 0]);
+}
+
+/// A roll of a day.
+fn roll_of(urn: u32, day: &str, rows: &[(&str, &str)]) -> String {
+    let row = |(upn, entry): &(&str, &str)| format!("{urn},{upn},Made,Up,2016-01-01,F,5,{entry},{day}\n");
+    let header = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,SnapshotDate\n";
+    header.to_owned() + &rows.iter().map(row).collect::<String>()
+}
+
+#[test]
+fn rolls_that_waited_for_their_school_know_of_one_another() {
+    let authority = Authority::new();
+    authority.receive("2026-09-01T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+    let newer = roll_of(149999, "2026-10-01", &[(A, "2026-09-01")]);
+    let older = roll_of(149999, "2026-09-15", &[(A, "2026-09-01"), (B, "2026-09-01")]);
+    authority.receive("2026-10-01T05:00:00Z", &[("r.csv", &newer)]);
+    authority.receive("2026-10-05T05:00:00Z", &[("r.csv", &older)]);
+    let gias = SCHOOLS.replace("140003,850,Hampshire,4003", "149999,850,Hampshire,4999");
+    authority.receive("2026-10-06T05:00:00Z", &[("gias.csv", &gias)]);
+    let stints = "SELECT upn, missing_since FROM tables.enrolment";
+    assert_eq!(authority.ask(stints, &[]), [format!("{B},2026-10-01"), format!("{A},")]);
+}
+
+#[test]
+fn an_older_roll_announces_a_child_and_mends_no_later_absence() {
+    let authority = Authority::new();
+    authority.receive("2026-08-20T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+    authority.receive("2026-09-20T05:00:00Z", &[("r.csv", &roll_of(140001, "2026-09-08", &[(A, "2026-09-01")]))]);
+    let announced = [(A, "2026-09-01"), (B, "2026-09-15")];
+    authority.receive("2026-09-21T05:00:00Z", &[("r.csv", &roll_of(140001, "2026-09-01", &announced))]);
+    let stints = "SELECT upn, entry_date, last_day FROM tables.enrolment";
+    assert_eq!(authority.ask(stints, &[]), [format!("{B},2026-09-15,"), format!("{A},2026-09-01,")]);
+    // Missing since October: a roll of September says nothing of it.
+    authority.receive("2026-10-01T05:00:00Z", &[("r.csv", &roll(140001, &[A]))]);
+    let open = "SELECT rule FROM quality.problem WHERE rule = 'missing_from_roll' AND fixed_by IS NULL";
+    assert_eq!(authority.ask(open, &[]).len(), 1);
+    authority.receive("2026-10-02T05:00:00Z", &[("r.csv", &roll_of(140001, "2026-09-16", &announced))]);
+    assert_eq!(authority.ask(open, &[]).len(), 1);
+    authority.receive("2026-10-03T05:00:00Z", &[("r.csv", &roll(140001, &[A, B]))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+}

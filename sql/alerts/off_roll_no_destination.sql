@@ -29,7 +29,7 @@ WITH followed AS (
   -- The smaller side stands first: it is the one a join holds.
   FROM closed s RIGHT JOIN tables.enrolment e ON s.urn = e.urn
 ), left_roll AS (
-  SELECT e.pupil_key, e.urn, e.upn, e.last_day
+  SELECT e.pupil_key, e.urn, e.upn, e.last_day, c.ends_on
   FROM stint e
   JOIN reference.compulsory_school_age c ON c.born_year = date_part('year', e.dob) AND c.born_month = date_part('month', e.dob)
   JOIN reference.academic_year y ON y.first_day <= $as_of AND $as_of <= y.last_day
@@ -40,7 +40,8 @@ WITH followed AS (
 )
 SELECT stable_id('off_roll_no_destination ' || CAST(l.pupil_key AS VARCHAR) || ' ' || CAST(l.urn AS VARCHAR) || ' ' || CAST(l.last_day AS VARCHAR)) AS alert_id,
        'off_roll_no_destination' AS rule, l.upn, l.pupil_key, l.urn, add_days(l.last_day, 1) AS raised_on,
-       l.last_day AS event_from, $as_of AS event_to, CAST(NULL AS BIGINT) AS sessions, 'open' AS status
+       l.last_day AS event_from, $as_of AS event_to, CAST(NULL AS BIGINT) AS sessions,
+       CASE WHEN $as_of <= l.ends_on THEN 'open' ELSE 'ended' END AS status
 FROM left_roll l
 -- Nor on a roll for longer: of another school, one that the child is to enter next term too, or of this one.
 WHERE NOT EXISTS (

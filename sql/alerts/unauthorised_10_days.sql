@@ -14,7 +14,7 @@ raised_on = { doc = "The school day on which the rule was met", visibility = "pu
 event_from = { doc = "First day", visibility = "pupil" }
 event_to = { doc = "Last day so far", visibility = "pupil" }
 sessions = { doc = "Sessions that count", visibility = "pupil" }
-status = { doc = "open, or ended: the child has been marked otherwise since", visibility = "area" }
+status = { doc = "open, or ended: the child has been marked otherwise since, or the school has closed", visibility = "area" }
 */
 WITH run AS (
   SELECT pupil_key, urn, upn, unnest(runs(register, 'codes:G N O U', CAST($unauthorised_days AS INT))) AS run FROM tables.unauthorised_register
@@ -22,7 +22,7 @@ WITH run AS (
 SELECT stable_id('unauthorised_10_days' || ' ' || CAST(r.pupil_key AS VARCHAR) || ' ' || CAST(r.urn AS VARCHAR) || ' ' || CAST(r.run['first_day'] AS VARCHAR)) AS alert_id,
        'unauthorised_10_days' AS rule, r.upn, r.pupil_key, r.urn, r.run['reached_on'] AS raised_on,
        r.run['first_day'] AS event_from, r.run['last_day'] AS event_to, CAST(r.run['sessions'] AS BIGINT) AS sessions,
-       CASE WHEN r.run['ended_on'] IS NULL THEN 'open' ELSE 'ended' END AS status
+       CASE WHEN r.run['ended_on'] IS NULL AND coalesce($as_of <= s.close_date, true) THEN 'open' ELSE 'ended' END AS status
 -- The smaller side stands first: it is the one a join holds.
-FROM reference.academic_year y JOIN run r ON y.first_day <= r.run['last_day']
+FROM reference.academic_year y JOIN (tables.school s RIGHT JOIN run r ON s.urn = r.urn) ON y.first_day <= r.run['last_day']
 WHERE y.first_day <= $as_of AND $as_of <= y.last_day

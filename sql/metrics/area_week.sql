@@ -30,12 +30,15 @@ WITH phased AS (
   SELECT w.week_start, w.academic_year, greatest(w.week_start, y.first_day) AS first_day, least(add_days(w.week_start, $last_weekday), y.last_day) AS last_day
   FROM reference.academic_year y
   JOIN (SELECT DISTINCT week_start, academic_year FROM metrics.school_week) w ON CAST(y.academic_year AS VARCHAR) = w.academic_year
+), sent AS (
+  -- Of any age: a school may have none of the cohort yet.
+  SELECT DISTINCT urn, week_start, academic_year FROM tables.school_week_count WHERE sent <> 0
 ), expected AS (
   -- A school that has closed may still send; it does not stand in for one that is silent.
   SELECT p.la_code, p.phase, w.week_start, w.academic_year, count(*) AS schools_expected, count(s.urn) AS schools_received
   FROM phased p
   JOIN part w ON coalesce(p.open_date, w.first_day) <= w.last_day AND w.first_day <= coalesce(p.close_date, w.first_day)
-  LEFT JOIN metrics.school_week s ON s.urn = p.urn AND s.week_start = w.week_start AND s.academic_year = w.academic_year
+  LEFT JOIN sent s ON s.urn = p.urn AND s.week_start = w.week_start AND s.academic_year = w.academic_year
   LEFT JOIN tables.closed_week c ON c.urn = p.urn AND c.week_start = w.week_start
   WHERE c.urn IS NULL OR s.urn IS NOT NULL
   GROUP BY p.la_code, p.phase, w.week_start, w.academic_year
@@ -45,7 +48,8 @@ WITH phased AS (
   FROM metrics.school_week w JOIN phased p ON p.urn = w.urn
   GROUP BY p.la_code, p.phase, w.week_start, w.academic_year
 )
-SELECT w.la_code, w.week_start, w.academic_year, w.phase, e.schools_expected, e.schools_received, w.possible, w.attended, w.absent, w.authorised, w.unauthorised, w.late,
+SELECT w.la_code, w.week_start, w.academic_year, w.phase, coalesce(e.schools_expected, 0) AS schools_expected, coalesce(e.schools_received, 0) AS schools_received, w.possible, w.attended, w.absent, w.authorised, w.unauthorised, w.late,
        100.0 * w.absent / nullif(w.possible, 0) AS absence_percent,
-       w.each_settled AND e.schools_expected <= e.schools_received AS is_settled
-FROM week w JOIN expected e ON e.la_code = w.la_code AND e.phase = w.phase AND e.week_start = w.week_start AND e.academic_year = w.academic_year
+       w.each_settled AND coalesce(e.schools_expected <= e.schools_received, true) AS is_settled
+-- Where nobody is expected, a school that has closed may still send.
+FROM week w LEFT JOIN expected e ON e.la_code = w.la_code AND e.phase = w.phase AND e.week_start = w.week_start AND e.academic_year = w.academic_year

@@ -28,12 +28,15 @@ WITH phased AS (
   -- The DfE's total: primary, secondary and special; alternative provision stands beside it.
   SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
   WHERE phase IN ('Primary', 'Secondary', 'Special')
+), sent AS (
+  -- Of any age: a school may have none of the cohort yet.
+  SELECT DISTINCT urn, academic_year FROM tables.school_week_count WHERE sent <> 0
 ), expected AS (
   SELECT p.la_code, p.phase, CAST(y.academic_year AS VARCHAR) AS academic_year, count(*) AS schools_expected, count(s.urn) AS schools_received
   FROM phased p
   JOIN reference.academic_year y
     ON coalesce(p.open_date, y.first_day) <= least(y.last_day, $as_of) AND y.first_day <= coalesce(p.close_date, y.last_day)
-  LEFT JOIN metrics.school_year s ON s.urn = p.urn AND s.academic_year = CAST(y.academic_year AS VARCHAR)
+  LEFT JOIN sent s ON s.urn = p.urn AND s.academic_year = CAST(y.academic_year AS VARCHAR)
   GROUP BY p.la_code, p.phase, y.academic_year
 ), area AS (
   SELECT p.la_code, p.phase, y.academic_year, sum(y.enrolments) AS enrolments,
@@ -41,8 +44,9 @@ WITH phased AS (
   FROM metrics.school_year y JOIN phased p ON p.urn = y.urn
   GROUP BY p.la_code, p.phase, y.academic_year
 )
-SELECT a.la_code, a.academic_year, a.phase, e.schools_expected, e.schools_received, a.enrolments, a.possible, a.attended, a.absent, a.authorised, a.unauthorised, a.late,
+SELECT a.la_code, a.academic_year, a.phase, coalesce(e.schools_expected, 0) AS schools_expected, coalesce(e.schools_received, 0) AS schools_received, a.enrolments, a.possible, a.attended, a.absent, a.authorised, a.unauthorised, a.late,
        100.0 * a.absent / nullif(a.possible, 0) AS absence_percent,
        a.persistent, 100.0 * a.persistent / nullif(a.enrolments, 0) AS persistent_percent,
        a.severe, 100.0 * a.severe / nullif(a.enrolments, 0) AS severe_percent
-FROM area a JOIN expected e ON e.la_code = a.la_code AND e.phase = a.phase AND e.academic_year = a.academic_year
+-- Where nobody is expected, a school that has closed may still send.
+FROM area a LEFT JOIN expected e ON e.la_code = a.la_code AND e.phase = a.phase AND e.academic_year = a.academic_year

@@ -17,7 +17,7 @@ oldest = { doc = "Day on which the oldest open one was raised", visibility = "ar
 WITH standing AS (
   SELECT rule, count(*) FILTER (WHERE status = 'open') AS standing,
          count(*) FILTER (WHERE status = 'open' AND add_days($as_of, -$new_days) < raised_on) AS new,
-         nullif(count(DISTINCT urn) FILTER (WHERE status = 'open'), 0) AS schools, min(CASE WHEN status = 'open' THEN raised_on END) AS oldest
+         CASE WHEN NOT bool_and(urn IS NULL) THEN count(DISTINCT urn) FILTER (WHERE status = 'open') END AS schools, min(CASE WHEN status = 'open' THEN raised_on END) AS oldest
   FROM alerts.standing GROUP BY rule
 ), retracted AS (
   SELECT rule, count(*) AS retracted FROM alerts.history

@@ -21,16 +21,15 @@ school_days_silent = { doc = "School days of the authority since the last day of
 refused_rows = { doc = "Rows refused this year", visibility = "area" }
 */
 WITH returned AS (
-  SELECT urn, max(received_at) AS last_sent, max(last_day) AS last_day
-  FROM tables.return_school WHERE kind = 'marks' AND CAST(received_at AS DATE) <= $as_of GROUP BY urn
+  SELECT urn, max(received_at) AS last_sent, least(max(last_day), $as_of) AS last_day
+  FROM tables.return_school WHERE kind = 'marks' GROUP BY urn
 ), year AS (
   SELECT CAST(academic_year AS VARCHAR) AS academic_year, first_day, last_day FROM reference.academic_year WHERE first_day <= $as_of AND $as_of <= last_day
 ), newest AS (
-  SELECT max(week_start) AS week_start FROM metrics.area_week WHERE la_code = $la_code AND 0 < possible
+  SELECT max(week_start) AS week_start FROM metrics.area_week
+  WHERE la_code = $la_code AND phase = 'Total' AND academic_year = (SELECT academic_year FROM year) AND 0 < possible
 ), sent AS (
-  SELECT DISTINCT r.urn
-  FROM newest n JOIN tables.return_school r ON r.first_day <= add_days(n.week_start, 6) AND n.week_start <= r.last_day
-  WHERE r.kind = 'marks'
+  SELECT DISTINCT c.urn FROM newest n JOIN tables.school_week_count c ON c.week_start = n.week_start WHERE c.sent <> 0
 ), school_days AS (
   -- The days on which any school of the authority was open.
   SELECT e.la_code, register_union(c.calendar) AS calendar

@@ -1,5 +1,5 @@
 /*
-about = "The weeks in which each school was closed: its calendar says so of every day from Monday to Friday."
+about = "The weeks in which each school was closed: its calendar says so of every session from Monday to Friday."
 grain = ["urn", "week_start"]
 source = "contract.md 4: is_settled; half terms differ from school to school"
 
@@ -12,5 +12,5 @@ FROM believed.calendar
 WHERE known_from <= $known_at AND (known_to IS NULL OR $known_at < known_to)
   AND date <= add_days(CAST(date_trunc('week', date) AS DATE), $last_weekday)
 GROUP BY 1, 2
--- A day of which it says nothing, or nothing that can be read, may be open.
-HAVING NOT bool_or(coalesce(open, true)) AND count(DISTINCT date) = 1 + $last_weekday
+-- A session of which it says nothing, or nothing that can be read, may be open.
+HAVING NOT bool_or(coalesce(open, true)) AND count(DISTINCT 2 * date_part('doy', date) + CASE session WHEN 'AM' THEN 0 ELSE 1 END) = 2 * (1 + $last_weekday)

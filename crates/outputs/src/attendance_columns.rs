@@ -12,7 +12,9 @@ const PRESENT_AM: Class = &["/"];
 const PRESENT_PM: Class = &["\\"];
 const LATE_BEFORE_CLOSE: Class = &["L"];
 const EDUCATED_ELSEWHERE: Class = &["B", "J", "K", "P", "V", "W"];
-const AUTHORISED: Class = &["C", "C1", "C2", "E", "F", "H", "I", "J1", "M", "R", "S", "T"];
+const AUTHORISED: Class = &["C", "C1", "C2", "E", "F", "H", "I", "I01", "I02", "J1", "M", "R", "S", "T"];
+/// I01 and I02 were illness with COVID-19, in 2020 to 2022.
+const ILLNESS: Class = &["I", "I01", "I02"];
 const UNAUTHORISED: Class = &["G", "N", "O", "U"];
 
 /// Every session that counts: attended or absent.
@@ -20,7 +22,10 @@ pub(crate) const POSSIBLE: &[Class] =
     &[PRESENT_AM, PRESENT_PM, LATE_BEFORE_CLOSE, EDUCATED_ELSEWHERE, AUTHORISED, UNAUTHORISED];
 
 /// Register codes that are no possible session and so are in no column.
-pub(crate) const NOT_POSSIBLE: Class = &["#", "D", "Q", "X", "Y", "Y1", "Y2", "Y3", "Y4", "Y5", "Y6", "Y7", "Z"];
+pub(crate) const NOT_POSSIBLE: Class = &[
+    "#", "D", "Q", "X", "X00", "X01", "X02", "X03", "X04", "X05", "X06", "X07", "Y", "Y1", "Y2", "Y3", "Y4", "Y5",
+    "Y6", "Y7", "Z",
+];
 
 /// What a column holds.
 pub(crate) enum Figure {
@@ -135,7 +140,7 @@ pub(crate) const COLUMNS: &[Column] = &[
         ATTENDING,
         Sessions(&[LATE_BEFORE_CLOSE]),
     ),
-    column("reason_i_authorised_illness", "Illness (I)", AUTHORISED_REASONS, Sessions(&[&["I"]])),
+    column("reason_i_authorised_illness", "Illness (I)", AUTHORISED_REASONS, Sessions(&[ILLNESS])),
     column(
         "reason_m_authorised_medical_dental",
         "Medical or dental appointment (M)",
@@ -197,7 +202,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     column("overall_absence_perc", "Absence rate", RATES, Percent(&[AUTHORISED, UNAUTHORISED])),
     column("authorised_absence_perc", "Authorised absence rate", RATES, Percent(&[AUTHORISED])),
     column("unauthorised_absence_perc", "Unauthorised absence rate", RATES, Percent(&[UNAUTHORISED])),
-    column("illness_perc", "Illness rate", REASON_RATES, Percent(&[&["I"]])),
+    column("illness_perc", "Illness rate", REASON_RATES, Percent(&[ILLNESS])),
     column("appointments_perc", "Medical or dental appointment rate", REASON_RATES, Percent(&[&["M"]])),
     column("unauth_hol_perc", "Holiday not agreed rate", REASON_RATES, Percent(&[&["G"]])),
     column("unauth_oth_perc", "Other unauthorised rate", REASON_RATES, Percent(&[&["O"]])),
@@ -225,5 +230,14 @@ mod tests {
         codes.sort_unstable();
         codes.dedup();
         assert_eq!(codes.len(), before);
+    }
+
+    #[test]
+    fn every_register_code_is_in_a_class() {
+        let table = include_str!("../../../sql/reference/attendance_code.csv").lines().skip(1);
+        let of_table: Vec<&str> = table.filter_map(|line| line.split(',').next()).collect();
+        let known: Vec<&str> = POSSIBLE.iter().copied().flatten().chain(NOT_POSSIBLE).copied().collect();
+        let missing: Vec<&&str> = of_table.iter().filter(|code| !known.contains(code)).collect();
+        assert!(40 < of_table.len() && missing.is_empty(), "{missing:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use engine::Engine;
 use engine::session::Session;
 use lake::RunRecord;
@@ -92,7 +92,11 @@ impl LedgerSource {
         let problems = session.objects("SELECT * FROM serving.overview_problem ORDER BY severity, rule").await?;
         let last = weeks.iter().rev().find(|w| number(w, "absence_percent").is_some());
         let silent_schools = silent(&schools);
-        let settled_to = weeks.iter().take_while(|w| w.get("is_settled") == Some(&Value::Bool(true))).last();
+        // Of a week in which no school was open nothing can move.
+        let mut open = weeks.iter().filter(|w| number(w, "absence_percent").is_some());
+        let settled = |w: &&Row| w.get("is_settled") == Some(&Value::Bool(true));
+        let settled_to = open.by_ref().take_while(settled).last().and_then(|w| date::day(&words(w, "week_start")));
+        let friday = Days::new(session.library().number("last_weekday").and_then(|n| n.try_into().ok()).unwrap_or(0));
         let total = phases.iter().find(|p| words(p, "phase") == "Total");
         let england_year = weeks.iter().find_map(|w| whole(w, "england_year"));
         Ok(Overview {
@@ -112,7 +116,7 @@ impl LedgerSource {
                     || "this school year".to_owned(),
                     |w| format!("the week beginning {}", date::day_in_words(&words(w, "week_start"))),
                 ),
-                settled_to: settled_to.map(|w| words(w, "week_start")),
+                settled_to: settled_to.map(|monday| (monday + friday).to_string()),
             },
             alerts: Some(alerts.iter().map(|a| self.alert(a)).collect()),
             silent_schools,

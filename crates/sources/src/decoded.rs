@@ -7,7 +7,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::Int32Type;
 use chrono::{DateTime, NaiveDate, Utc};
 use model::line::day_of;
-use model::{Outcome, Problem, Session, Urn};
+use model::{Outcome, Problem, Urn};
 use sha2::{Digest, Sha256};
 
 use crate::decoder::Decoder;
@@ -133,9 +133,6 @@ impl Decoded {
         };
         for problem in &mut decoded.problems {
             problem.urn = problem.urn.or(urn);
-            if problem.session.is_none() {
-                problem.session = days.map(|(first, _)| (first, Session::Am));
-            }
         }
         if decoded.status() == "refused" {
             decoded.refuse();

@@ -35,6 +35,8 @@ pub struct Decoder<'a> {
     pub received_on: NaiveDate,
     /// The last day of which a roll may speak: one for the new term is sent before it.
     pub roll_until: NaiveDate,
+    /// The last day of which a calendar may speak.
+    pub calendar_until: NaiveDate,
     /// First day of the earliest school year asked for.
     pub earliest: NaiveDate,
     /// What one file may unpack to, in bytes.

@@ -73,10 +73,18 @@ pub fn read(fields: &[String], renames: &BTreeMap<String, String>) -> Result<Hea
             let is_known =
                 |name: &&String| Kind::ALL.iter().any(|k| k.columns().iter().any(|c| folded(c.name) == **name));
             let is_header = 2 <= names.iter().filter(is_known).count();
-            let show = |f: &String| {
-                if is_header { f.chars().take(24).collect() } else { model::id::shape_of(f.trim().as_bytes()) }
+            let is_meant = |name: &String| {
+                Kind::ALL
+                    .iter()
+                    .flat_map(|k| k.columns())
+                    .any(|c| folded(c.name) == *name || is_slip(name, &folded(c.name)))
             };
-            Err(HeaderFault::Unknown(fields.iter().take(12).map(show).collect::<Vec<_>>().join(", ")))
+            // A column may be a child's, too.
+            let show = |(field, name): (&String, &String)| match is_header && is_meant(name) {
+                true => field.chars().take(24).collect(),
+                false => model::id::shape_of(field.trim().as_bytes()),
+            };
+            Err(HeaderFault::Unknown(fields.iter().zip(&names).take(12).map(show).collect::<Vec<_>>().join(", ")))
         }
     }
 }

@@ -327,7 +327,9 @@ impl<'a> Grids<'a> {
                     *now = DELETED;
                 }
             }
-            UNSTATED | REFUSED | DELETED => *now = letter,
+            // Of a blank row and one with a mark only the one says something, whichever comes first.
+            UNSTATED | REFUSED | DELETED | BLANK => *now = letter,
+            _ if letter == BLANK => {}
             same if same == letter => {
                 findings.gather("duplicate_same_mark", line, Some(urn), &self.decoder.shown_mark(row.mark), place);
             }

@@ -151,6 +151,14 @@ impl TableRows {
                 self.leave_alone(urn, keys());
                 return;
             }
+            // Nothing can be worked out of years that no register is of.
+            if let (Kind::Calendar, Cell::Day(day)) = (self.kind, &cells[i])
+                && !(decoder.earliest..=decoder.calendar_until).contains(day)
+            {
+                let rule = if *day < decoder.earliest { "date_before_year" } else { "calendar_of_far_day" };
+                findings.refuse(rule, row.line, urn, &format!("{}: {}", column.name, shown(column, &text)));
+                return;
+            }
             // Nobody on a roll is born later than the roll was received.
             if column.name == "DOB" && matches!(cells[i], Cell::Day(born) if decoder.received_on < born) {
                 cells[i] = Cell::Null;
@@ -177,6 +185,8 @@ impl TableRows {
             if before.zip(born).is_some_and(|(before, born)| before != born) {
                 let found = format!("another date of birth than on line {line}");
                 findings.list("two_pupils_one_upn", row.line, Some(urn), &found, Some(key), None);
+                // It is of another child, who may be any.
+                self.leave_alone(Some(urn), (None, keys().1));
                 return;
             }
             let first = *self.stints.entry((urn, key, entry)).or_insert(row.line);

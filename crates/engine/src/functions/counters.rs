@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BinaryViewBuilder, BooleanArray, Int64Array, StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BinaryViewBuilder, BooleanArray, Int64Array, StringArray,
 };
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, not_impl_err};
@@ -258,11 +258,15 @@ impl Week {
     }
 }
 
-/// A group's counters, and for how many registers nothing has been carried.
+/// A group's counters, and for how many registers nothing has been carried; or what they came to, as a value. Counters
+/// take five times as much, and registers of one school lie together.
 #[derive(Clone, Default)]
 struct Group {
     weeks: Weeks<Week>,
     added: u8,
+    value: Vec<u8>,
+    /// The batch that counted here last.
+    batch: u64,
 }
 
 impl Group {
@@ -270,28 +274,86 @@ impl Group {
         self.weeks.each.iter_mut().for_each(|week| week.carry(known));
         self.added = 0;
     }
+
+    /// Makes a value of the counters.
+    fn put_by(&mut self, known: &NumberedLines) {
+        if self.value.is_empty() {
+            self.carry(known);
+            let Weeks { first_week, each } = std::mem::take(&mut self.weeks);
+            write_counts(first_week, each.iter().map(|week| &week.boxes), &mut self.value);
+            self.value.shrink_to_fit();
+        }
+    }
+
+    /// Adds what a value says.
+    fn add(&mut self, value: &[u8]) -> Result<()> {
+        let Some(counts) = SessionCounts::read(value) else { return Ok(()) };
+        let weeks = self.weeks.from(counts.first_week, counts.len)?;
+        for (week, more) in weeks.iter_mut().zip(counts.weeks()) {
+            let counts = week.boxes.as_flattened_mut().iter_mut();
+            counts.zip(more.as_flattened()).for_each(|(count, more)| *count += more);
+        }
+        Ok(())
+    }
 }
 
 /// Counters of sessions.
 struct Sessions {
     book: Arc<LineBook>,
     groups: Vec<Group>,
+    /// The groups with counters, and how many batches have been counted.
+    counting: Vec<usize>,
+    batch: u64,
 }
 
 impl Sessions {
     fn of(book: &Arc<LineBook>) -> Self {
-        Self { book: Arc::clone(book), groups: Vec::new() }
+        Self { book: Arc::clone(book), groups: Vec::new(), counting: Vec::new(), batch: 0 }
     }
 
-    fn taken(&mut self, emit: EmitTo) -> Vec<Weeks<Week>> {
-        let taken = emit.take_needed(&mut self.groups).into_iter();
+    /// A group to count in.
+    fn group(&mut self, nth: usize) -> Result<&mut Group> {
+        let group = &mut self.groups[nth];
+        if group.batch != self.batch {
+            group.batch = self.batch;
+            let value = std::mem::take(&mut group.value);
+            if !value.is_empty() {
+                group.add(&value)?;
+            }
+            self.counting.push(nth);
+        }
+        Ok(group)
+    }
+
+    fn begin(&mut self, groups: usize) {
+        self.groups.resize(groups, Group::default());
+        self.batch += 1;
+    }
+
+    /// Puts by the groups of which this batch has nothing.
+    fn end(&mut self) {
+        let (known, batch, groups) = (self.book.read(), self.batch, &mut self.groups);
+        self.counting.sort_unstable();
+        self.counting.dedup();
+        self.counting.retain(|nth| {
+            let is_counting = groups[*nth].batch == batch;
+            if !is_counting {
+                groups[*nth].put_by(&known);
+            }
+            is_counting
+        });
+    }
+
+    fn taken(&mut self, emit: EmitTo) -> Vec<Vec<u8>> {
+        let taken = emit.take_needed(&mut self.groups);
+        let counting = std::mem::take(&mut self.counting).into_iter();
+        self.counting = counting.filter_map(|nth| nth.checked_sub(taken.len())).collect();
         let known = self.book.read();
-        taken
-            .map(|mut group| {
-                group.carry(&known);
-                group.weeks
-            })
-            .collect()
+        let value = |mut group: Group| {
+            group.put_by(&known);
+            group.value
+        };
+        taken.into_iter().map(value).collect()
     }
 }
 
@@ -303,10 +365,11 @@ impl GroupsAccumulator for Sessions {
         filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        self.groups.resize(total_num_groups, Group::default());
-        let known = self.book.read();
+        self.begin(total_num_groups);
+        let book = Arc::clone(&self.book);
+        let known = book.read();
         for (group, register) in registers(&values[0], group_indices, filter) {
-            let group = &mut self.groups[group];
+            let group = self.group(group)?;
             let weeks = group.weeks.from(register.first_week, register.weeks())?;
             for (week, number) in weeks.iter_mut().zip(register.numbers()) {
                 week.add(number, &known);
@@ -316,44 +379,32 @@ impl GroupsAccumulator for Sessions {
                 group.carry(&known);
             }
         }
+        drop(known);
+        self.end();
         Ok(())
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.groups.resize(total_num_groups, Group::default());
+        self.begin(total_num_groups);
         let states = values[0].as_binary::<i32>();
         for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
-            let Some(counts) = SessionCounts::read(states.value(row)) else { continue };
-            let weeks = self.groups[*group].weeks.from(counts.first_week, counts.weeks().len())?;
-            for (week, more) in weeks.iter_mut().zip(counts.weeks()) {
-                let counts = week.boxes.as_flattened_mut().iter_mut();
-                counts.zip(more.as_flattened()).for_each(|(count, more)| *count += more);
-            }
+            self.group(*group)?.add(states.value(row))?;
         }
+        self.end();
         Ok(())
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let groups = self.taken(emit_to);
-        let mut out = BinaryViewBuilder::with_capacity(groups.len()).with_fixed_block_size(COUNTS_BLOCK);
-        let mut value = Vec::new();
-        for group in groups {
-            value.clear();
-            write_counts(group.first_week, group.each.iter().map(|week| &week.boxes), &mut value);
-            out.try_append_value(&value)?;
+        let values = self.taken(emit_to);
+        let mut out = BinaryViewBuilder::with_capacity(values.len()).with_fixed_block_size(COUNTS_BLOCK);
+        for value in values {
+            out.try_append_value(value)?;
         }
         Ok(Arc::new(out.finish()))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let mut out = BinaryBuilder::new();
-        let mut value = Vec::new();
-        for group in self.taken(emit_to) {
-            value.clear();
-            write_counts(group.first_week, group.each.iter().map(|week| &week.boxes), &mut value);
-            out.append_value(&value);
-        }
-        Ok(vec![Arc::new(out.finish())])
+        Ok(vec![Arc::new(BinaryArray::from_iter_values(self.taken(emit_to)))])
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
@@ -364,7 +415,8 @@ impl GroupsAccumulator for Sessions {
     }
 
     fn size(&self) -> usize {
-        self.groups.iter().map(|g| g.weeks.size()).sum::<usize>() + self.groups.capacity() * size_of::<Group>()
+        let of_group = |group: &Group| group.weeks.size() + group.value.capacity();
+        self.groups.iter().map(of_group).sum::<usize>() + self.groups.capacity() * size_of::<Group>()
     }
 }
 
@@ -390,9 +442,18 @@ mod tests {
         let registers: BinaryViewArray =
             (0..1_000).map(|i| Some([&7i32.to_le_bytes()[..], &lines[of(i)]].concat())).collect();
         let registers = Arc::new(book.number_registers(&registers).unwrap()) as ArrayRef;
-        let mut sessions = Sessions::of(&book);
-        sessions.update_batch(&[registers], &[0; 1_000], None, 1).unwrap();
-        let counted = sessions.evaluate(EmitTo::All).unwrap();
+        // In three batches, between which the group rests, and half of it counted elsewhere.
+        let (mut sessions, mut elsewhere) = (Sessions::of(&book), Sessions::of(&book));
+        for (from, rows) in [(0, 300), (300, 200)] {
+            sessions.update_batch(&[registers.slice(from, rows)], &vec![0; rows], None, 2).unwrap();
+            sessions.update_batch(&[registers.slice(0, 1)], &[1], None, 2).unwrap();
+            assert!(sessions.groups[0].weeks.each.is_empty());
+        }
+        elsewhere.update_batch(&[registers.slice(500, 500)], &[0; 500], None, 1).unwrap();
+        sessions.merge_batch(&elsewhere.state(EmitTo::All).unwrap(), &[0], 2).unwrap();
+        let counted = sessions.evaluate(EmitTo::First(1)).unwrap();
+        let of_other = sessions.evaluate(EmitTo::All).unwrap();
+        assert_eq!(SessionCounts::read(of_other.as_binary_view().value(0)).unwrap().weeks().count(), 1);
         let counted = SessionCounts::read(counted.as_binary_view().value(0)).unwrap();
         let weeks: Vec<WeekCounts> = counted.weeks().collect();
         assert_eq!((counted.first_week, weeks.len()), (7, 1));

@@ -1,6 +1,7 @@
 //! Each session's marks by measure as one value, which `session_counts(register)` gives, and what is read from it:
 //! `counts_by_session(counts)`, `counts_by_week(counts)`, `counts_by_weekday(counts)`. The value is the Monday of the
-//! first week (four bytes, least first) and for each week from there fourteen boxes of [`MEASURES`] (four bytes each).
+//! first week (four bytes, least first), how many weeks follow (two bytes), and for each of them which of its fourteen
+//! boxes have any mark (a mask of two bytes) and the [`MEASURES`] of those: most are small, and half the boxes empty.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, StringViewArray};
 use datafusion::arrow::datatypes::{DataType, Field};
@@ -23,11 +24,40 @@ const RECORDED: usize = MEASURES.len() - 2;
 const N: usize = MEASURES.len() - 1;
 
 /// Writes a value.
-pub(super) fn write_counts<'a>(first_week: i32, weeks: impl Iterator<Item = &'a WeekCounts>, into: &mut Vec<u8>) {
+pub(super) fn write_counts<'a>(
+    first_week: i32,
+    weeks: impl ExactSizeIterator<Item = &'a WeekCounts>,
+    into: &mut Vec<u8>,
+) {
     into.extend_from_slice(&first_week.to_le_bytes());
+    into.extend_from_slice(&(weeks.len() as u16).to_le_bytes());
     for week in weeks {
-        into.extend_from_slice(week.map(|counts| counts.map(u32::to_le_bytes)).as_flattened().as_flattened());
+        let counted = || week.iter().enumerate().filter(|(_, counts)| **counts != BoxCounts::default());
+        into.extend_from_slice(&counted().fold(0u16, |mask, (place, _)| mask | 1 << place).to_le_bytes());
+        counted().flat_map(|(_, counts)| counts).for_each(|count| write_number(*count, into));
     }
+}
+
+/// Seven bits a byte, least first; the highest says that more follow.
+fn write_number(mut number: u32, into: &mut Vec<u8>) {
+    while 0x7f < number {
+        into.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    into.push(number as u8);
+}
+
+fn read_number(bytes: &mut &[u8]) -> Option<u32> {
+    let mut number = 0;
+    for shift in (0..u32::BITS).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u32::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// A value, read.
@@ -35,20 +65,34 @@ pub(super) fn write_counts<'a>(first_week: i32, weeks: impl Iterator<Item = &'a 
 pub(super) struct SessionCounts<'a> {
     /// The Monday of its first week.
     pub(super) first_week: i32,
-    weeks: &'a [[[[u8; 4]; MEASURES.len()]; SESSIONS_A_WEEK]],
+    /// How many weeks it has.
+    pub(super) len: usize,
+    weeks: &'a [u8],
 }
 
 impl<'a> SessionCounts<'a> {
-    /// Reads a value; none where it has not even a week.
+    /// Reads a value; none where it does not even say how many weeks it has.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let (monday, counts) = bytes.split_first_chunk::<4>()?;
-        let weeks = counts.as_chunks().0.as_chunks().0.as_chunks().0;
-        Some(Self { first_week: i32::from_le_bytes(*monday), weeks })
+        let (monday, rest) = bytes.split_first_chunk::<4>()?;
+        let (len, weeks) = rest.split_first_chunk::<2>()?;
+        Some(Self { first_week: i32::from_le_bytes(*monday), len: u16::from_le_bytes(*len).into(), weeks })
     }
 
     /// Each week's counts.
-    pub(super) fn weeks(self) -> impl ExactSizeIterator<Item = WeekCounts> + 'a {
-        self.weeks.iter().map(|week| week.map(|counts| counts.map(u32::from_le_bytes)))
+    pub(super) fn weeks(self) -> impl Iterator<Item = WeekCounts> + 'a {
+        let mut rest = self.weeks;
+        (0..self.len).map_while(move |_| {
+            let mut week = WeekCounts::default();
+            let (mask, counted) = rest.split_first_chunk::<2>()?;
+            rest = counted;
+            let mask = u16::from_le_bytes(*mask);
+            for (_, counts) in week.iter_mut().enumerate().filter(|(place, _)| mask >> place & 1 == 1) {
+                for count in counts {
+                    *count = read_number(&mut rest)?;
+                }
+            }
+            Some(week)
+        })
     }
 
     /// Each week's Monday and counts, as far as anything is counted in it.

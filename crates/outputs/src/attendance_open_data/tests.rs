@@ -58,9 +58,10 @@ fn request(phases: Vec<PhaseCounts>) -> Request {
 
 /// Every code there is, each with a count of its own, so that no two sums agree by chance.
 fn every_code() -> Vec<(&'static str, u64)> {
-    let codes = POSSIBLE.iter().copied().flatten().chain(NOT_POSSIBLE).copied();
-    let counted = codes.filter(|code| !matches!(*code, "/" | "\\"));
-    counted.enumerate().map(|(at, code)| (code, 1 << at)).collect()
+    let possible = POSSIBLE.iter().copied().flatten().copied().filter(|code| !matches!(*code, "/" | "\\"));
+    let counted = possible.enumerate().map(|(at, code)| (code, 1 << at));
+    // In no column.
+    counted.chain(NOT_POSSIBLE.iter().map(|code| (*code, 900))).collect()
 }
 
 fn three_phases() -> Request {

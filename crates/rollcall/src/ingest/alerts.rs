@@ -16,7 +16,7 @@ use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicr
 use chrono::Days;
 use engine::session::Session;
 use lake::landing::Receipt;
-use lake::register::root_of;
+use lake::register::{Roots, root_of};
 use lake::{DataFile, RunRecord, Table};
 use model::AcademicYear;
 use model::line::{day_of, days_from_epoch, monday_before};
@@ -50,6 +50,13 @@ struct Alert<'a> {
     to: Option<i32>,
     sessions: Option<i64>,
     status: &'a str,
+}
+
+impl<'a> Alert<'a> {
+    /// The rule, the child by one key, and the school.
+    fn whose(&self, roots: &Roots) -> (&'a str, i64, Option<i32>) {
+        (self.rule, root_of(roots, self.pupil_key), self.urn)
+    }
 }
 
 /// One change of status.
@@ -105,21 +112,17 @@ pub(super) async fn record(
         false => None,
     };
 
-    let root = |key| root_of(roots, key);
     let mut events = Vec::new();
-    let mut raised: HashMap<(&str, i64, Option<i32>), Vec<Alert<'_>>> = HashMap::new();
     for (id, alert) in now.iter().flat_map(Rows::each) {
         let old = before.remove(id).map(|alert| alert.status);
         let reason = match (old, alert.status) {
             (Some(old), now) if old == now => continue,
             (None, _) => "the rule is met",
             (Some("retracted" | "replaced"), _) => "the rule is met again by the marks known now",
-            (_, "ended") => "the child has been marked otherwise since, or has left the roll",
+            (_, "ended") if !by_marks(&alert) => "the child is past compulsory school age",
+            (_, "ended") => "the child has been marked otherwise since, or has left the roll or the school has closed",
             _ => "the run goes on",
         };
-        if !matches!(old, Some("open" | "ended")) {
-            raised.entry((alert.rule, root(alert.pupil_key), alert.urn)).or_default().push(alert);
-        }
         events.push(Event { id, alert, before: old, after: alert.status, reason });
     }
     let stood = last_year.iter().flatten().flat_map(Rows::each).filter(|(_, alert)| by_marks(alert));
@@ -134,6 +137,13 @@ pub(super) async fn record(
         }
     }
     // What is left stands no longer.
+    before.retain(|_, alert| !matches!(alert.status, "retracted" | "replaced"));
+    let mut others: HashMap<_, Vec<Alert<'_>>> = before.values().map(|a| (a.whose(roots), Vec::new())).collect();
+    for (_, alert) in now.iter().flat_map(Rows::each) {
+        if let Some(others) = others.get_mut(&alert.whose(roots)) {
+            others.push(alert);
+        }
+    }
     for (id, alert) in before {
         // One of last year stands or falls by last year's marks, once they have been asked.
         let is_judged = match by_marks(&alert) {
@@ -141,7 +151,7 @@ pub(super) async fn record(
             // One of a roll stands for this school year and the last.
             false => alert.from.is_none_or(|day| last <= AcademicYear::of(day_of(day))),
         };
-        let mut others = raised.get(&(alert.rule, root(alert.pupil_key), alert.urn)).into_iter().flatten();
+        let mut others = others.get(&alert.whose(roots)).into_iter().flatten();
         let (after, reason) = if !is_judged || stood.contains_key(id) {
             ("ended", "its school year is over")
         } else if others.any(|other| other.from <= alert.to && alert.from <= other.to) {
@@ -151,7 +161,7 @@ pub(super) async fn record(
         } else {
             ("ended", "a roll says where the child is")
         };
-        if !matches!(alert.status, "retracted" | "replaced") && alert.status != after {
+        if alert.status != after {
             events.push(Event { id, alert, before: Some(alert.status), after, reason });
         }
     }

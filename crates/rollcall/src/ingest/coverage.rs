@@ -34,7 +34,8 @@ impl Coverage {
             let its = self.children[of_child..].iter().take_while(|(other, _)| *other == child);
             its.into_iter().any(|(_, only)| only.is_none_or(|only| only == day))
         };
-        self.days.0 <= day && day <= self.days.1 && child.is_none_or(is_its)
+        let of_school = || self.children.iter().any(|(_, only)| only.is_none_or(|only| only == day));
+        self.days.0 <= day && day <= self.days.1 && child.map_or_else(of_school, is_its)
     }
 
     /// The last of some returns that between them state a first and a last day of a child, or of the school, and all from

@@ -195,6 +195,7 @@ struct Decoding {
 
 impl Decoding {
     fn decode(&self, origin: Origin<'_>, input: Box<dyn Read + Send>) -> Vec<Decoded> {
+        let ahead = |param: &str| self.came_on + Days::new(self.library.number(param).unwrap_or(0));
         let decoder = Decoder {
             codes: &self.library.codes,
             rules: &self.library.fields,
@@ -202,7 +203,8 @@ impl Decoding {
             mapping: &self.mapping,
             received_at: self.received_at,
             received_on: self.came_on,
-            roll_until: self.came_on + Days::new(self.library.number("roll_days_ahead").unwrap_or(0)),
+            roll_until: ahead("roll_days_ahead"),
+            calendar_until: ahead("calendar_days_ahead"),
             earliest: self.earliest,
             unpacked_limit: self.unpacked_limit,
         };

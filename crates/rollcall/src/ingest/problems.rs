@@ -177,7 +177,8 @@ pub(super) async fn record(
     let mended = |open: &Open| -> Option<i64> {
         if open.rule == "missing_from_roll" {
             // A roll that says nothing of the child mends nothing.
-            return rolls.get(&(open.urn?, root(open.pupil_key?)))?.first().map(|stint| stint.return_id);
+            let mut stints = rolls.get(&(open.urn?, root(open.pupil_key?)))?.iter();
+            return stints.find(|stint| !stint.is_missing).map(|stint| stint.return_id);
         }
         let by = |kind: &str| accepted.get(&(kind, open.urn)).copied();
         if open.rule == UNKNOWN_URN {
@@ -187,7 +188,8 @@ pub(super) async fn record(
         // A file of marks that is refused whole is mended by marks of its days, where it says which they are.
         let is_of_marks = open.kind == "marks" && (!open.refuses_file || open.urn.is_some() && open.days.is_some());
         if !is_of_marks {
-            let is_told = open.urn.is_some() || open.kind == "schools" || open.kind == "links";
+            // Others state no whole: what another file says is another thing.
+            let is_told = open.urn.is_some() && open.kind == "roll" || open.kind == "schools" || open.kind == "links";
             let mended = by(&open.kind).filter(|_| is_told).or_else(|| same_file(open));
             if mended.is_some() || !of_held.contains(open.rule.as_str()) {
                 return mended;

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow::array::AsArray;
-use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::array::{AsArray, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type, Schema, TimestampMicrosecondType};
 use engine::session::Session;
 use lake::landing::{self, Receipt};
 use lake::register::{REFUSED, Stated, UNSTATED, by_child};
@@ -64,13 +64,14 @@ struct Lines {
 impl Lines {
     async fn of(session: &Session, staged: &Staged, newest: &HashMap<i64, (i64, i64)>) -> Result<Self> {
         let mut found = Self { since: BTreeMap::new(), believed: BTreeMap::new() };
-        let keys: Vec<String> =
-            staged.roots.iter().filter(|(_, root)| newest.contains_key(root)).map(|(key, _)| key.to_string()).collect();
-        let sql = format!(
-            "SELECT urn, pupil_key, week_start, known_from, known_to FROM history.register_week WHERE pupil_key IN ({})",
-            keys.join(", ")
-        );
-        for batch in session.rows(&sql).await? {
+        let keys = staged.roots.iter().filter(|(_, root)| newest.contains_key(root)).map(|(key, _)| *key);
+        // As a table: what stands in a statement is logged.
+        let schema = Schema::new(vec![Field::new("joined", DataType::Int64, false)]);
+        let keys = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(Int64Array::from_iter_values(keys))])?;
+        session.put_rows("incoming", "joined_key", keys)?;
+        let sql = "SELECT urn, pupil_key, week_start, known_from, known_to \
+                   FROM incoming.joined_key JOIN history.register_week ON pupil_key = joined";
+        for batch in session.rows(sql).await? {
             let (urns, keys) =
                 (batch.column(0).as_primitive::<Int32Type>(), batch.column(1).as_primitive::<Int64Type>());
             let weeks = batch.column(2).as_primitive::<Date32Type>();

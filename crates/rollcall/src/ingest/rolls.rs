@@ -35,78 +35,147 @@ pub(super) struct Stint {
     pub leaving: Option<i32>,
     /// The return that states it.
     pub return_id: i64,
+    /// Whether a roll of a later day is without it.
+    pub is_missing: bool,
 }
 
-/// The changed UPNs that rolls tell of, as far as the ledger does not know them. One that names a child who is on the
-/// same roll as another, or who has another date of birth, is not believed: two children would become one, for ever.
-pub(super) async fn changed_upns(ingest: &Ingest<'_>, run: &RunRecord, files: &mut [Decoded]) -> Result<Vec<Joined>> {
+/// The changed UPNs that rolls tell of, as far as the ledger does not know them. One that would make one child of two on
+/// the same roll, or of two dates of birth, is not believed, nor are two that name one former UPN: two children would
+/// become one, for ever. All UPNs that are known to be of the one and of the other are looked at.
+pub(super) async fn changed_upns(
+    ingest: &Ingest<'_>,
+    run: &RunRecord,
+    roots: &Roots,
+    files: &mut [Decoded],
+) -> Result<Vec<Joined>> {
     let known: HashSet<(i64, i64)> =
         engine::joined_keys::former_keys(ingest.lake, run, i64::MAX).await?.into_iter().collect();
-    let pairs = |file: &Decoded| match &file.content {
-        Content::Rows { former, .. } => {
-            let pairs = former.iter().map(|(_, old, new)| (*old, *new));
-            pairs.filter(|pair| !known.contains(pair)).collect()
+    let mut claims: Vec<(usize, i64, i64)> = Vec::new();
+    for (i, file) in files.iter().enumerate() {
+        if let Content::Rows { former, .. } = &file.content {
+            let new = former.iter().map(|(_, old, new)| (*old, *new)).filter(|pair| !known.contains(pair));
+            claims.extend(new.map(|(old, new)| (i, old, new)));
         }
-        _ => Vec::new(),
-    };
-    let keys: HashSet<i64> = files.iter().flat_map(pairs).flat_map(|(old, new)| [old, new]).collect();
-    if keys.is_empty() {
+    }
+    if claims.is_empty() {
         return Ok(Vec::new());
     }
-    let mut births: HashMap<i64, BTreeSet<i32>> = HashMap::new();
-    let mut born = |rows: &RecordBatch| -> Result<()> {
+    let mut children = Children::of(roots, claims.iter().flat_map(|(_, old, new)| [*old, *new]));
+    let enrolments = run.table(Table::Enrolment);
+    let held = enrolments.of_belief(lake::table::CURRENT);
+    children
+        .born(&lake::parquet_file::read_columns(ingest.lake, Table::Enrolment, held, &["pupil_key", "dob"]).await?)?;
+    for file in files.iter().filter(|f| f.kind == Some(Kind::Roll)) {
+        let Content::Rows { rows, snapshots, .. } = &file.content else { continue };
+        children.born(rows)?;
+        children.on_roll(rows, snapshots)?;
+    }
+    let mut named: HashMap<i64, BTreeSet<i64>> = HashMap::new();
+    for (_, old, new) in &claims {
+        named.entry(*old).or_default().insert(root_of(roots, *new));
+    }
+    let mut former = Vec::new();
+    for (i, old, new) in claims {
+        let file = &mut files[i];
+        let of_another = "former_upn_of_another";
+        let (rule, urn, found) = if 1 < named[&old].len() {
+            (of_another, file.urn, "the former UPN is given for several pupils")
+        } else if let Some(urn) = children.both_on_a_roll(old, new) {
+            ("former_upn_on_roll", Some(urn), "the former UPN is that of another pupil on the roll")
+        } else if children.are_two(old, new) {
+            (of_another, file.urn, "the former UPN is of a pupil with another date of birth")
+        } else {
+            children.join(old, new);
+            former.push((old, new, file.return_id));
+            continue;
+        };
+        let problem = Problem::of(&ingest.library.fields, rule, found.to_owned());
+        file.problems.push(Problem { urn, pupil_key: Some(new), rows: 1, ..problem });
+    }
+    Ok(former)
+}
+
+/// What is known of the children of some keys.
+struct Children {
+    /// The child of each key, by its place.
+    places: HashMap<i64, usize>,
+    each: Vec<Child>,
+}
+
+#[derive(Default)]
+struct Child {
+    births: BTreeSet<i32>,
+    /// School, day, first and last day of the stints that rolls state.
+    stints: Vec<(i32, NaiveDate, i32, i32)>,
+}
+
+impl Children {
+    fn of(roots: &Roots, keys: impl Iterator<Item = i64>) -> Self {
+        let mut by_root: HashMap<i64, usize> = HashMap::new();
+        let mut places: HashMap<i64, usize> = HashMap::new();
+        for key in keys {
+            let next = by_root.len();
+            places.insert(key, *by_root.entry(root_of(roots, key)).or_insert(next));
+        }
+        // All that are known to be of one of them.
+        places.extend(roots.iter().filter_map(|(key, root)| Some((*key, *by_root.get(root)?))));
+        let each = by_root.iter().map(|_| Child::default()).collect();
+        Self { places, each }
+    }
+
+    fn born(&mut self, rows: &RecordBatch) -> Result<()> {
         let schema = rows.schema();
         let of = rows.column(schema.index_of("pupil_key")?).as_primitive::<Int64Type>();
         let days = rows.column(schema.index_of("dob")?).as_primitive::<Date32Type>();
-        for i in (0..rows.num_rows()).filter(|i| days.is_valid(*i) && keys.contains(&of.value(*i))) {
-            births.entry(of.value(i)).or_default().insert(days.value(i));
+        for i in (0..rows.num_rows()).filter(|i| days.is_valid(*i)) {
+            if let Some(place) = self.places.get(&of.value(i)) {
+                self.each[*place].births.insert(days.value(i));
+            }
         }
         Ok(())
-    };
-    let enrolments = run.table(Table::Enrolment);
-    let held = enrolments.of_belief(lake::table::CURRENT);
-    let names = ["pupil_key", "dob"];
-    born(&lake::parquet_file::read_columns(ingest.lake, Table::Enrolment, held, &names).await?)?;
-    let mut stints: BTreeMap<i64, Vec<(i32, NaiveDate, i32, i32)>> = BTreeMap::new();
-    for file in files.iter().filter(|f| f.kind == Some(Kind::Roll)) {
-        let Content::Rows { rows, snapshots, .. } = &file.content else { continue };
-        born(rows)?;
+    }
+
+    fn on_roll(&mut self, rows: &RecordBatch, snapshots: &BTreeMap<i32, NaiveDate>) -> Result<()> {
         let of = Stints::of(rows)?;
-        for i in (0..rows.num_rows()).filter(|i| keys.contains(&of.key.value(*i))) {
+        for i in 0..rows.num_rows() {
             let urn = of.urn.value(i);
-            let Some(day) = snapshots.get(&urn) else { continue };
-            let stint = (urn, *day, of.entry.value(i), of.end(i).unwrap_or(i32::MAX));
-            stints.entry(of.key.value(i)).or_default().push(stint);
+            if let (Some(place), Some(day)) = (self.places.get(&of.key.value(i)), snapshots.get(&urn)) {
+                self.each[*place].stints.push((urn, *day, of.entry.value(i), of.end(i).unwrap_or(i32::MAX)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The children of two keys, where they are not one already.
+    fn two(&self, old: i64, new: i64) -> Option<(&Child, &Child)> {
+        let (old, new) = (*self.places.get(&old)?, *self.places.get(&new)?);
+        (old != new).then(|| (&self.each[old], &self.each[new]))
+    }
+
+    /// The school on one roll of which both are at once.
+    fn both_on_a_roll(&self, old: i64, new: i64) -> Option<i32> {
+        let (old, new) = self.two(old, new)?;
+        let meets = |(urn, day, entry, last): &&(i32, NaiveDate, i32, i32)| {
+            new.stints.iter().any(|now| (now.0, now.1) == (*urn, *day) && now.2 < *last && *entry < now.3)
+        };
+        old.stints.iter().find(meets).map(|stint| stint.0)
+    }
+
+    /// Whether one date of birth is not known of both. Of one who was on no roll none is asked.
+    fn are_two(&self, old: i64, new: i64) -> bool {
+        self.two(old, new).is_some_and(|(old, new)| !old.births.is_empty() && old.births.is_disjoint(&new.births))
+    }
+
+    fn join(&mut self, old: i64, new: i64) {
+        if let (Some(old), Some(new)) = (self.places.get(&old).copied(), self.places.get(&new).copied())
+            && old != new
+        {
+            let Child { births, stints } = std::mem::take(&mut self.each[old]);
+            self.each[new].births.extend(births);
+            self.each[new].stints.extend(stints);
+            self.places.values_mut().filter(|place| **place == old).for_each(|place| *place = new);
         }
     }
-    let of_child = |key: i64| stints.get(&key).into_iter().flatten();
-    let both_on_roll = |old: i64, new: i64| {
-        of_child(old).find(|(urn, day, entry, last)| {
-            of_child(new).any(|now| (now.0, now.1) == (*urn, *day) && now.2 < *last && *entry < now.3)
-        })
-    };
-    let are_two =
-        |old: i64, new: i64| births.get(&old).zip(births.get(&new)).is_some_and(|(old, new)| old.is_disjoint(new));
-    let mut former = Vec::new();
-    for file in files {
-        for (old, new) in pairs(file) {
-            let (rule, urn, found) = match both_on_roll(old, new) {
-                Some((urn, ..)) => {
-                    ("former_upn_on_roll", Some(*urn), "the former UPN of one pupil is that of another on the roll")
-                }
-                None if are_two(old, new) => {
-                    ("former_upn_of_another", file.urn, "the former UPN is of a pupil with another date of birth")
-                }
-                None => {
-                    former.push((old, new, file.return_id));
-                    continue;
-                }
-            };
-            let problem = Problem::of(&ingest.library.fields, rule, found.to_owned());
-            file.problems.push(Problem { urn, pupil_key: Some(new), rows: 1, ..problem });
-        }
-    }
-    Ok(former)
 }
 
 /// Adds changed UPNs that were not known before to the identity table, each once; says which.
@@ -139,13 +208,15 @@ pub(super) async fn join(
     Ok((engine::joined_keys::roots(&former), joined))
 }
 
-/// Merges rolls, those of one day of the school together: first those that are older than one held, from the newest
+/// Merges rolls, those of one day of the school together; `merged` are the days of those that came before them with the
+/// arrival, and no table holds yet. First those that are older than one held, from the newest
 /// back, then the others in order of day. Says what they state.
 pub(super) async fn merge_rolls(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
     roots: &Roots,
     files: &mut [Decoded],
+    merged: &mut RollDays,
     at: i64,
 ) -> Result<Rolls> {
     let mut days: BTreeMap<i32, BTreeSet<NaiveDate>> = BTreeMap::new();
@@ -156,6 +227,7 @@ pub(super) async fn merge_rolls(
         return Ok(Rolls::new());
     }
     let mut held = rolls_held(ingest, run).await?;
+    merged.iter().for_each(|(urn, days)| held.entry(*urn).or_default().extend(days));
     let mut turns: HashMap<i32, VecDeque<NaiveDate>> = HashMap::new();
     for (urn, days) in days {
         let (older, newer): (Vec<_>, Vec<_>) =
@@ -171,14 +243,16 @@ pub(super) async fn merge_rolls(
         }
         rolls.extend(merge_rolls_of_a_day(ingest, run, roots, files, (&of_round, &held), at).await?);
         for (urn, day) in of_round {
-            held.entry(urn).or_default().insert(days_from_epoch(day));
+            for days in [&mut held, &mut *merged] {
+                days.entry(urn).or_default().insert(days_from_epoch(day));
+            }
         }
     }
     Ok(rolls)
 }
 
 /// The days of the rolls that the ledger holds, by school.
-type RollDays = HashMap<i32, BTreeSet<i32>>;
+pub(super) type RollDays = HashMap<i32, BTreeSet<i32>>;
 
 /// The first roll held of a school after a day.
 fn roll_after(held: &RollDays, urn: i32, day: i32) -> Option<i32> {
@@ -271,6 +345,12 @@ async fn merge_rolls_of_a_day(
             school.is_older = roll_after(held, *urn, days_from_epoch(days[urn])).is_some();
         }
     }
+    // A roll that is refused whole is of children of whom nothing is known then.
+    let is_refused = |file: &&Decoded| file.kind == Some(Kind::Roll) && matches!(file.content, Content::Nothing);
+    for refused in files.iter().filter(is_refused) {
+        let may_be_its = |(urn, _): &(&i32, &mut OfRoll)| refused.urn.is_none_or(|of| of == **urn);
+        schools.iter_mut().filter(may_be_its).for_each(|(_, school)| school.is_whole = false);
+    }
     let stated = concat_batches(&Table::Enrolment.schema(), &batches)?;
     let current = believed(ingest, run, Table::Enrolment).await?;
     let stated = with_known_births(stated, &current, root)?;
@@ -281,7 +361,8 @@ async fn merge_rolls_of_a_day(
         named.entry((all.urn.value(i), root(all.key.value(i)))).or_default().push(all.entry.value(i));
     }
     let stated = if schools.values().any(|s| s.is_older) {
-        unspoken_of(&stated, &current, is_older, |urn| roll_after(held, urn, days_from_epoch(*days.get(&urn)?)), root)?
+        let next = |urn: i32, entry: i32| roll_after(held, urn, days_from_epoch(*days.get(&urn)?).max(entry - 1));
+        unspoken_of(&stated, &current, is_older, next, root)?
     } else {
         stated
     };
@@ -292,6 +373,7 @@ async fn merge_rolls_of_a_day(
             entry: said.entry.value(i),
             leaving: said.leaving.is_valid(i).then(|| said.leaving.value(i)),
             return_id: said.return_id.value(i),
+            is_missing: said.missing(i).is_some(),
         });
     }
     let (mut withdrawn, mut missing) = (Vec::new(), Vec::new());
@@ -393,22 +475,24 @@ fn report_rolls(ingest: &Ingest<'_>, files: &mut [Decoded], schools: HashMap<i32
 }
 
 /// Stated rows without those of older rolls that overlap a stint which a later roll states of the child. Who is left of an older
-/// roll, and has no day of leaving, is missing from the roll after it.
+/// roll, and has no day of leaving, is missing from the `next`: the first of the school's after it that the child was to
+/// be on.
 fn unspoken_of(
     stated: &RecordBatch,
     current: &RecordBatch,
     is_older: impl Fn(i32) -> bool,
-    roll_after: impl Fn(i32) -> Option<i32>,
+    next: impl Fn(i32, i32) -> Option<i32>,
     root: impl Fn(i64) -> i64,
 ) -> Result<RecordBatch> {
     let (now, said) = (Stints::of(current)?, Stints::of(stated)?);
     let end = |s: &Stints<'_>, i: usize| s.end(i).unwrap_or(i32::MAX);
     // Who is on the next roll by another stint was on this one until then at most.
-    let until = |i: usize| end(&said, i).min(roll_after(said.urn.value(i)).map_or(i32::MAX, |next| next - 1));
+    let next_of = |s: &Stints<'_>, i: usize| next(s.urn.value(i), s.entry.value(i));
+    let until = |i: usize| end(&said, i).min(next_of(&said, i).map_or(i32::MAX, |next| next - 1));
     let mut known: HashMap<(i32, i64), Vec<(i32, i32)>> = HashMap::new();
     for i in (0..current.num_rows()).filter(|i| is_older(now.urn.value(*i))) {
         // What only rolls before this one say, this one says anew.
-        if now.is_unsaid_from(i, roll_after(now.urn.value(i))) {
+        if now.is_unsaid_from(i, next(now.urn.value(i), i32::MIN + 1)) {
             continue;
         }
         let stint = (now.entry.value(i), end(&now, i));
@@ -428,7 +512,7 @@ fn unspoken_of(
         .map(|i| {
             let urn = stints.urn.value(i);
             let leaves_later = |next: i32| stints.leaving.is_null(i) || next < stints.leaving.value(i);
-            roll_after(urn).filter(|next| is_older(urn) && leaves_later(*next))
+            next_of(&stints, i).filter(|next| is_older(urn) && leaves_later(*next))
         })
         .collect();
     with_columns(&taken, vec![("missing_since", Arc::new(missing))])

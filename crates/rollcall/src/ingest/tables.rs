@@ -15,7 +15,7 @@ use model::line::days_from_epoch;
 use model::{Outcome, Problem};
 use sources::{Content, Decoded, Kind, OfSchool};
 
-use super::rolls::{Joined, Rolls, changed_upns, join, merge_rolls};
+use super::rolls::{Joined, RollDays, Rolls, changed_upns, join, merge_rolls};
 use super::versions::state;
 use super::{Ingest, Taken};
 
@@ -137,23 +137,25 @@ pub(super) async fn merge_schools(
     Ok(files.into_iter().map(into_taken).collect())
 }
 
-/// Merges the other small files. `run` is changed to the ledger after them.
+/// Merges the other small files. `run` is changed to the ledger after them, and `merged` tells of the rolls that came
+/// with the arrival.
 pub(super) async fn merge(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
     roots: &Roots,
     mut others: Vec<Decoded>,
     receipt: &Receipt,
-    at: i64,
+    merged: &mut RollDays,
 ) -> Result<Merged> {
+    let at = receipt.received_at.timestamp_micros();
     judge(ingest, run, receipt, &mut others).await?;
-    let former = changed_upns(ingest, run, &mut others).await?;
+    let former = changed_upns(ingest, run, roots, &mut others).await?;
     let (roots, joined) = join(ingest, run, roots, former, at).await?;
     for kind in [Kind::Calendar, Kind::Interventions, Kind::Cases] {
         let rows = rows_of(&others, kind)?;
         state(ingest, run, kind.table(), rows, None, &[], at).await?;
     }
-    let rolls = merge_rolls(ingest, run, &roots, &mut others, at).await?;
+    let rolls = merge_rolls(ingest, run, &roots, &mut others, merged, at).await?;
     let taken = others.into_iter().map(into_taken).collect();
     Ok(Merged { taken, roots, joined, rolls })
 }
