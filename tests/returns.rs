@@ -531,3 +531,18 @@ fn of_a_blank_row_and_one_with_a_mark_the_mark_stands() {
         assert!(believed(&authority)[0].contains("I............."), "{:?}", believed(&authority));
     }
 }
+
+#[test]
+fn of_two_upns_of_a_child_in_one_file_the_newer_stands() {
+    for (old, new) in [("E850200120004", "A850200120009"), ("A850200120009", "E850200120004")] {
+        let authority = Authority::new();
+        let told = roll(140001, &[new]).replace(&format!("{new},,"), &format!("{new},{old},"));
+        authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll.csv", &told)]);
+        let both = week(140001, "2026-09-07", &[(old, "OO........"), (new, "I.........")]);
+        authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &both)]);
+        assert_eq!(
+            authority.ask("SELECT marks FROM ledger.register_week WHERE known_to IS NULL", &[]),
+            ["IO............"]
+        );
+    }
+}

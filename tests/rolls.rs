@@ -467,4 +467,12 @@ fn an_older_roll_announces_a_child_and_mends_no_later_absence() {
     assert_eq!(authority.ask(open, &[]).len(), 1);
     authority.receive("2026-10-03T05:00:00Z", &[("r.csv", &roll(140001, &[A, B]))]);
     assert_eq!(authority.ask(open, &[]), [""; 0]);
+    // Nor does it mend what was wrong with a later one.
+    let nobody = roll(140001, &[A, B]) + &format!("140001,{},,Made,Up,2016-01-01,F,5,2026-09-01,,\n", &B[..12]);
+    let refused = "SELECT rule FROM quality.problem WHERE rule = 'upn_shape' AND fixed_by IS NULL";
+    authority.receive("2026-10-04T05:00:00Z", &[("r.csv", &nobody)]);
+    authority.receive("2026-10-05T05:00:00Z", &[("r.csv", &roll_of(140001, "2026-09-17", &announced))]);
+    assert_eq!(authority.ask(refused, &[]), ["upn_shape"]);
+    authority.receive("2026-10-06T05:00:00Z", &[("r.csv", &roll(140001, &[A, B]))]);
+    assert_eq!(authority.ask(refused, &[]), [""; 0]);
 }

@@ -54,14 +54,14 @@ pub fn root_of(roots: &Roots, key: PupilKey) -> PupilKey {
     roots.get(&key).copied().unwrap_or(key)
 }
 
-/// What is said of each child of several keys in each week, by the root of its keys.
+/// What is said of each child of several keys in each week, by the root of its keys: of two marks that of the newer key.
 pub fn by_child(stated: &[Stated], roots: &Roots) -> BTreeMap<(PupilKey, i32), Stated> {
     let mut of_child: BTreeMap<(PupilKey, i32), Stated> = BTreeMap::new();
-    for line in stated {
-        if let Some(root) = roots.get(&line.pupil_key) {
-            let child = of_child.entry((*root, line.week));
-            child.and_modify(|said| *said = said.joined_with(line)).or_insert(*line);
-        }
+    let joined = stated.iter().filter_map(|line| Some((*roots.get(&line.pupil_key)?, line)));
+    let (first, newer): (Vec<_>, Vec<_>) = joined.partition(|(root, line)| *root == line.pupil_key);
+    for (root, line) in first.into_iter().chain(newer) {
+        let child = of_child.entry((root, line.week));
+        child.and_modify(|said| *said = said.joined_with(line)).or_insert(*line);
     }
     of_child
 }

@@ -16,6 +16,7 @@ use lake::{RunRecord, Table};
 use model::line::days_from_epoch;
 use model::{Outcome, Problem};
 use sha2::{Digest, Sha256};
+use sources::{Kind, OfSchool};
 
 use super::coverage::Coverage;
 use super::rolls::Rolls;
@@ -174,6 +175,13 @@ pub(super) async fn record(
         let is_its = |t: &&Taken| open.urn.is_none_or(|urn| t.schools.iter().any(|school| school.urn == Some(urn)));
         kept.filter(|t| t.file == open.file).filter(is_its).map(|t| t.return_id).next_back()
     };
+    // A roll of that day or a later one states the whole anew; an older one says nothing of what was wrong then.
+    let later_roll = |open: &Open| {
+        let since = |of: &OfSchool| open.days.zip(of.days).is_none_or(|((day, _), of)| day <= days_from_epoch(of.0));
+        let is_later = |of: &OfSchool| of.urn.is_some() && of.urn == open.urn && since(of);
+        let rolls = taken.iter().filter(|t| t.kind == Kind::Roll.name() && !t.refused);
+        rolls.filter(|t| t.schools.iter().any(is_later)).map(|t| t.return_id).next_back()
+    };
     let mended = |open: &Open| -> Option<i64> {
         if open.rule == "missing_from_roll" {
             // A roll that says nothing of the child mends nothing.
@@ -189,8 +197,11 @@ pub(super) async fn record(
         let is_of_marks = open.kind == "marks" && (!open.refuses_file || open.urn.is_some() && open.days.is_some());
         if !is_of_marks {
             // Others state no whole: what another file says is another thing.
-            let is_told = open.urn.is_some() && open.kind == "roll" || open.kind == "schools" || open.kind == "links";
-            let mended = by(&open.kind).filter(|_| is_told).or_else(|| same_file(open));
+            let mended = match open.kind.as_str() {
+                "schools" | "links" => by(&open.kind).or_else(|| same_file(open)),
+                "roll" if open.urn.is_some() => later_roll(open),
+                _ => same_file(open),
+            };
             if mended.is_some() || !of_held.contains(open.rule.as_str()) {
                 return mended;
             }
