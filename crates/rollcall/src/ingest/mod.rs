@@ -7,6 +7,7 @@
 
 mod again;
 mod alerts;
+mod changed_upns;
 mod coverage;
 mod files;
 mod marks;

@@ -16,8 +16,8 @@ use lake::register::{REFUSED, Stated, UNSTATED, by_child};
 use model::{Line, SESSIONS_A_WEEK};
 use sources::{Content, Decoded};
 
+use super::changed_upns::Joined;
 use super::marks::{School, Waiting, judge};
-use super::rolls::Joined;
 use super::{Ingest, Staged};
 
 /// What is to be stated anew of each school, in order of (pupil_key, week), under the newest key of each child.

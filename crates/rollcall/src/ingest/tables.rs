@@ -15,7 +15,8 @@ use model::line::days_from_epoch;
 use model::{Outcome, Problem};
 use sources::{Content, Decoded, Kind, OfSchool};
 
-use super::rolls::{Joined, RollDays, Rolls, changed_upns, join, merge_rolls};
+use super::changed_upns::{Joined, changed_upns, join};
+use super::rolls::{RollDays, Rolls, merge_rolls};
 use super::versions::state;
 use super::{Ingest, Taken};
 
