@@ -96,7 +96,7 @@ impl LedgerSource {
         let mut open = weeks.iter().filter(|w| number(w, "absence_percent").is_some());
         let settled = |w: &&Row| w.get("is_settled") == Some(&Value::Bool(true));
         let settled_to = open.by_ref().take_while(settled).last().and_then(|w| date::day(&words(w, "week_start")));
-        let friday = Days::new(session.library().number("last_weekday").and_then(|n| n.try_into().ok()).unwrap_or(0));
+        let friday = Days::new(session.library().number("last_weekday").unwrap_or(0));
         let total = phases.iter().find(|p| words(p, "phase") == "Total");
         let england_year = weeks.iter().find_map(|w| whole(w, "england_year"));
         Ok(Overview {

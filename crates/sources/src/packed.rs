@@ -11,8 +11,15 @@ use crate::grid::SchoolGrid;
 pub struct Packed {
     /// The file, its registers without lines.
     decoded: Decoded,
-    /// Of each register the Mondays with the number of their lines, and the lines.
-    lines: Vec<(Vec<(i32, usize)>, Vec<u8>)>,
+    lines: Vec<Lines>,
+}
+
+/// The lines of a register.
+#[derive(Debug)]
+struct Lines {
+    /// Each week's Monday and number of lines.
+    weeks: Vec<(i32, usize)>,
+    compressed: Vec<u8>,
 }
 
 impl Packed {
@@ -24,9 +31,9 @@ impl Packed {
         };
         let lines = grids.iter_mut().map(|grid| {
             let weeks = grid.take_lines();
-            let mondays = weeks.iter().map(|(monday, lines)| (*monday, lines.len())).collect();
             let boxes: Vec<u8> = weeks.iter().flat_map(|(_, lines)| lines.as_flattened()).copied().collect();
-            (mondays, lz4_flex::block::compress(&boxes))
+            let weeks = weeks.iter().map(|(monday, lines)| (*monday, lines.len())).collect();
+            Lines { weeks, compressed: lz4_flex::block::compress(&boxes) }
         });
         let lines = lines.collect();
         Self { decoded, lines }
@@ -46,19 +53,18 @@ impl Packed {
     /// Bytes it holds, nearly.
     pub fn size(&self) -> usize {
         let Content::Marks(grids) = &self.decoded.content else { return 0 };
-        grids.iter().map(SchoolGrid::size).chain(self.lines.iter().map(|(_, lines)| lines.len())).sum()
+        grids.iter().map(SchoolGrid::size).chain(self.lines.iter().map(|of| of.compressed.len())).sum()
     }
 
     /// The file as it was. Fails where its bytes did not stay what they were.
     pub fn unpacked(self) -> std::io::Result<Decoded> {
         let Self { mut decoded, lines } = self;
         if let Content::Marks(grids) = &mut decoded.content {
-            for (grid, (mondays, lines)) in grids.iter_mut().zip(lines) {
-                let all: usize = mondays.iter().map(|(_, lines)| lines).sum();
-                let boxes =
-                    lz4_flex::block::decompress(&lines, all * SESSIONS_A_WEEK).map_err(std::io::Error::other)?;
+            for (grid, Lines { weeks, compressed }) in grids.iter_mut().zip(lines) {
+                let size = weeks.iter().map(|(_, lines)| lines * SESSIONS_A_WEEK).sum();
+                let boxes = lz4_flex::block::decompress(&compressed, size).map_err(std::io::Error::other)?;
                 let mut rest = boxes.as_chunks().0.iter().copied();
-                let weeks = mondays.into_iter().map(|(monday, lines)| (monday, rest.by_ref().take(lines).collect()));
+                let weeks = weeks.into_iter().map(|(monday, lines)| (monday, rest.by_ref().take(lines).collect()));
                 grid.give_lines(weeks.collect());
             }
         }

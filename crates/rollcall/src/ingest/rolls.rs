@@ -234,10 +234,10 @@ async fn merge_rolls_of_a_day(
             Some(_) => {}
             None if school.is_older => match (named.get(&child), school.files.last()) {
                 // It was missing from the next roll already, and is from this one.
-                (None, Some(file)) if school.is_whole && !unread.contains(&child) => {
-                    if entry <= day && now.missing(i) == next {
-                        missing.push((i as u32, day, files[*file].return_id));
-                    }
+                (None, Some(file))
+                    if school.is_whole && !unread.contains(&child) && entry <= day && now.missing(i) == next =>
+                {
+                    missing.push((i as u32, day, files[*file].return_id));
                 }
                 // It went on, into a stint by which a later roll replaces it.
                 (Some(entries), _) if entries.contains(&entry) => withdrawn.push(i),
