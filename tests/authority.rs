@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The program: another build of it where `ROLLCALL_BINARY` names one, for thousands of cases by hand.
+/// The program: another build of it where `PROPERTY_BINARY` names one, for thousands of cases by hand.
 pub fn rollcall() -> Command {
     let built = env!("CARGO_BIN_EXE_rollcall");
-    let mut command = Command::new(std::env::var_os("ROLLCALL_BINARY").unwrap_or(built.into()));
+    let mut command = Command::new(std::env::var_os("PROPERTY_BINARY").unwrap_or(built.into()));
     command.env_remove("ROLLCALL_CRASH_AT");
     command
 }
