@@ -476,3 +476,16 @@ fn an_older_roll_announces_a_child_and_mends_no_later_absence() {
     authority.receive("2026-10-06T05:00:00Z", &[("r.csv", &roll(140001, &[A, B]))]);
     assert_eq!(authority.ask(refused, &[]), [""; 0]);
 }
+
+#[test]
+fn a_child_of_two_upns_on_one_roll_is_one_in_the_year_that_is_over() {
+    let authority = Authority::new();
+    let header = "URN,UPN,FormerUPN,Surname,Forename,DOB,Sex,NCYear,EntryDate\n";
+    let row = |upn, former, year| format!("140001,{upn},{former},Made,Up,2016-01-01,F,{year},2025-09-01\n");
+    let both = format!("{header}{}{}", row(A, "", 5), row(B, "", 5));
+    authority.receive("2026-06-01T05:00:00Z", &[("gias.csv", SCHOOLS), ("r.csv", &both)]);
+    authority.receive("2026-07-10T18:00:00Z", &[("m.csv", &week(140001, "2026-07-06", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    authority.receive("2026-09-03T05:00:00Z", &[("r.csv", &format!("{header}{}", row(B, A, 6)))]);
+    let years = "SELECT academic_year, nc_year, possible FROM metrics.pupil_year WHERE 0 < possible";
+    assert_eq!(authority.ask(years, &["--as-of", "2026-09-03"]), ["202526,5,10"]);
+}

@@ -52,9 +52,11 @@ WITH newest AS (
     FROM arrival a JOIN (year y JOIN history.enrolment h ON y.last_day < (SELECT roll_day FROM newest) AND h.entry_date <= y.last_day) ON a.known_from = h.known_from
   ) h ON k.line_key = h.pupil_key
 ), told AS (
-  SELECT v.urn, v.child_key, v.academic_year, v.nc_year, v.fsm, v.sen, v.looked_after, v.child_in_need, v.eal, v.ethnicity
+  -- Once of a child who was told of under two UPNs at one instant, and has turned out to be one since.
+  SELECT v.urn, v.child_key, v.academic_year, max(v.nc_year) AS nc_year, bool_or(v.fsm) AS fsm, max(v.sen) AS sen, bool_or(v.looked_after) AS looked_after, bool_or(v.child_in_need) AS child_in_need, bool_or(v.eal) AS eal, max(v.ethnicity) AS ethnicity
   FROM (SELECT urn, child_key, academic_year, max(place) AS place FROM version GROUP BY urn, child_key, academic_year) l
   JOIN version v ON v.urn = l.urn AND v.child_key = l.child_key AND v.academic_year = l.academic_year AND v.place = l.place
+  GROUP BY v.urn, v.child_key, v.academic_year
 )
 SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, e.academic_year, e.first_day, e.last_day, e.in_cohort,
        CASE WHEN t.urn IS NULL THEN e.nc_year ELSE t.nc_year END AS nc_year, e.sex,

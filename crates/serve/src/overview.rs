@@ -90,12 +90,12 @@ impl LedgerSource {
         let phases = session.objects("SELECT * FROM serving.overview_phase ORDER BY phase").await?;
         let alerts = session.objects("SELECT * FROM serving.overview_alert ORDER BY rule").await?;
         let problems = session.objects("SELECT * FROM serving.overview_problem ORDER BY severity, rule").await?;
-        let last = weeks.iter().rev().find(|w| number(w, "absence_percent").is_some());
-        let silent_schools = silent(&schools);
         // Of a week in which no school was open nothing can move.
-        let mut open = weeks.iter().filter(|w| number(w, "absence_percent").is_some());
-        let settled = |w: &&Row| w.get("is_settled") == Some(&Value::Bool(true));
-        let settled_to = open.by_ref().take_while(settled).last().and_then(|w| date::day(&words(w, "week_start")));
+        let open: Vec<&Row> = weeks.iter().filter(|w| number(w, "absence_percent").is_some()).collect();
+        let last = open.last();
+        let silent_schools = silent(&schools);
+        let settled = open.iter().take_while(|w| w.get("is_settled") == Some(&Value::Bool(true)));
+        let settled_to = settled.last().and_then(|w| date::day(&words(w, "week_start")));
         let friday = Days::new(session.library().number("last_weekday").unwrap_or(0));
         let total = phases.iter().find(|p| words(p, "phase") == "Total");
         let england_year = weeks.iter().find_map(|w| whole(w, "england_year"));
