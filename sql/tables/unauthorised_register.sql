@@ -19,14 +19,13 @@ WITH long AS (
   SELECT e.pupil_key, e.urn, stints(e.first_day, e.last_day) AS stints
   FROM long l JOIN tables.enrolment_year e ON l.pupil_key = e.pupil_key AND l.urn = e.urn
   GROUP BY e.pupil_key, e.urn
-)
-SELECT pupil_key, urn, max(upn) AS upn, register_union(register) AS register
-FROM (
-  SELECT r.pupil_key, r.urn, r.upn, register_between(r.register, r.csa_from, r.csa_to) AS register
+), marked AS (
+  SELECT r.pupil_key, r.urn, max(r.upn) AS upn, register_union(register_between(r.register, r.csa_from, r.csa_to)) AS register
   FROM long l JOIN tables.register_year r ON l.pupil_key = r.pupil_key AND l.urn = r.urn
   WHERE r.csa_from IS NOT NULL
-  UNION ALL
-  SELECT s.pupil_key, s.urn, CAST(NULL AS VARCHAR) AS upn, register_outside(k.calendar, s.stints) AS register
-  FROM stint s JOIN tables.school_calendar k ON k.urn = s.urn
+  GROUP BY r.pupil_key, r.urn
 )
-GROUP BY pupil_key, urn
+SELECT m.pupil_key, m.urn, m.upn, register_with(m.register, register_outside(k.calendar, s.stints)) AS register
+-- The smaller side stands first: it is the one a join holds.
+FROM tables.school_calendar k
+RIGHT JOIN (stint s JOIN marked m ON s.pupil_key = m.pupil_key AND s.urn = m.urn) ON k.urn = m.urn

@@ -62,7 +62,6 @@ impl LineBook {
             marked: Vec::new(),
             opened: Vec::new(),
             tallies: Vec::new(),
-            sessions: Vec::new(),
         };
         lines.number(&BLANK_LINE);
         Self { lines: RwLock::new(lines), boxes: Mutex::default(), only: Mutex::default() }
@@ -174,7 +173,6 @@ pub(crate) struct NumberedLines {
     marked: Vec<u16>,
     opened: Vec<u16>,
     tallies: Vec<u128>,
-    sessions: Vec<[u64; SESSIONS_A_WEEK]>,
 }
 
 impl NumberedLines {
@@ -184,7 +182,6 @@ impl NumberedLines {
         self.marked.reserve(lines);
         self.opened.reserve(lines);
         self.tallies.reserve(lines);
-        self.sessions.reserve(lines);
     }
 
     fn number(&mut self, line: &Line) -> u32 {
@@ -192,13 +189,11 @@ impl NumberedLines {
             return *number;
         }
         let number = self.lines.len() as u32;
-        let sessions = line.map(|mark| self.adds[usize::from(mark & 127)]);
         // Eight bits a measure do for a line's fourteen boxes. Sixteen: a register of the most weeks there may be does
         // not overflow them.
-        let counts = sessions.iter().sum::<u64>().to_le_bytes();
+        let counts = self.added(line).iter().sum::<u64>().to_le_bytes();
         let tally = counts.iter().rev().fold(0, |tally, count| tally << 16 | u128::from(*count));
         self.tallies.push(tally);
-        self.sessions.push(sessions);
         self.marked.push(boxes_with(line, |mark| mark != BLANK));
         self.opened.push(boxes_with(line, |mark| self.opening[usize::from(mark & 127)]));
         self.lines.push(*line);
@@ -236,9 +231,14 @@ impl NumberedLines {
         self.tallies.get(number as usize).copied().unwrap_or_default()
     }
 
-    /// Each box's marks by measure: eight bits for each of [`MEASURES`]. None: nothing to add.
-    pub(crate) fn sessions(&self, number: u32) -> Option<&[u64; SESSIONS_A_WEEK]> {
-        self.sessions.get(number as usize).filter(|_| number != 0)
+    /// Each box's marks by measure: eight bits for each of [`MEASURES`]. None: nothing to add. Worked out anew each
+    /// time: held, they would be most of the book.
+    pub(crate) fn sessions(&self, number: u32) -> Option<[u64; SESSIONS_A_WEEK]> {
+        Some(self.added(self.lines.get(number as usize).filter(|_| number != 0)?))
+    }
+
+    fn added(&self, line: &Line) -> [u64; SESSIONS_A_WEEK] {
+        line.map(|mark| self.adds[usize::from(mark & 127)])
     }
 }
 

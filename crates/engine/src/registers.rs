@@ -9,7 +9,7 @@ mod earlier;
 mod gathering;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
@@ -27,7 +27,7 @@ use model::AsOf;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::async_reader::MetadataFetch;
 use parquet::file::metadata::ParquetMetaDataReader;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::line_book::LineBook;
 use earlier::Earlier;
@@ -83,7 +83,7 @@ pub(crate) fn table(mut belief: Belief, book: Arc<LineBook>, parts: usize) -> Re
         earlier
     });
     let parts = parts.max(1);
-    let (shares, held) = (OnceCell::new(), OnceCell::new());
+    let (shares, held) = (OnceCell::new(), Mutex::default());
     let shared = Arc::new(Shared { belief, book, parts, shares, schema: schema(), earlier, held });
     let partitions = (0..shared.parts)
         .map(|nth| Arc::new(Part { shared: Arc::clone(&shared), nth }) as Arc<dyn PartitionStream>)
@@ -101,8 +101,8 @@ struct Shared {
     schema: SchemaRef,
     /// The files of weeks before those of the lines, whose registers go on with them.
     earlier: Option<earlier::Files>,
-    /// Their registers, once they have been read.
-    held: OnceCell<Arc<Earlier>>,
+    /// Their registers, while somebody reads them.
+    held: Mutex<Weak<Earlier>>,
 }
 
 impl Shared {
@@ -111,13 +111,18 @@ impl Shared {
         let Belief { as_of, newest, joined, .. } = &self.belief;
         let belief = Belief { lines, as_of: *as_of, newest: *newest, joined: joined.clone(), keeps: false };
         let (book, schema) = (Arc::clone(&self.book), Arc::clone(&self.schema));
-        Self { belief, book, parts: self.parts, shares: OnceCell::new(), schema, earlier: None, held: OnceCell::new() }
+        Self { belief, book, parts: self.parts, shares: OnceCell::new(), schema, earlier: None, held: Mutex::default() }
     }
 
     async fn earlier(&self) -> Result<Option<Arc<Earlier>>> {
         let Some(files) = &self.earlier else { return Ok(None) };
-        let read = || async { Ok::<_, DataFusionError>(Arc::new(files.registers(self).await?)) };
-        Ok(Some(Arc::clone(self.held.get_or_try_init(read).await?)))
+        let mut held = self.held.lock().await;
+        if let Some(earlier) = held.upgrade() {
+            return Ok(Some(earlier));
+        }
+        let earlier = Arc::new(files.registers(self).await?);
+        *held = Arc::downgrade(&earlier);
+        Ok(Some(earlier))
     }
 }
 

@@ -9,8 +9,9 @@ use datafusion::arrow::array::make_view;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, BinaryViewBuilder, Date32Array, Int32Array, StructArray,
 };
-use datafusion::arrow::buffer::Buffer;
+use datafusion::arrow::buffer::{Buffer, NullBuffer};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Field, Fields, Int32Type};
+use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
 use model::{BLANK, CodeTable};
 
@@ -21,7 +22,7 @@ use super::stints::Stints;
 use super::tally::Tally;
 use super::{Scalar, day_or, scalar, scalar_of_set};
 use crate::line_book::{BLANK_LINE, LETTERS, Line, LineBook, NumberedLines};
-use crate::register::{Register, write_register};
+use crate::register::{MOST_WEEKS, Register, write_register};
 
 impl Register<'_> {
     /// The weeks that lie wholly from `first` to `last`, both included, and the two at their ends that may do in
@@ -103,7 +104,7 @@ fn cut(
     registers: &BinaryViewArray,
     is_outside: bool,
     days_of: impl Fn(usize, &mut Vec<(i32, i32)>),
-) -> datafusion::common::Result<ArrayRef> {
+) -> Result<ArrayRef> {
     let (mut cut, mut copies): (Vec<u8>, Vec<(usize, Range<usize>)>) = (Vec::new(), Vec::new());
     let (mut lines, mut places): (Vec<Line>, Vec<usize>) = (Vec::new(), Vec::new());
     let mut days = Vec::new();
@@ -151,6 +152,54 @@ fn cut(
     Ok(Arc::new(BinaryViewArray::try_new(views.into(), buffers, registers.nulls().cloned())?))
 }
 
+/// Registers of two columns, each laid over the other: of two marks in one box the letter that is greater stands, as
+/// in `register_union`.
+fn laid_together(book: &LineBook, one: &BinaryViewArray, other: &BinaryViewArray) -> Result<ArrayRef> {
+    let mut values: Vec<u8> = Vec::new();
+    let (mut lines, mut places): (Vec<Line>, Vec<usize>) = (Vec::new(), Vec::new());
+    let mut ranges = Vec::with_capacity(one.len());
+    let known = book.read();
+    for i in 0..one.len() {
+        let given = [one, other].map(|registers| registers.is_valid(i).then(|| Register::read(registers.value(i)))?);
+        let begun = values.len();
+        let weeks = || given.iter().flatten().filter(|register| 0 < register.weeks());
+        if let Some(first) = weeks().map(|register| register.first_week).min() {
+            let end = weeks().map(|register| i64::from(register.monday(register.weeks()))).max().unwrap_or_default();
+            let span = (end - i64::from(first)) / 7;
+            if i64::from(MOST_WEEKS) < span {
+                return exec_err!("a register of more than {MOST_WEEKS} weeks");
+            }
+            values.extend_from_slice(&first.to_le_bytes());
+            for nth in 0..span {
+                let number = |register: Register<'_>| {
+                    let ahead = (i64::from(register.first_week) - i64::from(first)) / 7;
+                    register.number(usize::try_from(nth - ahead).ok()?)
+                };
+                let [one, other] = given.map(|register| register.and_then(number).unwrap_or_default());
+                // The blank line is number 0.
+                if one != 0 && other != 0 && one != other {
+                    let rank = |mark: u8| if mark == BLANK { 0 } else { mark };
+                    let mut both = *known.line(one);
+                    let marks = both.iter_mut().zip(known.line(other));
+                    marks.filter(|(now, mark)| rank(**now) < rank(**mark)).for_each(|(now, mark)| *now = *mark);
+                    places.push(values.len());
+                    lines.push(both);
+                }
+                values.extend_from_slice(&one.max(other).to_le_bytes());
+            }
+        }
+        ranges.push(begun..values.len());
+    }
+    drop(known);
+    for (place, number) in places.into_iter().zip(book.number(&lines)) {
+        values[place..place + 4].copy_from_slice(&number.to_le_bytes());
+    }
+    let views: Vec<u128> = ranges.iter().map(|r| make_view(&values[r.clone()], 0, r.start as u32)).collect();
+    let is_there: NullBuffer = ranges.iter().map(|range| !range.is_empty()).collect();
+    let buffers: Arc<[Buffer]> = Arc::new([Buffer::from_vec(values)]);
+    Ok(Arc::new(BinaryViewArray::try_new(views.into(), buffers, Some(is_there))?))
+}
+
 /// The functions of this file. `stints` is what the aggregate `stints(first_day, last_day)` gives.
 pub(super) fn scalars(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
     let mut all = parts(codes, book);
@@ -159,7 +208,7 @@ pub(super) fn scalars(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<Scala
     all
 }
 
-/// A register with part of it blank.
+/// A register with part of it blank, or with another's marks.
 fn parts(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
     use DataType::{BinaryView, Date32, Utf8};
     let of_stints = |name: &'static str, is_outside: bool| {
@@ -197,7 +246,11 @@ fn parts(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
         }
         Ok(Arc::new(out.finish()))
     });
-    vec![of_stints("register_within", false), of_stints("register_outside", true), between, only]
+    let with_book = Arc::clone(book);
+    let with = scalar("register_with", vec![BinaryView, BinaryView], BinaryView, move |a: &[ArrayRef], _| {
+        laid_together(&with_book, a[0].as_binary_view(), a[1].as_binary_view())
+    });
+    vec![of_stints("register_within", false), of_stints("register_outside", true), between, only, with]
 }
 
 /// Which days of a register.
@@ -468,6 +521,21 @@ mod tests {
         let short = numbered(&book, &[(7, "/\\/\\..........")]);
         let within = cut(&book, short.as_binary_view(), false, |_, kept| kept.push((8, 9))).unwrap();
         assert_eq!(spread(&book, &within), ["../\\.........."]);
+    }
+
+    #[test]
+    fn registers_are_laid_together_as_their_union_is() {
+        let book = book();
+        let one = numbered(&book, &[(14, "/\\............"), (7, "I.............B............."), (7, ""), (7, "")]);
+        let other = numbered(&book, &[(7, "//............"), (14, "AII..........."), (7, "/............."), (7, "")]);
+        let [one, other] = [one, other].map(|registers| registers.as_binary_view().clone());
+        for both in [laid_together(&book, &one, &other).unwrap(), laid_together(&book, &other, &one).unwrap()] {
+            let expected = ["//............/\\............", "I.............BII...........", "/............."];
+            assert_eq!(spread(&book, &both), expected);
+            assert_eq!((both.as_binary_view().value(0)[0], both.null_count()), (7, 1));
+        }
+        let [near, far] = [7, 7 + 7 * MOST_WEEKS].map(|monday| numbered(&book, &[(monday, "/.............")]));
+        assert!(laid_together(&book, near.as_binary_view(), far.as_binary_view()).is_err());
     }
 
     #[test]
