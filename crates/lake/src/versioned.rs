@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray, UInt32Array};
-use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::compute::{filter_record_batch, interleave_record_batch, take_record_batch};
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use arrow::row::{RowConverter, Rows, SortField};
 
@@ -82,16 +82,15 @@ pub fn merge(
         keep[*row] = false;
     }
 
-    let opened = filter_record_batch(stated, &BooleanArray::from(open))?;
-    let kept = filter_record_batch(current, &BooleanArray::from(keep.clone()))?;
+    let of = |batch: usize, rows: &[bool]| -> Vec<(usize, usize)> {
+        rows.iter().enumerate().filter(|(_, stands)| **stands).map(|(row, _)| (batch, row)).collect()
+    };
+    let (mut believed, opened) = (of(0, &keep), of(1, &open));
+    believed.extend(&opened);
     let gone = keep.into_iter().map(|k| !k).collect::<Vec<_>>();
     let closed = close(&filter_record_batch(current, &BooleanArray::from(gone))?, at_micros)?;
-    let believed = match (kept.num_rows(), opened.num_rows()) {
-        (0, _) => opened.clone(),
-        (_, 0) => kept,
-        _ => concat_batches(&schema, [&kept, &opened])?,
-    };
-    Ok(Merged { current: believed, closed, opened: opened.num_rows() })
+    let current = interleave_record_batch(&[current, stated], &believed)?;
+    Ok(Merged { current, closed, opened: opened.len() })
 }
 
 /// The rows of which a later known one has the same key. Of two known at once the one stands that no roll is without.

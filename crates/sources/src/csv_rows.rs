@@ -4,8 +4,8 @@
 //! breaks included, is given up: its first line counts as one refused row, and reading goes on at the next
 //! line. So a quote that is never closed costs one row, and a line of two gigabytes costs one buffer.
 
-use std::cell::Cell;
 use std::io::Read;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use csv_core::{ReadRecordResult, Reader};
 
@@ -14,11 +14,13 @@ pub const ROW_LIMIT: usize = 64 * 1024;
 /// Bytes read at a time: the second level of a core's cache.
 const BLOCK: usize = 1024 * 1024;
 
-thread_local! {
-    /// The last reader's buffer: memory given back and asked for again is cleared each time.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    /// The last row's buffers, for the same reason.
-    static SPARE_ROW: Cell<Option<(Vec<u8>, Vec<usize>)>> = const { Cell::new(None) };
+/// Buffers of readers and rows that are done: memory given back and asked for again is cleared each time. As many as
+/// were in use at once, whatever thread comes next.
+static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+static SPARE_ROWS: Mutex<Vec<(Vec<u8>, Vec<usize>)>> = Mutex::new(Vec::new());
+
+fn spare<T>(buffers: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
+    buffers.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A block of whole lines.
@@ -49,14 +51,14 @@ pub struct Blocks<R> {
 
 impl<R> Drop for Blocks<R> {
     fn drop(&mut self) {
-        SPARE.set(std::mem::take(&mut self.buffer));
+        spare(&SPARE).push(std::mem::take(&mut self.buffer));
     }
 }
 
 impl<R: Read> Blocks<R> {
     /// Reads a stream from its first line.
     pub fn new(input: R) -> Self {
-        let mut buffer = SPARE.take();
+        let mut buffer = spare(&SPARE).pop().unwrap_or_default();
         buffer.resize(BLOCK, 0);
         Self { input, buffer, filled: 0, used: 0, line: 1, ended: false, ends_with_cr: None, is_stuck: false }
     }
@@ -129,14 +131,14 @@ pub struct Row {
 
 impl Default for Row {
     fn default() -> Self {
-        let (text, ends) = SPARE_ROW.take().unwrap_or_else(|| (vec![0; ROW_LIMIT], vec![0; 4096]));
+        let (text, ends) = spare(&SPARE_ROWS).pop().unwrap_or_else(|| (vec![0; ROW_LIMIT], vec![0; 4096]));
         Self { text, ends, fields: 0, line: 0 }
     }
 }
 
 impl Drop for Row {
     fn drop(&mut self) {
-        SPARE_ROW.set(Some((std::mem::take(&mut self.text), std::mem::take(&mut self.ends))));
+        spare(&SPARE_ROWS).push((std::mem::take(&mut self.text), std::mem::take(&mut self.ends)));
     }
 }
 

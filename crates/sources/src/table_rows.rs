@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Int32Builder, Int64Array, Int64Builder, RecordBatch,
+    Array, ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Int32Builder, Int64Array, Int64Builder, RecordBatch,
     StringBuilder, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::datatypes::DataType;
@@ -288,13 +288,15 @@ impl TableRows {
         let mut by_name: BTreeMap<&str, ArrayRef> = BTreeMap::new();
         let mut rows = 0;
         for (name, filled) in names.into_iter().zip(self.columns) {
-            let array: ArrayRef = match filled {
+            let mut array: ArrayRef = match filled {
                 Filled::Text(mut b) => Arc::new(b.finish()),
                 Filled::Flag(mut b) => Arc::new(b.finish()),
                 Filled::Day(mut b) => Arc::new(b.finish()),
                 Filled::Number(mut b) => Arc::new(b.finish()),
                 Filled::Key(mut b) => ArrayBuilder::finish(&mut b),
             };
+            // Files are small and many: the room they left over would be most of what they hold.
+            Arc::get_mut(&mut array).into_iter().for_each(Array::shrink_to_fit);
             rows = array.len();
             by_name.insert(name, array);
         }

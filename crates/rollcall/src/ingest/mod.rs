@@ -410,7 +410,7 @@ impl Ingest<'_> {
             summary.taken_again += again.sources.len();
             // One arrival after another: rolls of one day that came together are one.
             let waiting = again.take(|file| file.kind != Some(Kind::Marks)).into_iter().map(|(_, files)| files);
-            let (mut roots, mut joined, mut rolls) = (before.roots.clone(), Vec::new(), rolls::Rolls::new());
+            let (mut roots, mut joined, mut rolls) = (before.roots.clone(), Vec::new(), rolls::Rolls::default());
             let mut days = rolls::RollDays::new();
             for files in waiting.filter(|files| !files.is_empty()).chain([small]) {
                 let merged = tables::merge(self, &mut run, &roots, files, receipt, &mut days).await?;

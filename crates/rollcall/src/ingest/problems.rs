@@ -165,8 +165,8 @@ pub(super) async fn record(
         .map(|rules| rules.into_iter().map(|r| r.name.trim_start_matches("rules.")).collect::<HashSet<&str>>());
     let root = |key| root_of(roots, key);
     let roll = |urn: i32, key: i64, day: i32| {
-        let stints = rolls.get(&(urn, root(key)))?;
-        stints.iter().find(|s| s.entry <= day && s.leaving.is_none_or(|last| day <= last)).map(|s| s.return_id)
+        let mut stints = rolls.of_child((urn, root(key)))?;
+        stints.find(|s| s.entry <= day && s.leaving.is_none_or(|last| day <= last)).map(|s| s.return_id)
     };
     // What cannot be said of any school, or of any day, is mended by the file that comes in its place.
     let same_file = |open: &Open| {
@@ -185,7 +185,7 @@ pub(super) async fn record(
     let mended = |open: &Open| -> Option<i64> {
         if open.rule == "missing_from_roll" {
             // A roll that says nothing of the child mends nothing.
-            let mut stints = rolls.get(&(open.urn?, root(open.pupil_key?)))?.iter();
+            let mut stints = rolls.of_child((open.urn?, root(open.pupil_key?)))?;
             return stints.find(|stint| !stint.is_missing).map(|stint| stint.return_id);
         }
         let by = |kind: &str| accepted.get(&(kind, open.urn)).copied();

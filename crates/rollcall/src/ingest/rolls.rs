@@ -20,8 +20,37 @@ use sources::{Content, Decoded, Kind};
 use super::Ingest;
 use super::versions::{believed, state};
 
-/// The stints that an arrival's rolls state of each school and child, the child by the first key of its chain.
-pub(super) type Rolls = HashMap<(i32, i64), Vec<Stint>>;
+/// A school, and a child by the first key of its chain.
+type Child = (i32, i64);
+
+/// The stints that an arrival's rolls state of each school and child, in order of these: a list apiece would be most of
+/// what an arrival holds.
+#[derive(Default)]
+pub(super) struct Rolls(Vec<(Child, Stint)>);
+
+impl Rolls {
+    fn of(mut stints: Vec<(Child, Stint)>) -> Self {
+        stints.sort_by_key(|(child, _)| *child);
+        Self(stints)
+    }
+
+    /// What the rolls state of a child; none: they say nothing of it.
+    pub fn of_child(&self, child: Child) -> Option<impl Iterator<Item = &Stint> + Clone> {
+        let from = self.0.partition_point(|(of, _)| *of < child);
+        let stints = &self.0[from..];
+        let stints = &stints[..stints.partition_point(|(of, _)| *of == child)];
+        (!stints.is_empty()).then(|| stints.iter().map(|(_, stint)| stint))
+    }
+
+    /// Adds what other rolls state: of a child of whom both speak these say nothing more.
+    pub fn extend(&mut self, others: Self) {
+        if !self.0.is_empty() {
+            self.0.retain(|(child, _)| others.of_child(*child).is_none());
+        }
+        self.0.extend(others.0);
+        self.0.sort_by_key(|(child, _)| *child);
+    }
+}
 
 /// A stint on a roll.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +81,7 @@ pub(super) async fn merge_rolls(
         days.entry(urn).or_default().insert(day);
     }
     if days.is_empty() {
-        return Ok(Rolls::new());
+        return Ok(Rolls::default());
     }
     let mut held = rolls_held(ingest, run).await?;
     merged.iter().for_each(|(urn, days)| held.entry(*urn).or_default().extend(days));
@@ -62,7 +91,7 @@ pub(super) async fn merge_rolls(
             days.into_iter().partition(|day| roll_after(&held, urn, days_from_epoch(*day)).is_some());
         turns.insert(urn, older.into_iter().rev().chain(newer).collect());
     }
-    let mut rolls = Rolls::new();
+    let mut rolls = Rolls::default();
     loop {
         let of_round: HashMap<i32, NaiveDate> =
             turns.iter_mut().filter_map(|(urn, days)| Some((*urn, days.pop_front()?))).collect();
@@ -180,6 +209,7 @@ async fn merge_rolls_of_a_day(
         schools.iter_mut().filter(may_be_its).for_each(|(_, school)| school.is_whole = false);
     }
     let stated = concat_batches(&Table::Enrolment.schema(), &batches)?;
+    drop(batches);
     let current = believed(ingest, run, Table::Enrolment).await?;
     let stated = with_known_births(stated, &current, root)?;
     let is_older = |urn: i32| schools.get(&urn).is_some_and(|s| s.is_older);
@@ -195,15 +225,14 @@ async fn merge_rolls_of_a_day(
         stated
     };
     let (now, said) = (Stints::of(&current)?, Stints::of(&stated)?);
-    let mut rolls = Rolls::new();
-    for i in 0..stated.num_rows() {
-        rolls.entry((said.urn.value(i), root(said.key.value(i)))).or_default().push(Stint {
-            entry: said.entry.value(i),
-            leaving: said.leaving.is_valid(i).then(|| said.leaving.value(i)),
-            return_id: said.return_id.value(i),
-            is_missing: said.missing(i).is_some(),
-        });
-    }
+    let stint = |i: usize| Stint {
+        entry: said.entry.value(i),
+        leaving: said.leaving.is_valid(i).then(|| said.leaving.value(i)),
+        return_id: said.return_id.value(i),
+        is_missing: said.missing(i).is_some(),
+    };
+    let child = |i: usize| (said.urn.value(i), root(said.key.value(i)));
+    let rolls = Rolls::of((0..stated.num_rows()).map(|i| (child(i), stint(i))).collect());
     let (mut withdrawn, mut missing) = (Vec::new(), Vec::new());
     for i in 0..current.num_rows() {
         let urn = now.urn.value(i);
@@ -219,12 +248,12 @@ async fn merge_rolls_of_a_day(
         // Whoever was to leave later has left before, and nobody said so.
         let was_on_roll = !school.is_older && entry <= day && end.is_none_or(|end| day < end);
         school.before += usize::from(was_on_roll);
-        match rolls.get(&child) {
-            Some(stints) if stints.iter().any(|s| s.entry == entry) => {}
+        match rolls.of_child(child) {
+            Some(stints) if stints.clone().any(|s| s.entry == entry) => {}
             // The stint itself may stand on a row that was refused: on one of anybody's, where no other overlaps it.
             Some(_) if unread.contains(&child) => {}
             Some(stints)
-                if stints.iter().any(|s| {
+                if stints.clone().any(|s| {
                     let overlaps = s.leaving.is_none_or(|leaving| entry <= leaving);
                     end.is_none_or(|end| s.entry <= end) && (school.is_whole || overlaps)
                 }) =>
@@ -265,7 +294,10 @@ async fn merge_rolls_of_a_day(
             ("return_id", Arc::new(Int64Array::from_iter_values(missing.iter().map(|m| m.2)))),
         ],
     )?;
-    let stated = concat_batches(&Table::Enrolment.schema(), [&stated, &gone])?;
+    let stated = match gone.num_rows() {
+        0 => stated,
+        _ => concat_batches(&Table::Enrolment.schema(), [&stated, &gone])?,
+    };
     let keys = |rows: &RecordBatch| -> Result<Vec<ArrayRef>> {
         let stints = Stints::of(rows)?;
         let one: Int64Array = stints.key.iter().map(|k| k.map(root)).collect();
