@@ -25,8 +25,8 @@ SELECT c.urn, c.week_start, c.academic_year, coalesce(s.phase, 'Other') AS phase
        100.0 * c.absent / nullif(c.possible, 0) AS absence_percent,
        add_days(c.week_start, $last_weekday) <= $as_of AND (c.last_n IS NULL
          OR $n_days_allowed < days_with(k.calendar, 'recorded', add_days(c.last_n, 1), $as_of) OR $n_days_silent < l.days)
-       -- Every open session has come.
-       AND coalesce(o.open & w.sent = o.open, true) AS is_settled
+       -- Every session that the school says it was open has come. Term dates do not know its INSET days.
+       AND coalesce(o.told & w.sent = o.told, true) AS is_settled
 FROM week w
 JOIN tables.school_week_count c ON w.urn = c.urn AND w.week_start = c.week_start
 LEFT JOIN tables.school s ON s.urn = c.urn

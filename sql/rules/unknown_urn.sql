@@ -9,3 +9,5 @@ FROM incoming.file f
 LEFT JOIN tables.school s ON s.urn = f.urn
 WHERE f.urn IS NOT NULL AND f.kind IN ('marks', 'roll', 'calendar') AND s.urn IS NULL
   AND EXISTS (SELECT 1 FROM tables.school)
+  -- The authority's own term dates.
+  AND NOT (f.kind = 'calendar' AND f.urn = $la_code)

@@ -34,7 +34,7 @@ WITH newest AS (
   -- Years before the first mark held say nothing of attendance.
   SELECT CAST(academic_year AS VARCHAR) AS academic_year, first_day, last_day, starts_in
   FROM reference.academic_year
-  WHERE first_day <= $as_of AND (SELECT least(coalesce(min(first_box_day(week_start, open)), $as_of), $as_of) FROM tables.open_week) <= last_day
+  WHERE first_day <= $as_of AND (SELECT least(coalesce(min(first_box_day(week_start, told)), $as_of), $as_of) FROM tables.open_week WHERE told <> 0) <= last_day
 ), born AS (
   SELECT *, date_part('year', dob) + CASE WHEN date_part('month', dob) < 9 THEN 0 ELSE 1 END AS school_birth_year
   FROM tables.enrolment WHERE entry_date <= $as_of

@@ -12,6 +12,6 @@ phase = { doc = "Primary, Secondary, Special, Alternative provision or Other", v
 */
 SELECT s.urn, s.la_code, s.phase, s.open_date, s.close_date
 FROM tables.school s
-LEFT JOIN tables.school_calendar o ON o.urn = s.urn
+LEFT JOIN tables.own_calendar o ON o.urn = s.urn
 WHERE s.la_code = $la_code
   AND (o.urn IS NOT NULL OR s.phase <> 'Other' AND (s.status_code IN ('1', '3') OR s.close_date IS NOT NULL OR s.status_code = '4' AND s.open_date <= $as_of))

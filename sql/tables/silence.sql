@@ -13,4 +13,4 @@ WITH area AS (
   GROUP BY s.la_code
 )
 SELECT k.urn, days_with(a.calendar, 'recorded', add_days(last_day_with(k.calendar, 'recorded'), 1), $as_of) AS days
-FROM area a JOIN tables.school s ON s.la_code = a.la_code JOIN tables.school_calendar k ON k.urn = s.urn
+FROM area a JOIN tables.school s ON s.la_code = a.la_code JOIN tables.own_calendar k ON k.urn = s.urn

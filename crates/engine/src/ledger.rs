@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{Result, Statistics};
+use datafusion::common::{Result, Statistics, ToDFSchema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -67,7 +68,7 @@ impl TableProvider for FileTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        // The physical optimizer hands filters to the files' statistics; rows are still filtered above.
+        // Files and pages are passed over by their statistics; rows are still filtered above.
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 
@@ -75,7 +76,7 @@ impl TableProvider for FileTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         if self.files.is_empty() {
@@ -101,7 +102,11 @@ impl TableProvider for FileTable {
             }
         }
         let groups = groups.into_iter().filter(|(_, g)| !g.is_empty()).map(|(_, g)| FileGroup::new(g)).collect();
-        let source = Arc::new(ParquetSource::new(self.schema()));
+        let mut source = ParquetSource::new(self.schema());
+        if let Some(filter) = conjunction(filters.to_vec()) {
+            source = source.with_predicate(state.create_physical_expr(filter, &self.schema().to_dfschema()?)?);
+        }
+        let source = Arc::new(source);
         let config = FileScanConfigBuilder::new(self.store.clone(), source)
             .with_file_groups(groups)
             .with_statistics(self.counted())

@@ -9,9 +9,11 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::{CatalogProvider, MemTable, MemorySchemaProvider, TableProvider, view::ViewTable};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 pub use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
@@ -121,7 +123,12 @@ impl Engine {
             .set_str("datafusion.catalog.default_schema", "public");
         let memory = Arc::new(memory::Shared::of(self.settings.memory_bytes));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(memory).build_arc()?;
-        let mut context = SessionContext::new_with_config_rt(config, runtime);
+        // What pushes filters below joins once more goes by the names of columns: of two that are named alike on either
+        // side it may take the wrong one, and rows are lost (DataFusion 55.2; the logical optimizer pushes them already).
+        let mut rules = PhysicalOptimizer::new().rules;
+        rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
+        let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+        let mut context = SessionContext::new_with_state(state.with_physical_optimizer_rules(rules).build());
         let url = ObjectStoreUrl::parse(STORE)?;
         context.register_object_store(url.as_ref(), self.lake.store());
         let book = Arc::new(LineBook::of(&self.library.codes));

@@ -203,6 +203,16 @@ impl Kind {
         }
     }
 
+    /// Of whom a row speaks: a school or, in a calendar, an authority by its three digits, whose term dates it states.
+    pub(crate) fn holder(self, text: &[u8]) -> Option<Urn> {
+        let authority = || {
+            let digits: &[u8; 3] = text.try_into().ok()?;
+            let code = digits.iter().try_fold(0, |n, d| d.is_ascii_digit().then(|| n * 10 + Urn::from(d - b'0')))?;
+            (100 <= code).then_some(code)
+        };
+        parse_urn(text).or_else(|| if self == Self::Calendar { authority() } else { None })
+    }
+
     /// The columns of the first and the last day of what a row speaks of, and the rule that an end before the beginning breaks.
     pub fn span(self) -> Option<(&'static str, &'static str, &'static str)> {
         match self {

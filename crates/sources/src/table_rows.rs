@@ -18,7 +18,7 @@ use crate::decoded::{Content, Unread};
 use crate::decoder::Decoder;
 use crate::findings::Findings;
 use crate::header::{Header, folded};
-use crate::kind::{Column, Kind, Value, damaged, parse_urn, yes_no};
+use crate::kind::{Column, Kind, Value, damaged, yes_no};
 
 /// A column being filled.
 enum Filled {
@@ -93,7 +93,7 @@ impl TableRows {
             .iter()
             .position(|c| c.name == "URN")
             .and_then(|c| header.columns[c])
-            .and_then(|i| parse_urn(row.bytes(i).trim_ascii()));
+            .and_then(|i| self.kind.holder(row.bytes(i).trim_ascii()));
         let key = |fills: &str| {
             let field = columns.iter().position(|c| c.fills == fills).and_then(|c| header.columns[c])?;
             Some(Upn::parse(row.text(field).to_ascii_uppercase().as_bytes()).ok()?.key())
@@ -275,7 +275,7 @@ impl TableRows {
                 Cell::Day(day)
             }),
             Value::Whole => text.parse().ok().map(Cell::Number),
-            Value::Urn => parse_urn(text.as_bytes()).map(Cell::Number),
+            Value::Urn => self.kind.holder(text.as_bytes()).map(Cell::Number),
             Value::Upn => Upn::parse(text.to_ascii_uppercase().as_bytes()).ok().map(|u| Cell::Key(u.key())),
             Value::Session => Session::parse(text).map(|s| Cell::Text(s.as_str().to_owned())),
         }

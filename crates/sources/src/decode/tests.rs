@@ -47,6 +47,22 @@ fn bytes(text: impl Into<Vec<u8>>) -> Box<dyn Read + Send> {
 }
 
 #[test]
+fn an_authority_states_its_term_dates_in_a_calendar_alone() {
+    let read = |header: &str, more: &str| {
+        let row = |holder: &str| format!("{holder},{more}\n");
+        let text = ["850", "140001", "085", "85", "8500"].map(row).concat();
+        read(bytes(format!("URN,{header}\n{text}")), &Mapping::default(), u64::MAX).remove(0)
+    };
+    let calendar = read("Date,Session,Open", "2026-09-07,AM,Y");
+    assert_eq!((calendar.rows_kept, calendar.rows_refused), (2, 3));
+    assert_eq!(calendar.schools().iter().map(|school| school.urn).collect::<Vec<_>>(), [Some(850), Some(140_001)]);
+    let lines: Vec<_> = calendar.problems.iter().map(|problem| (problem.rule.as_str(), problem.line)).collect();
+    assert_eq!(lines, [("urn_shape", Some(4)), ("urn_shape", Some(5)), ("urn_shape", Some(6))]);
+    let marks = read("UPN,Date,Session,Mark", "Q850200120003,2026-09-07,AM,/");
+    assert_eq!((marks.rows_kept, marks.rows_refused), (1, 4));
+}
+
+#[test]
 fn marks_that_waited_are_what_they_were() {
     let rows = |urn: i32| {
         let of_day =
