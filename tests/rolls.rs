@@ -429,6 +429,31 @@ fn what_is_not_known_of_a_roll_makes_nobody_a_leaver() {
     assert_eq!(authority.ask(missing, &[]), [""; 0]);
 }
 
+#[test]
+fn whom_a_later_roll_could_not_read_is_missing_from_none_of_an_older_one() {
+    let spoilt = |row: &str| roll_of(140001, "2026-09-20", &[(A, "2026-09-01")]) + row + "\n";
+    // B's own row with a day that does not exist; one of nobody.
+    let rows =
+        [format!("140001,{B},Made,Up,2016-01-01,F,5,2026-09-31,2026-09-20"), "140001,,Made,Up,,F,5,,2026-09-20".into()];
+    let both = roll_of(140001, "2026-09-10", &[(A, "2026-09-01"), (B, "2026-09-01")]);
+    let last = roll_of(140001, "2026-10-01", &[(A, "2026-09-01")]);
+    let stints = "SELECT upn, missing_since FROM tables.enrolment";
+    for row in &rows {
+        let authority = Authority::new();
+        authority.receive("2026-09-20T05:00:00Z", &[("gias.csv", SCHOOLS), ("r.csv", &spoilt(row))]);
+        authority.receive("2026-09-21T05:00:00Z", &[("r.csv", &both)]);
+        assert_eq!(authority.ask(stints, &[]), [format!("{B},"), format!("{A},")], "{row}");
+        authority.receive("2026-10-01T05:00:00Z", &[("r.csv", &last)]);
+        let gone = [format!("{B},2026-10-01"), format!("{A},")];
+        assert_eq!(authority.ask(stints, &[]), gone, "{row}");
+        // Whichever came first, or together.
+        let authority = Authority::new();
+        authority.receive("2026-10-01T05:00:00Z", &[("gias.csv", SCHOOLS), ("1.csv", &last), ("2.csv", &spoilt(row))]);
+        authority.receive("2026-10-02T05:00:00Z", &[("r.csv", &both)]);
+        assert_eq!(authority.ask(stints, &[]), gone, "{row}");
+    }
+}
+
 /// A roll of a day.
 fn roll_of(urn: u32, day: &str, rows: &[(&str, &str)]) -> String {
     let row = |(upn, entry): &(&str, &str)| format!("{urn},{upn},Made,Up,2016-01-01,F,5,{entry},{day}\n");

@@ -15,6 +15,7 @@ mod problems;
 mod retold;
 mod rolls;
 mod tables;
+mod unread_rolls;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

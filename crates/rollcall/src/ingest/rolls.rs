@@ -18,6 +18,7 @@ use model::line::days_from_epoch;
 use sources::{Content, Decoded, Kind};
 
 use super::Ingest;
+use super::unread_rolls::UnreadRolls;
 use super::versions::{believed, state};
 
 /// A school, and a child by the first key of its chain.
@@ -85,12 +86,14 @@ pub(super) async fn merge_rolls(
     }
     let mut held = rolls_held(ingest, run).await?;
     merged.iter().for_each(|(urn, days)| held.entry(*urn).or_default().extend(days));
-    let mut turns: HashMap<i32, VecDeque<NaiveDate>> = HashMap::new();
+    let (mut turns, mut oldest) = (HashMap::<i32, VecDeque<NaiveDate>>::new(), HashMap::new());
     for (urn, days) in days {
         let (older, newer): (Vec<_>, Vec<_>) =
             days.into_iter().partition(|day| roll_after(&held, urn, days_from_epoch(*day)).is_some());
+        oldest.extend(older.first().map(|day| (urn, days_from_epoch(*day))));
         turns.insert(urn, older.into_iter().rev().chain(newer).collect());
     }
+    let unread = UnreadRolls::after(ingest, run, roots, &oldest, files).await?;
     let mut rolls = Rolls::default();
     loop {
         let of_round: HashMap<i32, NaiveDate> =
@@ -98,7 +101,7 @@ pub(super) async fn merge_rolls(
         if of_round.is_empty() {
             break;
         }
-        rolls.extend(merge_rolls_of_a_day(ingest, run, roots, files, (&of_round, &held), at).await?);
+        rolls.extend(merge_rolls_of_a_day(ingest, run, roots, files, (&of_round, &held, &unread), at).await?);
         for (urn, day) in of_round {
             for days in [&mut held, &mut *merged] {
                 days.entry(urn).or_default().insert(days_from_epoch(day));
@@ -185,7 +188,7 @@ async fn merge_rolls_of_a_day(
     run: &mut RunRecord,
     roots: &Roots,
     files: &mut [Decoded],
-    (days, held): (&HashMap<i32, NaiveDate>, &RollDays),
+    (days, held, unread_later): (&HashMap<i32, NaiveDate>, &RollDays, &UnreadRolls),
     at: i64,
 ) -> Result<Rolls> {
     let root = |key| root_of(roots, key);
@@ -219,8 +222,13 @@ async fn merge_rolls_of_a_day(
         named.entry((all.urn.value(i), root(all.key.value(i)))).or_default().push(all.entry.value(i));
     }
     let stated = if schools.values().any(|s| s.is_older) {
-        let next = |urn: i32, entry: i32| roll_after(held, urn, days_from_epoch(*days.get(&urn)?).max(entry - 1));
-        unspoken_of(&stated, &current, is_older, next, root)?
+        let rolls_after = |urn: i32, entry: i32| {
+            let day = days_from_epoch(*days.get(&urn)?).max(entry - 1);
+            Some(held.get(&urn)?.range(day.saturating_add(1)..).copied())
+        };
+        let next = |urn: i32, entry: i32| rolls_after(urn, entry)?.next();
+        let without = |child: (i32, i64), entry: i32| unread_later.first_without(child, rolls_after(child.0, entry)?);
+        unspoken_of(&stated, &current, is_older, (next, without), root)?
     } else {
         stated
     };
@@ -334,21 +342,21 @@ fn report_rolls(ingest: &Ingest<'_>, files: &mut [Decoded], schools: HashMap<i32
     }
 }
 
-/// Stated rows without those of older rolls that overlap a stint which a later roll states of the child. Who is left of an older
-/// roll, and has no day of leaving, is missing from the `next`: the first of the school's after it that the child was to
-/// be on.
+/// Stated rows without those of older rolls that overlap a stint which a later roll states of the child. `next` is the
+/// first of the school's rolls after it that a child was to be on, and who is left of an older roll, and has no day of
+/// leaving, is missing from the first that is `without`.
 fn unspoken_of(
     stated: &RecordBatch,
     current: &RecordBatch,
     is_older: impl Fn(i32) -> bool,
-    next: impl Fn(i32, i32) -> Option<i32>,
+    (next, without): (impl Fn(i32, i32) -> Option<i32>, impl Fn(Child, i32) -> Option<i32>),
     root: impl Fn(i64) -> i64,
 ) -> Result<RecordBatch> {
     let (now, said) = (Stints::of(current)?, Stints::of(stated)?);
     let end = |s: &Stints<'_>, i: usize| s.end(i).unwrap_or(i32::MAX);
     // Who is on the next roll by another stint was on this one until then at most.
-    let next_of = |s: &Stints<'_>, i: usize| next(s.urn.value(i), s.entry.value(i));
-    let until = |i: usize| end(&said, i).min(next_of(&said, i).map_or(i32::MAX, |next| next - 1));
+    let next_of = |i: usize| next(said.urn.value(i), said.entry.value(i));
+    let until = |i: usize| end(&said, i).min(next_of(i).map_or(i32::MAX, |next| next - 1));
     let mut known: HashMap<(i32, i64), Vec<(i32, i32)>> = HashMap::new();
     for i in (0..current.num_rows()).filter(|i| is_older(now.urn.value(*i))) {
         // What only rolls before this one say, this one says anew.
@@ -372,7 +380,8 @@ fn unspoken_of(
         .map(|i| {
             let urn = stints.urn.value(i);
             let leaves_later = |next: i32| stints.leaving.is_null(i) || next < stints.leaving.value(i);
-            next_of(&stints, i).filter(|next| is_older(urn) && leaves_later(*next))
+            let next = without((urn, root(stints.key.value(i))), stints.entry.value(i));
+            next.filter(|next| is_older(urn) && leaves_later(*next))
         })
         .collect();
     with_columns(&taken, vec![("missing_since", Arc::new(missing))])
