@@ -4,6 +4,7 @@
 //! rows in = rows kept + rows refused.
 
 pub mod arrival;
+mod contents;
 pub mod csv_rows;
 pub mod date;
 pub mod decode;

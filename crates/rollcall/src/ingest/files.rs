@@ -1,6 +1,6 @@
 //! A receipt's files: what each is, and decoding them on all cores.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,8 +12,9 @@ use engine::Library;
 use futures::StreamExt;
 use lake::RunRecord;
 use lake::landing::{self, Landing, Receipt, ReceiptFile};
-use model::AcademicYear;
+use model::{AcademicYear, Problem};
 use sources::arrival::Offered;
+use sources::locate::{Again, Place};
 use sources::{Content, Decoded, Decoder, Kind, Mapping, Origin, Packed, decode};
 
 use super::{Ahead, Ingest};
@@ -242,27 +243,37 @@ impl Ingest<'_> {
         Ok(Box::new(Streamed { stream: found.into_stream(), handle, chunk: Bytes::new() }))
     }
 
-    /// Finds the lines of a file on which problems that a rule found stand: lines are not kept for rows
-    /// that were read without fault, so the file is read once more.
-    pub(super) async fn place(&self, receipt: &Receipt, decoded: &mut Decoded, problems: Vec<usize>) -> Result<()> {
-        let Some(file) = receipt.files.iter().find(|f| f.name == decoded.name) else { return Ok(()) };
-        let wanted: HashSet<_> = problems
-            .iter()
-            .filter_map(|i| {
-                let problem = &decoded.problems[*i];
-                let (date, session) = problem.session?;
-                Some((problem.urn?, problem.pupil_key?, date, session))
-            })
-            .collect();
-        let input = self.landed(receipt, file).await?;
-        let mapping = self.config.mapping(&receipt.source, &file.name);
-        let lines = tokio::task::spawn_blocking(move || sources::locate::lines(&mapping, input, &wanted))
-            .await
-            .context("a file could not be read again")?;
-        for i in problems {
-            let problem = &mut decoded.problems[i];
-            if let (Some(urn), Some(key), Some((date, session))) = (problem.urn, problem.pupil_key, problem.session) {
-                problem.line = lines.get(&(urn, key, date, session)).copied();
+    /// Finds the lines of a landed file on which problems that a rule found stand, in each file that it holds: lines are
+    /// not kept for rows that were read without fault, so it is read once more.
+    pub(super) async fn place(
+        &self,
+        receipt: &Receipt,
+        landed: ReceiptFile,
+        files: Vec<(&mut Decoded, Vec<usize>)>,
+    ) -> Result<()> {
+        let of = |problem: &Problem| {
+            let (date, session) = problem.session?;
+            Some((problem.urn?, problem.pupil_key?, date, session))
+        };
+        let mut wanted: HashMap<String, HashSet<Place>> = HashMap::new();
+        for (file, problems) in &files {
+            let places = problems.iter().filter_map(|i| of(&file.problems[*i]));
+            wanted.entry(file.name.clone()).or_default().extend(places);
+        }
+        let input = self.landed(receipt, &landed).await?;
+        let mapping = self.config.mapping(&receipt.source, &landed.name);
+        let unpacked_limit = self.config.unpacked_limit_mib * 1024 * 1024;
+        let found = tokio::task::spawn_blocking(move || {
+            let again = Again { unpacked_limit, mapping: &mapping, name: &landed.name };
+            sources::locate::lines(&again, input, &wanted)
+        })
+        .await
+        .context("a file could not be read again")?;
+        for (file, problems) in files {
+            let Some(lines) = found.get(&file.name) else { continue };
+            for i in problems {
+                let problem = &mut file.problems[i];
+                problem.line = of(problem).and_then(|place| lines.get(&place).copied());
             }
         }
         Ok(())

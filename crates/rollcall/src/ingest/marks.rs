@@ -565,8 +565,15 @@ pub(super) async fn judge(
             }
         }
     }
-    let unplaced = files.iter_mut().enumerate().filter_map(|(i, file)| Some((file, unplaced.remove(&i)?)));
-    let placed = unplaced.map(|(file, problems)| ingest.place(receipt, file, problems));
+    // An archive is read once for all that it holds.
+    let mut of_landed: BTreeMap<usize, Vec<(&mut Decoded, Vec<usize>)>> = BTreeMap::new();
+    for (i, file) in files.iter_mut().enumerate() {
+        let is_its = |landed: &ReceiptFile| landed.sha256 == file.sha256 && file.name.starts_with(&landed.name);
+        if let (Some(problems), Some(nth)) = (unplaced.remove(&i), receipt.files.iter().position(is_its)) {
+            of_landed.entry(nth).or_default().push((file, problems));
+        }
+    }
+    let placed = of_landed.into_iter().map(|(nth, of)| ingest.place(receipt, receipt.files[nth].clone(), of));
     futures::stream::iter(placed).buffer_unordered(ingest.config.cores()).try_collect::<()>().await?;
     Ok(files)
 }
