@@ -288,3 +288,23 @@ fn a_return_of_other_days_or_children_mends_nothing() {
     authority.receive("2026-09-16T18:00:00Z", &[("september.csv", &notice("2026-09-30", B))]);
     assert_eq!(open(), [""; 0]);
 }
+
+#[test]
+fn what_is_wrong_with_a_calendar_is_mended_by_one_of_all_its_days() {
+    let authority = Authority::new();
+    let calendar = |rows: &[&str]| {
+        let rows: String = rows.iter().map(|row| format!("140001,{row}\n")).collect();
+        format!("URN,Date,Session,Open\n{rows}")
+    };
+    let days = ["2026-09-02,AM,Y", "2026-09-02,PM,Y", "2026-09-03,AM,Y", "2026-09-03,PM,Y"];
+    let spoilt = calendar(&[days[0], "2026-09-02,XM,Y", days[2], days[3]]);
+    authority.receive("2026-08-03T05:00:00Z", &[("gias.csv", SCHOOLS), ("c.csv", &spoilt)]);
+    let open = "SELECT rule FROM quality.problem WHERE fixed_by IS NULL";
+    assert_eq!(authority.ask(open, &[]), ["unknown_session"]);
+    // Of the same name, and of another day; of that day, and of no other. Neither is as short as another of its days.
+    authority.receive("2026-09-08T05:00:00Z", &[("c.csv", &calendar(&["2026-09-16,AM,N"]))]);
+    authority.receive("2026-09-09T05:00:00Z", &[("c.csv", &calendar(&["2026-09-02,PM,N"]))]);
+    assert_eq!(authority.ask(open, &[]), ["unknown_session"]);
+    authority.receive("2026-09-10T05:00:00Z", &[("new.csv", &calendar(&days))]);
+    assert_eq!(authority.ask(open, &[]), [""; 0]);
+}

@@ -546,3 +546,13 @@ fn of_two_upns_of_a_child_in_one_file_the_newer_stands() {
         );
     }
 }
+
+#[test]
+fn a_night_before_anything_has_come_leaves_a_lake_that_opens() {
+    let authority = Authority::new();
+    let text = said(&authority.run(&["run", "nightly", "--as-of", "2026-09-12"]));
+    assert!(text.contains("nothing is held yet"), "{text}");
+    authority.ok(&["doctor"]);
+    authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("r.csv", &roll(140001, &[A]))]);
+    assert_eq!(authority.ask("SELECT upn FROM tables.enrolment", &[]), [A]);
+}

@@ -132,7 +132,7 @@ fn an_older_roll_that_comes_late_changes_nothing_that_a_newer_one_says() {
     let left = "SELECT upn, event_from FROM alerts.current WHERE rule = 'off_roll_no_destination'";
     assert_eq!(authority.ask(left, &["--as-of", "2026-09-18"]), [format!("{stranger},2026-09-13")]);
     let doubts = "SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND rule <> 'upn_check_letter'";
-    assert_eq!(authority.ask(doubts, &[]), ["older_roll"]);
+    assert_eq!(authority.ask(doubts, &[]), ["missing_from_roll", "older_roll"]);
 }
 
 #[test]
@@ -513,4 +513,43 @@ fn a_child_of_two_upns_on_one_roll_is_one_in_the_year_that_is_over() {
     authority.receive("2026-09-03T05:00:00Z", &[("r.csv", &format!("{header}{}", row(B, A, 6)))]);
     let years = "SELECT academic_year, nc_year, possible FROM metrics.pupil_year WHERE 0 < possible";
     assert_eq!(authority.ask(years, &["--as-of", "2026-09-03"]), ["202526,5,10"]);
+}
+
+#[test]
+fn a_child_of_the_newest_roll_stays_on_it_whatever_older_ones_tell_of_its_upns() {
+    let (x, y, z) = ("A850200720001", "A850200720002", B);
+    let header = "URN,UPN,FormerUPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,SnapshotDate\n";
+    let of_day = |day: &str, upn: &str, former: &str| {
+        let row = |upn, former| format!("140001,{upn},{former},Made,Up,2016-01-01,F,5,2026-09-01,{day}\n");
+        header.to_owned() + &row(A, "") + &row(upn, former)
+    };
+    let rolls = [of_day("2026-09-02", x, ""), of_day("2026-10-01", y, x), of_day("2026-11-01", z, y)];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let authority = Authority::new();
+        authority.receive("2026-11-01T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+        for (hour, nth) in order.iter().enumerate() {
+            authority.receive(&format!("2026-11-02T{hour:02}:00:00Z"), &[("r.csv", &rolls[*nth])]);
+        }
+        let stints = "SELECT upn, entry_date, last_day FROM tables.enrolment";
+        let both = [format!("{z},2026-09-01,"), format!("{A},2026-09-01,")];
+        let mut found = authority.ask(stints, &[]);
+        found.sort();
+        let mut expected = both.to_vec();
+        expected.sort();
+        assert_eq!(found, expected, "{order:?}");
+    }
+}
+
+#[test]
+fn two_upns_that_stood_on_one_roll_and_are_told_to_be_one_childs_are_listed() {
+    let authority = Authority::new();
+    let header = "URN,UPN,FormerUPN,Surname,Forename,DOB,Sex,NCYear,EntryDate\n";
+    let row = |upn, former| format!("140001,{upn},{former},Made,Up,2016-01-01,F,5,2026-09-01\n");
+    let both = format!("{header}{}{}", row(A, ""), row(B, ""));
+    authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("r.csv", &both)]);
+    let listed = "SELECT rule FROM quality.problem WHERE rule LIKE '%upn%' AND rule <> 'upn_check_letter'";
+    authority.receive("2026-09-08T05:00:00Z", &[("r.csv", &format!("{header}{}", row(B, A)))]);
+    assert_eq!(authority.ask(listed, &[]), ["former_upn_stood_beside"]);
+    authority.receive("2026-09-09T05:00:00Z", &[("r.csv", &both)]);
+    assert_eq!(authority.ask(listed, &[]), ["former_upn_stood_beside", "two_upns_of_one_child"]);
 }

@@ -33,7 +33,7 @@ WITH child AS (
            FILTER (WHERE r.csa_from IS NOT NULL) AS register,
          -- Weeks in which a school of the child was open while the child was on its roll.
          register_union(register_within(k.calendar, r.stints)) AS open
-  FROM tables.school_calendar k
+  FROM tables.own_calendar k
   RIGHT JOIN (SELECT r.* FROM child c JOIN tables.register_year r ON c.pupil_key = r.pupil_key) r ON k.urn = r.urn
   GROUP BY r.pupil_key
 ), reached AS (

@@ -30,7 +30,7 @@ SELECT c.urn, c.week_start, c.academic_year, coalesce(s.phase, 'Other') AS phase
 FROM week w
 JOIN tables.school_week_count c ON w.urn = c.urn AND w.week_start = c.week_start
 LEFT JOIN tables.school s ON s.urn = c.urn
-LEFT JOIN tables.school_calendar k ON k.urn = c.urn
+LEFT JOIN tables.own_calendar k ON k.urn = c.urn
 LEFT JOIN tables.silence l ON l.urn = c.urn
 LEFT JOIN tables.open_week o ON o.urn = c.urn AND o.week_start = c.week_start
 WHERE c.in_cohort

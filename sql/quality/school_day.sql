@@ -54,5 +54,5 @@ FROM pupils p
 LEFT JOIN day d ON d.urn = p.urn AND d.date = p.date
 LEFT JOIN stated s ON s.urn = p.urn AND s.date = p.date
 LEFT JOIN returned r ON r.urn = p.urn AND r.date = p.date
-LEFT JOIN tables.school_calendar c ON c.urn = p.urn
+LEFT JOIN tables.own_calendar c ON c.urn = p.urn
 LEFT JOIN tables.silence l ON l.urn = p.urn

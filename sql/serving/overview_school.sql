@@ -33,7 +33,7 @@ WITH returned AS (
 ), school_days AS (
   -- The days on which any school of the authority was open.
   SELECT e.la_code, register_union(c.calendar) AS calendar
-  FROM tables.expected_school e JOIN tables.school_calendar c ON c.urn = e.urn GROUP BY e.la_code
+  FROM tables.expected_school e JOIN tables.own_calendar c ON c.urn = e.urn GROUP BY e.la_code
 ), refused AS (
   SELECT urn, sum(rows) AS refused_rows
   FROM (

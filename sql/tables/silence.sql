@@ -9,7 +9,7 @@ days = { doc = "Days on which any school was open since, up to the day asked for
 */
 WITH area AS (
   SELECT s.la_code, register_union(k.calendar) AS calendar
-  FROM tables.school s JOIN tables.school_calendar k ON k.urn = s.urn
+  FROM tables.school s JOIN tables.own_calendar k ON k.urn = s.urn
   GROUP BY s.la_code
 )
 SELECT k.urn, days_with(a.calendar, 'recorded', add_days(last_day_with(k.calendar, 'recorded'), 1), $as_of) AS days

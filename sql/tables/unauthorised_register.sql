@@ -27,5 +27,5 @@ WITH long AS (
 )
 SELECT m.pupil_key, m.urn, m.upn, register_with(m.register, register_outside(k.calendar, s.stints)) AS register
 -- The smaller side stands first: it is the one a join holds.
-FROM tables.school_calendar k
+FROM tables.own_calendar k
 RIGHT JOIN (stint s JOIN marked m ON s.pupil_key = m.pupil_key AND s.urn = m.urn) ON k.urn = m.urn

@@ -55,7 +55,10 @@ pub fn merge(
         last.insert(key.data(), row);
     }
     let mut keep = vec![true; current.num_rows()];
-    for row in superseded(current, &current_keys)? {
+    for row in withdrawn {
+        keep[*row] = false;
+    }
+    for row in superseded(current, &current_keys, &keep)? {
         keep[row] = false;
     }
     let mut open = vec![false; stated.num_rows()];
@@ -78,9 +81,6 @@ pub fn merge(
             (keep[row], open[new]) = (false, true);
         }
     }
-    for row in withdrawn {
-        keep[*row] = false;
-    }
 
     let of = |batch: usize, rows: &[bool]| -> Vec<(usize, usize)> {
         rows.iter().enumerate().filter(|(_, stands)| **stands).map(|(row, _)| (batch, row)).collect()
@@ -93,14 +93,18 @@ pub fn merge(
     Ok(Merged { current, closed, opened: opened.len() })
 }
 
-/// The rows of which a later known one has the same key. Of two known at once the one stands that no roll is without.
-fn superseded(current: &RecordBatch, keys: &Rows) -> Result<Vec<usize>, LakeError> {
+/// Of the rows to keep, those of which another that stands has the same key: one that is on roll and goes on, else the
+/// one known last, of two known at once the one that no roll is without.
+fn superseded(current: &RecordBatch, keys: &Rows, keep: &[bool]) -> Result<Vec<usize>, LakeError> {
     let from = current.column(current.schema().index_of("known_from")?).as_primitive::<TimestampMicrosecondType>();
-    let missing = current.column_by_name("missing_since");
-    let rank = |row: usize| (from.value(row), missing.is_none_or(|missing| missing.is_null(row)));
+    let is_blank = |name: &str, row: usize| current.column_by_name(name).is_none_or(|column| column.is_null(row));
+    let rank = |row: usize| {
+        let is_found = is_blank("missing_since", row);
+        (is_found && is_blank("leaving_date", row), from.value(row), is_found)
+    };
     let mut newest: HashMap<&[u8], usize> = HashMap::with_capacity(current.num_rows());
     let mut superseded = Vec::new();
-    for (row, key) in keys.iter().enumerate() {
+    for (row, key) in keys.iter().enumerate().filter(|(row, _)| keep[*row]) {
         let stands = newest.entry(key.data()).or_insert(row);
         if *stands != row {
             let is_newer = rank(*stands) <= rank(row);

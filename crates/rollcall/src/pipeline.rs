@@ -122,6 +122,11 @@ pub(crate) async fn run(
             }
             Step::Publish(step) => {
                 let session = house.session(as_of, known_at).await?;
+                if session.run().n == 0 {
+                    // A folder of figures and no ledger would be taken for another's than a lake's.
+                    say(json, "publish", "nothing is held yet");
+                    continue;
+                }
                 let tables = publish::publish(house, &session, &step.publish, &bar).await?;
                 bar.finish();
                 say(json, "publish", &format!("{tables} tables below {}published/", house.lake.url()));

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::Int32Type;
+use arrow::datatypes::{Date32Type, Int32Type};
 use chrono::{DateTime, NaiveDate, Utc};
 use model::line::day_of;
 use model::{Outcome, Problem, Urn};
@@ -97,7 +97,7 @@ pub struct OfSchool {
     pub urn: Option<Urn>,
     /// Rows kept.
     pub rows: u64,
-    /// First and last day of its marks, or the day of its roll.
+    /// First and last day of its marks or its calendar, or the day of its roll.
     pub days: Option<(NaiveDate, NaiveDate)>,
 }
 
@@ -160,14 +160,23 @@ impl Decoded {
                 })
                 .collect(),
             Content::Rows { rows, snapshots, .. } => {
-                let mut counts: BTreeMap<Option<Urn>, u64> = BTreeMap::new();
+                let mut schools: BTreeMap<Option<Urn>, OfSchool> = BTreeMap::new();
+                let dates = rows.column_by_name("date").filter(|_| self.kind == Some(Kind::Calendar));
+                let dates = dates.and_then(|dates| dates.as_primitive_opt::<Date32Type>());
                 if let Some(urns) = rows.column_by_name("urn") {
-                    for urn in urns.as_primitive::<Int32Type>() {
-                        *counts.entry(urn).or_default() += 1;
+                    for (row, urn) in urns.as_primitive::<Int32Type>().iter().enumerate() {
+                        let day = urn.and_then(|urn| snapshots.get(&urn)).map(|day| (*day, *day));
+                        let school = schools.entry(urn).or_insert(OfSchool { urn, rows: 0, days: day });
+                        school.rows += 1;
+                        if let Some(day) =
+                            dates.filter(|dates| dates.is_valid(row)).map(|dates| day_of(dates.value(row)))
+                        {
+                            let (first, last) = school.days.unwrap_or((day, day));
+                            school.days = Some((first.min(day), last.max(day)));
+                        }
                     }
                 }
-                let day = |urn: Option<Urn>| snapshots.get(&urn?).map(|day| (*day, *day));
-                counts.into_iter().map(|(urn, rows)| OfSchool { urn, rows, days: day(urn) }).collect()
+                schools.into_values().collect()
             }
         }
     }

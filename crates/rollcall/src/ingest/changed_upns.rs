@@ -43,8 +43,10 @@ pub(super) async fn changed_upns(
     let mut children = Children::of(roots, claims.iter().flat_map(|(_, old, new)| [*old, *new]));
     let enrolments = run.table(Table::Enrolment);
     let held = enrolments.of_belief(lake::table::CURRENT);
-    children
-        .born(&lake::parquet_file::read_columns(ingest.lake, Table::Enrolment, held, &["pupil_key", "dob"]).await?)?;
+    let names = ["urn", "pupil_key", "dob", "entry_date", "leaving_date", "missing_since", "return_id"];
+    let held = lake::parquet_file::read_columns(ingest.lake, Table::Enrolment, held, &names).await?;
+    children.born(&held)?;
+    children.stood(&held)?;
     for file in files.iter().filter(|f| f.kind == Some(Kind::Roll)) {
         let Content::Rows { rows, snapshots, .. } = &file.content else { continue };
         children.born(rows)?;
@@ -65,6 +67,11 @@ pub(super) async fn changed_upns(
         } else if children.are_two(old, new) {
             (of_another, file.urn, "the former UPN is of a pupil with another date of birth")
         } else {
+            if children.have_stood_together(old, new) {
+                let found = "both UPNs have stood on one roll".to_owned();
+                let problem = Problem::of(&ingest.library.fields, "former_upn_stood_beside", found);
+                file.problems.push(Problem { urn: file.urn, pupil_key: Some(new), rows: 1, ..problem });
+            }
             children.join(old, new);
             former.push((old, new, file.return_id));
             continue;
@@ -87,6 +94,8 @@ struct Child {
     births: BTreeSet<i32>,
     /// School, day, first and last day of the stints that rolls state.
     stints: Vec<(i32, NaiveDate, i32, i32)>,
+    /// The school, and the return, of which stints are known.
+    rolls: BTreeSet<(i32, i64)>,
 }
 
 impl Children {
@@ -126,6 +135,22 @@ impl Children {
         Ok(())
     }
 
+    fn stood(&mut self, held: &RecordBatch) -> Result<()> {
+        let of = Stints::of(held)?;
+        let returns = held.column(held.schema().index_of("return_id")?).as_primitive::<Int64Type>();
+        for i in 0..held.num_rows() {
+            if let Some(place) = self.places.get(&of.key.value(i)) {
+                self.each[*place].rolls.insert((of.urn.value(i), returns.value(i)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether one roll has told of both.
+    fn have_stood_together(&self, old: i64, new: i64) -> bool {
+        self.two(old, new).is_some_and(|(old, new)| !old.rolls.is_disjoint(&new.rolls))
+    }
+
     /// The children of two keys, where they are not one already.
     fn two(&self, old: i64, new: i64) -> Option<(&Child, &Child)> {
         let (old, new) = (*self.places.get(&old)?, *self.places.get(&new)?);
@@ -150,9 +175,10 @@ impl Children {
         if let (Some(old), Some(new)) = (self.places.get(&old).copied(), self.places.get(&new).copied())
             && old != new
         {
-            let Child { births, stints } = std::mem::take(&mut self.each[old]);
+            let Child { births, stints, rolls } = std::mem::take(&mut self.each[old]);
             self.each[new].births.extend(births);
             self.each[new].stints.extend(stints);
+            self.each[new].rolls.extend(rolls);
             self.places.values_mut().filter(|place| **place == old).for_each(|place| *place = new);
         }
     }

@@ -182,6 +182,15 @@ pub(super) async fn record(
         let rolls = taken.iter().filter(|t| t.kind == Kind::Roll.name() && !t.refused);
         rolls.filter(|t| t.schools.iter().any(is_later)).map(|t| t.return_id).next_back()
     };
+    // A calendar is stated session by session: of all that was stated with what was wrong, it is stated anew.
+    let calendar = |open: &Open| {
+        let days = |of: &OfSchool| of.days.map(|(first, last)| (days_from_epoch(first), days_from_epoch(last)));
+        let is_whole = |of: &OfSchool| {
+            of.urn == open.urn && days(of).zip(open.days).is_some_and(|(of, open)| of.0 <= open.0 && open.1 <= of.1)
+        };
+        let calendars = taken.iter().filter(|t| t.kind == Kind::Calendar.name() && !t.refused);
+        calendars.filter(|t| t.schools.iter().any(is_whole)).map(|t| t.return_id).next_back()
+    };
     let mended = |open: &Open| -> Option<i64> {
         if open.rule == "missing_from_roll" {
             // A roll that says nothing of the child mends nothing.
@@ -200,6 +209,7 @@ pub(super) async fn record(
             let mended = match open.kind.as_str() {
                 "schools" | "links" => by(&open.kind).or_else(|| same_file(open)),
                 "roll" if open.urn.is_some() => later_roll(open),
+                "calendar" if open.urn.is_some() && open.days.is_some() => calendar(open),
                 _ => same_file(open),
             };
             if mended.is_some() || !of_held.contains(open.rule.as_str()) {

@@ -53,6 +53,10 @@ impl Rolls {
     }
 }
 
+/// The rule that a child who is missing from a roll breaks, and what was found: the same whichever roll came first.
+const MISSING: &str = "missing_from_roll";
+const NOT_ON_IT: &str = "a pupil of the last roll, without a day of leaving by then";
+
 /// A stint on a roll.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stint {
@@ -241,6 +245,24 @@ async fn merge_rolls_of_a_day(
     };
     let child = |i: usize| (said.urn.value(i), root(said.key.value(i)));
     let rolls = Rolls::of((0..stated.num_rows()).map(|i| (child(i), stint(i))).collect());
+    let mut report = |urn: i32, key: i64, rule: &str, found: &str| {
+        if let Some(file) = schools.get(&urn).and_then(|school| school.files.last()) {
+            let problem = Problem::of(&ingest.library.fields, rule, found.to_owned());
+            files[*file].problems.push(Problem { urn: Some(urn), pupil_key: Some(key), rows: 1, ..problem });
+        }
+    };
+    // Whom an older roll names and a later one does not.
+    for i in (0..stated.num_rows()).filter(|i| said.missing(*i).is_some()) {
+        report(said.urn.value(i), said.key.value(i), MISSING, NOT_ON_IT);
+    }
+    let of_several: HashSet<i64> = roots.values().copied().collect();
+    let mut key_of: HashMap<(i32, i64), i64> = HashMap::new();
+    for i in (0..stated.num_rows()).filter(|i| of_several.contains(&child(*i).1)) {
+        let key = said.key.value(i);
+        if *key_of.entry(child(i)).or_insert(key) != key {
+            report(said.urn.value(i), key, "two_upns_of_one_child", "two rows of one child, under two UPNs");
+        }
+    }
     let (mut withdrawn, mut missing) = (Vec::new(), Vec::new());
     for i in 0..current.num_rows() {
         let urn = now.urn.value(i);
@@ -284,8 +306,7 @@ async fn merge_rolls_of_a_day(
                 school.not_on_it += 1;
                 if let (true, Some(file)) = (school.is_whole, school.files.last()) {
                     missing.push((i as u32, day, files[*file].return_id));
-                    let found = "a pupil of the last roll, without a day of leaving by then".to_owned();
-                    let problem = Problem::of(&ingest.library.fields, "missing_from_roll", found);
+                    let problem = Problem::of(&ingest.library.fields, MISSING, NOT_ON_IT.to_owned());
                     let of_child = Problem { urn: Some(urn), pupil_key: Some(now.key.value(i)), rows: 1, ..problem };
                     files[*file].problems.push(of_child);
                 }
