@@ -34,7 +34,7 @@ WITH newest AS (
   -- Years before the first mark held say nothing of attendance.
   SELECT CAST(academic_year AS VARCHAR) AS academic_year, first_day, last_day, starts_in
   FROM reference.academic_year
-  WHERE first_day <= $as_of AND (SELECT least(coalesce(min(first_box_day(week_start, told)), $as_of), $as_of) FROM tables.open_week WHERE told <> 0) <= last_day
+  WHERE first_day <= $as_of AND (SELECT least(coalesce(min(CASE WHEN told <> 0 THEN first_box_day(week_start, told) END), $as_of), $as_of) FROM tables.open_week) <= last_day
 ), born AS (
   SELECT *, date_part('year', dob) + CASE WHEN date_part('month', dob) < 9 THEN 0 ELSE 1 END AS school_birth_year
   FROM tables.enrolment WHERE entry_date <= $as_of
@@ -48,8 +48,11 @@ WITH newest AS (
   -- The smaller side stands first, here and below: it is the one a hash join holds.
   FROM believed.joined_key k
   RIGHT JOIN (
-    SELECT h.*, y.academic_year, $places * CASE WHEN coalesce(h.snapshot_date, CAST(h.known_from AS DATE)) <= y.last_day THEN a.nth ELSE -a.nth END + arrow_cast(h.entry_date, 'Int32') AS place
-    FROM arrival a JOIN (year y JOIN history.enrolment h ON y.last_day < (SELECT roll_day FROM newest) AND h.entry_date <= y.last_day) ON a.known_from = h.known_from
+    SELECT h.*, y.academic_year, $places * CASE WHEN coalesce(h.snapshot_date, CAST(h.known_from AS DATE)) <= y.last_day THEN h.nth ELSE -h.nth END + arrow_cast(h.entry_date, 'Int32') AS place
+    -- Years first: what stands first in a join without an equality is held, and what follows is gone through as often as
+    -- it does not fit.
+    FROM year y JOIN (SELECT h.*, a.nth FROM arrival a JOIN history.enrolment h ON a.known_from = h.known_from) h
+      ON y.last_day < (SELECT roll_day FROM newest) AND h.entry_date <= y.last_day
   ) h ON k.line_key = h.pupil_key
 ), told AS (
   -- Once of a child who was told of under two UPNs at one instant, and has turned out to be one since.
