@@ -256,10 +256,11 @@ async fn merge_rolls_of_a_day(
         report(said.urn.value(i), said.key.value(i), MISSING, NOT_ON_IT);
     }
     let of_several: HashSet<i64> = roots.values().copied().collect();
-    let mut key_of: HashMap<(i32, i64), i64> = HashMap::new();
+    // Of one day of entry: stints that follow one another may well be told under two.
+    let mut key_of: HashMap<((i32, i64), i32), i64> = HashMap::new();
     for i in (0..stated.num_rows()).filter(|i| of_several.contains(&child(*i).1)) {
         let key = said.key.value(i);
-        if *key_of.entry(child(i)).or_insert(key) != key {
+        if *key_of.entry((child(i), said.entry.value(i))).or_insert(key) != key {
             report(said.urn.value(i), key, "two_upns_of_one_child", "two rows of one child, under two UPNs");
         }
     }
