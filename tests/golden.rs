@@ -12,7 +12,7 @@ const READABLE: usize = 250;
 pub fn holds(printed: &str, lake: &Path, ask: &dyn Fn(&str) -> String) {
     let mut texts = vec![("demo.txt".to_owned(), printed.to_owned())];
     let library = engine::Library::load(None).unwrap();
-    let mut hashes = String::new();
+    let mut hashes = Vec::new();
     // A rule reads what has just come in, the catalogue is the SQL itself, and lines are numbered as they are met.
     for view in library.in_order().filter(|d| !["rules", "catalogue", "tables"].contains(&d.folder())) {
         let answer = ask(&format!("SELECT * FROM {}", view.name));
@@ -20,12 +20,13 @@ pub fn holds(printed: &str, lake: &Path, ask: &dyn Fn(&str) -> String) {
         let rows = lines.len() - 1;
         lines[1..].sort_unstable();
         let text = lines.join("\n") + "\n";
-        hashes += &format!("{} {rows} {}\n", view.name, hash(text.as_bytes()));
+        hashes.push(format!("{} {rows} {}\n", view.name, hash(text.as_bytes())));
         if view.folder() == "metrics" && 0 < rows && rows <= READABLE {
             texts.push((format!("{}.csv", view.name), text));
         }
     }
-    texts.push(("views.txt".to_owned(), hashes));
+    hashes.sort_unstable();
+    texts.push(("views.txt".to_owned(), hashes.concat()));
     for (name, question) in [
         ("alerts.csv", "SELECT rule, status, count(*) AS alerts FROM alerts.current GROUP BY 1, 2 ORDER BY 1, 2"),
         ("events.csv", "SELECT rule, to_status, count(*) AS events FROM alerts.history GROUP BY 1, 2 ORDER BY 1, 2"),

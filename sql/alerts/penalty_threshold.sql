@@ -5,7 +5,6 @@ raises = true
 source = "National framework for penalty notices, from 19 August 2024; domain.md 5"
 
 [params]
-sessions = 10
 weeks = 10
 counted_from = 2024-08-19
 
@@ -23,10 +22,7 @@ status = { doc = "open, or ended: the child has been marked otherwise since", vi
 */
 WITH child AS (
   -- Those who have so many such sessions at all.
-  SELECT pupil_key
-  FROM tables.register_year WHERE csa_from IS NOT NULL AND 0 < unauthorised
-  GROUP BY pupil_key
-  HAVING $sessions <= sum(unauthorised)
+  SELECT pupil_key FROM tables.unauthorised_often WHERE $penalty_sessions <= sessions
 ), counted AS (
   SELECT r.pupil_key, max(r.upn) AS upn,
          register_union(only(register_between(r.register, greatest(r.csa_from, $counted_from), r.csa_to), 'codes:G N O U'))
@@ -37,7 +33,7 @@ WITH child AS (
   RIGHT JOIN (SELECT r.* FROM child c JOIN tables.register_year r ON c.pupil_key = r.pupil_key) r ON k.urn = r.urn
   GROUP BY r.pupil_key
 ), reached AS (
-  SELECT c.pupil_key, c.upn, in_weeks(c.register, c.open, $sessions, $weeks, y.first_day) AS found, CAST(y.academic_year AS VARCHAR) AS academic_year
+  SELECT c.pupil_key, c.upn, in_weeks(c.register, c.open, $penalty_sessions, $weeks, y.first_day) AS found, CAST(y.academic_year AS VARCHAR) AS academic_year
   -- The smaller side stands first: it is the one a join holds.
   FROM reference.academic_year y JOIN counted c ON y.first_day <= $as_of AND $as_of <= y.last_day
 )

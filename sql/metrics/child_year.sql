@@ -20,16 +20,14 @@ absence_band = { doc = "Lower bound of the 5-point absence band: 0, 5, … 45, 5
 is_persistent = { doc = "One possible session in ten or more missed; null where nothing was possible", visibility = "area" }
 is_severe = { doc = "One possible session in two or more missed; null where nothing was possible", visibility = "area" }
 */
-WITH several AS (
+WITH child AS (
   -- Nearly every child has one enrolment in a year: the few others alone are added up.
-  SELECT pupil_key, academic_year FROM metrics.pupil_year GROUP BY pupil_key, academic_year HAVING 1 < count(*)
-), child AS (
   SELECT y.pupil_key, y.academic_year, y.upn, CASE WHEN 0 < y.possible THEN 1 ELSE 0 END AS schools, y.possible, y.attended, y.absent, y.authorised, y.unauthorised, y.late, y.missing_marks
-  FROM several s RIGHT ANTI JOIN metrics.pupil_year y ON s.pupil_key = y.pupil_key AND s.academic_year = y.academic_year
+  FROM tables.several_enrolments s RIGHT ANTI JOIN metrics.pupil_year y ON s.pupil_key = y.pupil_key AND s.academic_year = y.academic_year
   UNION ALL
   SELECT y.pupil_key, y.academic_year, max(y.upn) AS upn, count(*) FILTER (WHERE 0 < y.possible) AS schools,
          sum(y.possible) AS possible, sum(y.attended) AS attended, sum(y.absent) AS absent, sum(y.authorised) AS authorised, sum(y.unauthorised) AS unauthorised, sum(y.late) AS late, sum(y.missing_marks) AS missing_marks
-  FROM several s JOIN metrics.pupil_year y ON s.pupil_key = y.pupil_key AND s.academic_year = y.academic_year
+  FROM tables.several_enrolments s JOIN metrics.pupil_year y ON s.pupil_key = y.pupil_key AND s.academic_year = y.academic_year
   GROUP BY y.pupil_key, y.academic_year
 )
 SELECT pupil_key, academic_year, upn, schools, possible, attended, absent, authorised, unauthorised, late, missing_marks,

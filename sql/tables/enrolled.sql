@@ -22,13 +22,8 @@ child_in_need = { doc = "Child in need", visibility = "pupil" }
 eal = { doc = "English as an additional language", visibility = "pupil" }
 ethnicity = { doc = "Ethnicity code", visibility = "pupil" }
 */
-WITH several AS (
-  -- Nearly every child has one stint: the few others alone are held and looked up.
-  SELECT urn, pupil_key, academic_year, stints(first_day, last_day) AS stints, max(entry_date) AS entry_date
-  FROM tables.enrolment_year GROUP BY urn, pupil_key, academic_year HAVING 1 < count(*)
-)
 SELECT e.urn, e.pupil_key, e.academic_year, e.upn, CASE WHEN s.urn IS NULL THEN stint(e.first_day, e.last_day) ELSE s.stints END AS stints,
        e.in_cohort, e.csa_from, e.csa_to, e.nc_year, e.sex, e.fsm, e.sen, e.looked_after, e.child_in_need, e.eal, e.ethnicity
-FROM several s
+FROM tables.several_stints s
 RIGHT JOIN tables.enrolment_year e ON e.urn = s.urn AND e.pupil_key = s.pupil_key AND e.academic_year = s.academic_year
 WHERE s.urn IS NULL OR e.entry_date = s.entry_date

@@ -3,10 +3,6 @@ about = "Stints cut to school years and to the day asked for. first_day to last_
 grain = ["urn", "pupil_key", "entry_date", "academic_year"]
 source = "domain.md 2.1"
 
-[params]
-# More than the number of any day: places go by arrival, and then by day of entry.
-places = 1000000
-
 [columns]
 urn = { doc = "The school", visibility = "area" }
 pupil_key = { doc = "The child, through every change of UPN", visibility = "pupil" }
@@ -28,38 +24,9 @@ ethnicity = { doc = "Ethnicity code", visibility = "pupil" }
 csa_from = { doc = "First day of compulsory school age", visibility = "pupil" }
 csa_to = { doc = "Last day of compulsory school age", visibility = "pupil" }
 */
-WITH newest AS (
-  SELECT greatest(CAST($known_at AS DATE), max(snapshot_date)) AS roll_day FROM believed.enrolment WHERE known_from <= $known_at
-), year AS (
-  -- Years before the first mark held say nothing of attendance.
-  SELECT CAST(academic_year AS VARCHAR) AS academic_year, first_day, last_day, starts_in
-  FROM reference.academic_year
-  WHERE first_day <= $as_of AND (SELECT least(coalesce(min(CASE WHEN told <> 0 THEN first_box_day(week_start, told) END), $as_of), $as_of) FROM tables.open_week) <= last_day
-), born AS (
+WITH born AS (
   SELECT *, date_part('year', dob) + CASE WHEN date_part('month', dob) < 9 THEN 0 ELSE 1 END AS school_birth_year
   FROM tables.enrolment WHERE entry_date <= $as_of
-), arrival AS (
-  SELECT known_from, CAST(row_number() OVER (ORDER BY known_from) AS BIGINT) AS nth
-  FROM (SELECT DISTINCT known_from FROM history.enrolment WHERE known_from <= $known_at)
-), version AS (
-  -- What was told last of a day in a school year that was over by then, or of which later rolls are held, has the highest
-  -- place; where nothing was, what was told first after it. Whatever the day of entry is taken to be now.
-  SELECT h.urn, coalesce(k.first_key, h.pupil_key) AS child_key, h.academic_year, h.place, h.nc_year, h.fsm, h.sen, h.looked_after, h.child_in_need, h.eal, h.ethnicity
-  -- The smaller side stands first, here and below: it is the one a hash join holds.
-  FROM believed.joined_key k
-  RIGHT JOIN (
-    SELECT h.*, y.academic_year, $places * CASE WHEN coalesce(h.snapshot_date, CAST(h.known_from AS DATE)) <= y.last_day THEN h.nth ELSE -h.nth END + arrow_cast(h.entry_date, 'Int32') AS place
-    -- Years first: what stands first in a join without an equality is held, and what follows is gone through as often as
-    -- it does not fit.
-    FROM year y JOIN (SELECT h.*, a.nth FROM arrival a JOIN history.enrolment h ON a.known_from = h.known_from) h
-      ON y.last_day < (SELECT roll_day FROM newest) AND h.entry_date <= y.last_day
-  ) h ON k.line_key = h.pupil_key
-), told AS (
-  -- Once of a child who was told of under two UPNs at one instant, and has turned out to be one since.
-  SELECT v.urn, v.child_key, v.academic_year, max(v.nc_year) AS nc_year, bool_or(v.fsm) AS fsm, max(v.sen) AS sen, bool_or(v.looked_after) AS looked_after, bool_or(v.child_in_need) AS child_in_need, bool_or(v.eal) AS eal, max(v.ethnicity) AS ethnicity
-  FROM (SELECT urn, child_key, academic_year, max(place) AS place FROM version GROUP BY urn, child_key, academic_year) l
-  JOIN version v ON v.urn = l.urn AND v.child_key = l.child_key AND v.academic_year = l.academic_year AND v.place = l.place
-  GROUP BY v.urn, v.child_key, v.academic_year
 )
 SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, e.academic_year, e.first_day, e.last_day, e.in_cohort,
        CASE WHEN t.urn IS NULL THEN e.nc_year ELSE t.nc_year END AS nc_year, e.sex,
@@ -70,7 +37,7 @@ SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, e.academic_year, e.f
        CASE WHEN t.urn IS NULL THEN e.eal ELSE t.eal END AS eal,
        CASE WHEN t.urn IS NULL THEN e.ethnicity ELSE t.ethnicity END AS ethnicity,
        e.csa_from, e.csa_to
-FROM told t
+FROM tables.told_of_year t
 RIGHT JOIN (
   SELECT e.urn, e.pupil_key, e.upn, e.roll_key, e.entry_date, y.academic_year,
          greatest(e.entry_date, y.first_day) AS first_day,
@@ -79,6 +46,6 @@ RIGHT JOIN (
          e.nc_year, e.sex, e.fsm, e.sen, e.looked_after, e.child_in_need, e.eal, e.ethnicity,
          c.starts_on AS csa_from, c.ends_on AS csa_to
   FROM reference.compulsory_school_age c
-  RIGHT JOIN (year y JOIN born e ON e.entry_date <= y.last_day AND y.first_day <= coalesce(e.last_day, $as_of))
+  RIGHT JOIN (tables.held_year y JOIN born e ON e.entry_date <= y.last_day AND y.first_day <= coalesce(e.last_day, $as_of))
     ON c.born_year = date_part('year', e.dob) AND c.born_month = date_part('month', e.dob)
-) e ON t.urn = e.urn AND t.child_key = e.pupil_key AND t.academic_year = e.academic_year
+) e ON t.urn = e.urn AND t.pupil_key = e.pupil_key AND t.academic_year = e.academic_year

@@ -13,8 +13,8 @@ WITH week AS (
   GROUP BY 1, 2
 ), closed AS (
   SELECT urn, w['week_start'] AS week_start, w['boxes'] AS mask
-  FROM (SELECT urn, unnest(marked_weeks(register_union(only(register, 'codes:#')))) AS w
-        FROM tables.register WHERE EXISTS (SELECT urn FROM week) GROUP BY urn)
+  FROM (SELECT r.urn, unnest(marked_weeks(register_union(only(r.register, 'codes:#')))) AS w
+        FROM (SELECT DISTINCT urn FROM week) w JOIN tables.register r ON w.urn = r.urn GROUP BY r.urn)
 ), inferred AS (
   SELECT w.urn, register(line_of(w.mask - (w.mask & coalesce(c.mask, 0)), '/'), w.week_start) AS calendar
   FROM closed c RIGHT JOIN week w ON c.urn = w.urn AND c.week_start = w.week_start

@@ -34,6 +34,9 @@ use crate::error::EngineError;
 /// A string or value up to so many bytes lies in its view.
 const IN_VIEW: u32 = 12;
 
+/// A part that takes no more than one in so many of the room is small.
+const SMALL: usize = 256;
+
 /// The memory that the results of a session share.
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -61,11 +64,12 @@ impl Place {
         places.iter().map(|place| place.bytes).sum()
     }
 
-    /// Whether there was room for so much more.
+    /// Whether there was room for so much more. A small part stays in memory however full the room is: it is what others
+    /// look up, again and again.
     fn grows(&mut self, bytes: usize) -> bool {
         let before = self.room.taken.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
-        before + bytes <= self.room.limit
+        before + bytes <= self.room.limit || self.bytes <= self.room.limit / SMALL
     }
 
     fn give_back(&mut self) {

@@ -16,6 +16,7 @@ mod register;
 pub mod registers;
 pub mod rules;
 pub mod session;
+mod small_sides;
 
 pub use definition::{Definition, Header};
 pub use error::EngineError;

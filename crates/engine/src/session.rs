@@ -32,6 +32,7 @@ use crate::library::{FOLDERS, GIVEN, Library};
 use crate::line_book::LineBook;
 use crate::memory;
 use crate::registers::{self, Belief, Lines};
+use crate::small_sides::SmallSides;
 
 /// What a stream of rows fails with.
 pub type StreamError = DataFusionError;
@@ -127,6 +128,9 @@ impl Engine {
         // side it may take the wrong one, and rows are lost (DataFusion 55.2; the logical optimizer pushes them already).
         let mut rules = PhysicalOptimizer::new().rules;
         rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
+        if !hashes {
+            rules.insert(0, Arc::new(SmallSides { most: self.settings.memory_bytes / 16 }));
+        }
         let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
         let mut context = SessionContext::new_with_state(state.with_physical_optimizer_rules(rules).build());
         let url = ObjectStoreUrl::parse(STORE)?;
