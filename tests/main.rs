@@ -1,6 +1,8 @@
 //! The one test binary: the house rules, the examples beside the SQL, and the command from end to end.
 
+mod alerts;
 mod authority;
+mod changed_upns;
 mod command;
 mod examples;
 mod figures;
@@ -9,6 +11,7 @@ mod ledger;
 mod own_sql;
 mod page;
 mod problems;
+mod property;
 mod readers;
 mod returns;
 mod rolls;

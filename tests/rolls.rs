@@ -1,6 +1,9 @@
 //! Rolls: what they say of a child, what they leave unsaid, and the order in which they come.
 
+use proptest::prelude::*;
+
 use crate::authority::{A, Authority, B, SCHOOLS, roll, said, started, week};
+use crate::property::{cases, hold};
 
 #[test]
 fn a_later_roll_mends_what_was_wrong_for_want_of_it() {
@@ -532,11 +535,7 @@ fn a_child_of_the_newest_roll_stays_on_it_whatever_older_ones_tell_of_its_upns()
         }
         let stints = "SELECT upn, entry_date, last_day FROM tables.enrolment";
         let both = [format!("{z},2026-09-01,"), format!("{A},2026-09-01,")];
-        let mut found = authority.ask(stints, &[]);
-        found.sort();
-        let mut expected = both.to_vec();
-        expected.sort();
-        assert_eq!(found, expected, "{order:?}");
+        assert_eq!(authority.ask(stints, &[]), both, "{order:?}");
     }
 }
 
@@ -552,4 +551,60 @@ fn two_upns_that_stood_on_one_roll_and_are_told_to_be_one_childs_are_listed() {
     assert_eq!(authority.ask(listed, &[]), ["former_upn_stood_beside"]);
     authority.receive("2026-09-09T05:00:00Z", &[("r.csv", &both)]);
     assert_eq!(authority.ask(listed, &[]), ["former_upn_stood_beside", "two_upns_of_one_child"]);
+}
+
+/// What a roll states of a child: days of entry and of leaving, or a row that cannot be read.
+#[derive(Clone, Debug)]
+enum Row {
+    Stint(&'static str, &'static str),
+    Unread(&'static str),
+}
+
+/// The rows of a roll for each of three children.
+fn rows() -> impl Strategy<Value = Vec<Vec<Row>>> {
+    let entry = || proptest::sample::select(vec!["2026-09-01", "2026-09-09", "2026-09-21"]);
+    let stint = (entry(), proptest::sample::select(vec!["", "", "", "2026-09-18", "2026-10-16"]))
+        .prop_map(|(entry, left)| Row::Stint(entry, if entry < left { left } else { "" }));
+    let row = prop_oneof![6 => stint, 1 => entry().prop_map(Row::Unread)];
+    proptest::collection::vec(proptest::collection::vec(row, 0..3), 3)
+}
+
+#[test]
+fn rolls_end_in_the_same_belief_in_whatever_order_they_come() {
+    const DAYS: [&str; 4] = ["2026-09-10", "2026-09-22", "2026-10-05", "2026-10-19"];
+    let upns = [A, B, "A850200720001"];
+    let rolls = proptest::collection::vec(rows(), DAYS.len());
+    let order = Just((0..DAYS.len()).collect::<Vec<_>>()).prop_shuffle();
+    hold(cases(10), &(rolls, order), |(rolls, order)| {
+        let text = |nth: usize| {
+            let mut text = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingDate,SnapshotDate\n".to_owned();
+            for (upn, rows) in upns.iter().zip(&rolls[nth]) {
+                for row in rows {
+                    let (entry, left) = match row {
+                        Row::Stint(entry, left) => ((*entry).to_owned(), *left),
+                        Row::Unread(entry) => (entry.replace("2026-09", "2026-19"), ""),
+                    };
+                    text += &format!("140001,{upn},Made,Up,2016-01-01,F,5,{entry},{left},{}\n", DAYS[nth]);
+                }
+            }
+            text
+        };
+        let told = |order: &[usize]| {
+            let authority = Authority::new();
+            authority.receive("2026-11-01T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+            for (hour, nth) in order.iter().enumerate() {
+                authority.receive(&format!("2026-11-02T{hour:02}:00:00Z"), &[("r.csv", &text(*nth))]);
+            }
+            let stints = "SELECT upn, entry_date, leaving_date, missing_since FROM tables.enrolment";
+            let missing = "SELECT DISTINCT p.pupil_key FROM quality.problem q \
+                           JOIN believed.problem p ON p.problem_id = q.problem_id \
+                           WHERE q.rule = 'missing_from_roll' AND q.fixed_by IS NULL";
+            [authority.ask(stints, &[]), authority.ask(missing, &[])]
+        };
+        let [stints, missing] = told(&[0, 1, 2, 3]);
+        let [same, listed] = told(&order);
+        prop_assert_eq!(&stints, &same, "{:?}", &order);
+        prop_assert_eq!(missing, listed, "{:?}", &order);
+        Ok(())
+    });
 }

@@ -89,7 +89,12 @@ pub fn merge(
     believed.extend(&opened);
     let gone = keep.into_iter().map(|k| !k).collect::<Vec<_>>();
     let closed = close(&filter_record_batch(current, &BooleanArray::from(gone))?, at_micros)?;
-    let current = interleave_record_batch(&[current, stated], &believed)?;
+    // What nothing was known of before is all as it was stated, most often in order: it is not copied.
+    let is_stated = current.num_rows() == 0 && opened.iter().enumerate().all(|(i, (_, row))| i == *row);
+    let current = match is_stated && opened.len() == stated.num_rows() {
+        true => stated.clone(),
+        false => interleave_record_batch(&[current, stated], &believed)?,
+    };
     Ok(Merged { current, closed, opened: opened.len() })
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Date32Type, Int32Type};
+use arrow::datatypes::{Date32Type, Int32Type, Int64Type};
 use chrono::{DateTime, NaiveDate, Utc};
 use model::line::day_of;
 use model::{Outcome, Problem, Urn};
@@ -186,6 +186,34 @@ impl Decoded {
         self.rows_kept = 0;
         self.rows_refused = self.rows_in;
         self.content = Content::Nothing;
+    }
+
+    /// Refuses the rows of a table that are of one school, or of none. A row that names a school that does not exist may
+    /// be of a child of the others.
+    pub fn refuse_rows_of(&mut self, school: Option<Urn>) {
+        let Content::Rows { rows, former, snapshots, unread } = &mut self.content else { return };
+        let Some(urns) = rows.column_by_name("urn").and_then(|urns| urns.as_primitive_opt::<Int32Type>()) else {
+            return;
+        };
+        if let Some(keys) = rows.column_by_name("pupil_key").and_then(|keys| keys.as_primitive_opt::<Int64Type>()) {
+            let refused = urns.iter().zip(keys).filter(|(urn, _)| *urn == school).filter_map(|(_, key)| key);
+            let renamed = former.iter().filter(|(urn, ..)| *urn == school).map(|(_, old, _)| *old);
+            let others = snapshots.keys().filter(|urn| Some(**urn) != school);
+            let pairs = refused.chain(renamed).flat_map(|key| others.clone().map(move |urn| (*urn, key)));
+            unread.pupils.extend(pairs);
+        }
+        let stays: BooleanArray = urns.iter().map(|urn| Some(urn != school)).collect();
+        // A filter as long as the rows does not fail.
+        if let Ok(kept) = filter_record_batch(rows, &stays) {
+            let refused = (rows.num_rows() - kept.num_rows()) as u64;
+            *rows = kept;
+            self.rows_kept -= refused;
+            self.rows_refused += refused;
+        }
+        former.retain(|(urn, ..)| *urn != school);
+        if let Some(urn) = school {
+            snapshots.remove(&urn);
+        }
     }
 
     /// Keeps what it says of these schools alone.

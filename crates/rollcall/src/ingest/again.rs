@@ -65,7 +65,8 @@ impl Ingest<'_> {
         }
         earlier.sort_by_key(|other| (other.received_at, other.n));
         for other in earlier {
-            let mut files = self.decode_again(before, &other, &refused, receipt.received_at).await?;
+            let mut files =
+                self.decode_again(before, &other, &refused, (other.received_at, receipt.received_at)).await?;
             files.iter_mut().for_each(|file| file.keep_only(&only));
             files.retain(|file| 0 < file.rows_in);
             again.sources.extend(files.iter().map(|file| (file.return_id, other.source.clone())));

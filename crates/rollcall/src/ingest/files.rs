@@ -143,22 +143,21 @@ impl Ingest<'_> {
         .context("a file could not be decoded")
     }
 
-    /// Decodes those files of an earlier arrival again that hold one of the returns `wanted`, as returns of an arrival
-    /// of `at`. An archive is no return itself, has one for each file in it, and tells which once it is open.
+    /// Decodes those files of an earlier arrival again that hold one of the returns `wanted`, whose numbers are those of
+    /// an arrival of `numbered`, as returns of an arrival of `at`. An archive is no return itself, has one for each file in it, and tells which once it is open.
     pub(super) async fn decode_again(
         &self,
         run: &RunRecord,
         receipt: &Receipt,
         wanted: &HashSet<i64>,
-        at: DateTime<Utc>,
+        (numbered, at): (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<Vec<Decoded>> {
         let all = self.return_ids(run, receipt).await?;
-        let id =
-            |name: &str, sha256: &str| Origin { source: &receipt.source, name, sha256 }.return_id(receipt.received_at);
+        let id = |name: &str, sha256: &str| Origin { source: &receipt.source, name, sha256 }.return_id(numbered);
         let mut found = Vec::new();
         for file in &receipt.files {
-            let number = id(&file.name, &file.sha256);
-            if wanted.contains(&number) || !all.contains(&number) {
+            let is_return = all.contains(&number(receipt, file));
+            if wanted.contains(&id(&file.name, &file.sha256)) || !is_return {
                 let decoded = self.decode_as_of(receipt, file.clone(), at).await?;
                 found.extend(decoded.into_iter().filter(|of| wanted.contains(&id(&of.name, &of.sha256))));
             }

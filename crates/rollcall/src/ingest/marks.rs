@@ -3,27 +3,28 @@
 //! Schools are merged in order of URN, so that each month's lines are read and written once, whatever the
 //! number of schools; a wave holds so many bytes of files that memory does not grow with it either.
 
+mod judging;
+mod rewriting;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use arrow::array::{
-    ArrayRef, BinaryViewArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray, make_view, new_null_array,
+    Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
 };
-use arrow::buffer::Buffer;
-use engine::Incoming;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
+use lake::Table;
 use lake::landing::{Receipt, ReceiptFile};
-use lake::register::month::{Month, finish, reaches};
-use lake::register::{Changed, Roots, Stated, Withdrawn, by_child, root_of};
-use lake::{Table, TableState};
+use lake::register::{Roots, Stated, Withdrawn, by_child, root_of};
 use model::line::{day_of, days_from_epoch};
-use model::{Outcome, Problem, Session};
+use model::{Problem, Session};
 use sources::grid::{Detail, overlay};
 use sources::{Content, Decoded, SchoolGrid};
 use tokio::sync::{Semaphore, mpsc};
 
+pub(super) use self::judging::judge;
+use self::rewriting::Rewriting;
 use super::coverage::Coverage;
 use super::files::number;
 use super::{Ahead, Ingest, Staged, Summary, Taken};
@@ -381,233 +382,6 @@ impl School {
         }
         lines
     }
-}
-
-/// The months being rewritten.
-struct Rewriting {
-    /// Each month's parts, which hold all schools between them.
-    months: BTreeMap<String, Vec<Month>>,
-    /// The school merged last; the next must come after it.
-    last: i32,
-}
-
-impl Rewriting {
-    /// Merges schools in order of URN, each part of a month on a core of its own. Says what they leave in doubt.
-    async fn merge_all(
-        &mut self,
-        ingest: &Ingest<'_>,
-        staged: &mut Staged,
-        schools: Vec<School>,
-        at: i64,
-        summary: &mut Summary,
-    ) -> Result<Vec<Doubt>> {
-        let mut weeks: BTreeSet<i32> = BTreeSet::new();
-        for school in &schools {
-            weeks.extend(school.lines.iter().map(|l| l.week));
-            weeks.extend(school.files.iter().flat_map(|f| f.grid.mondays()));
-        }
-        let mut state = staged.run.table(Table::RegisterWeek);
-        let mut by_month = reaches(&state, &weeks);
-        let is_out_of_reach = |(month, (_, weeks)): (&String, &(_, BTreeSet<i32>))| {
-            self.months.get(month).and_then(|parts| parts.first()).is_some_and(|part| !part.reach().holds(weeks))
-        };
-        if by_month.iter().any(is_out_of_reach) {
-            let last = self.last;
-            self.finish_round(ingest, staged, summary).await?;
-            self.last = last;
-            state = staged.run.table(Table::RegisterWeek);
-            by_month = reaches(&state, &weeks);
-        }
-        let (roots, schools) = (Arc::new(staged.roots.clone()), Arc::new(schools));
-        // A day touches a month or two, and cores would wait for them: each is cut in parts of about as many children.
-        let parts = ingest.config.cores().div_ceil(by_month.len().max(1));
-        let last_urns = last_urns(&schools, parts);
-        let mut to_do = Vec::new();
-        for (name, (reach, weeks)) in by_month {
-            let mut of_month = self.months.remove(&name).unwrap_or_default();
-            if of_month.is_empty() {
-                let mut least = i32::MIN;
-                for greatest in last_urns.iter().copied().chain([i32::MAX]) {
-                    of_month.push(Month::begin(ingest.lake, &state, &name, reach, (least, greatest)).await?);
-                    least = greatest.saturating_add(1);
-                }
-            }
-            let weeks = Arc::new(weeks);
-            to_do.extend(of_month.into_iter().map(|part| (name.clone(), Arc::clone(&weeks), part)));
-        }
-        let mut waiting = to_do.into_iter();
-        let mut working = tokio::task::JoinSet::new();
-        let mut doubts = Vec::new();
-        loop {
-            while working.len() < ingest.config.cores() {
-                let Some((name, weeks, mut part)) = waiting.next() else { break };
-                let (roots, schools): (Arc<Roots>, _) = (Arc::clone(&roots), Arc::clone(&schools));
-                working.spawn_blocking(move || {
-                    let mut doubts = Vec::new();
-                    for school in schools.iter() {
-                        if !part.holds(school.urn) {
-                            continue;
-                        }
-                        let lines = school.stated(&weeks, &roots, &mut doubts);
-                        if !lines.is_empty() {
-                            let withdrawn = part.merge_school(school.urn, &lines, &roots, at)?;
-                            doubts.extend(withdrawn.into_iter().map(Doubt::from));
-                        }
-                    }
-                    Ok::<_, lake::LakeError>((name, part, doubts))
-                });
-            }
-            let Some(done) = working.join_next().await else { break };
-            let (name, part, found) = done.context("a month could not be merged")??;
-            self.months.entry(name).or_default().push(part);
-            doubts.extend(found);
-        }
-        Ok(doubts)
-    }
-
-    /// Writes the months begun; the next school may be any.
-    async fn finish_round(&mut self, ingest: &Ingest<'_>, staged: &mut Staged, summary: &mut Summary) -> Result<()> {
-        self.last = i32::MIN;
-        let state = staged.run.table(Table::RegisterWeek);
-        let months = std::mem::take(&mut self.months);
-        let mut files: Vec<_> = state
-            .files
-            .iter()
-            .filter(|f| f.partition.get("month").is_none_or(|m| !months.contains_key(m)))
-            .cloned()
-            .collect();
-        let mut waiting = months.into_iter();
-        let mut working = tokio::task::JoinSet::new();
-        loop {
-            while working.len() < ingest.config.cores() {
-                let Some((name, parts)) = waiting.next() else { break };
-                let (lake, state) = (ingest.lake.clone(), state.clone());
-                working.spawn(async move { finish(&lake, &state, &name, parts).await });
-            }
-            let Some(done) = working.join_next().await else { break };
-            let (written, Changed { opened, closed }) = done.context("a month could not be written")??;
-            files.extend(written);
-            summary.changed.opened += opened;
-            summary.changed.closed += closed;
-        }
-        files.sort();
-        let state = TableState { version: state.version, files };
-        staged.run.tables.insert(Table::RegisterWeek.name().to_owned(), state);
-        Ok(())
-    }
-}
-
-/// The last school of each part but the last, where schools in order of URN are cut in so many parts of about as many
-/// children; fewer where there are not as many schools.
-fn last_urns(schools: &[School], parts: usize) -> Vec<i32> {
-    let children =
-        |school: &School| school.lines.len() + school.files.iter().map(|f| f.grid.pupils().count()).sum::<usize>();
-    let all: usize = schools.iter().map(children).sum();
-    let (mut last_urns, mut before) = (Vec::new(), 0);
-    for two in schools.windows(2) {
-        before += children(&two[0]);
-        if last_urns.len() + 1 < parts && (last_urns.len() + 1) * all <= before * parts {
-            last_urns.push(two[0].urn);
-        }
-    }
-    last_urns
-}
-
-/// Runs the rules over a wave, and takes out what they refuse.
-pub(super) async fn judge(
-    ingest: &Ingest<'_>,
-    session: &Arc<engine::session::Session>,
-    receipt: &Receipt,
-    files: Vec<Decoded>,
-) -> Result<Vec<Decoded>> {
-    if files.is_empty() {
-        return Ok(files);
-    }
-    let putting = {
-        let session = Arc::clone(session);
-        tokio::task::spawn_blocking(move || {
-            Incoming { files: tables::incoming_files(&files)?, registers: incoming_registers(&files)? }
-                .put(&session)?;
-            anyhow::Ok(files)
-        })
-    };
-    let of_marks = |rule: &engine::Definition| !rule.header.of_held;
-    engine::rules::ready(session, of_marks).await?;
-    let mut files = putting.await.context("what has come in could not be put together")??;
-    let found = engine::rules::judge(session, of_marks).await?;
-    let mut unplaced: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for found in found {
-        let Some(i) = usize::try_from(found.file_id).ok().filter(|i| *i < files.len()) else { continue };
-        let file = &mut files[i];
-        file.problems.push(tables::as_problem(&found));
-        if found.pupil_key.is_some() && found.session.is_some() {
-            unplaced.entry(i).or_default().push(file.problems.len() - 1);
-        }
-        match found.outcome {
-            Outcome::Warn => {}
-            Outcome::RefuseFile => file.refuse(),
-            Outcome::RefuseRow => {
-                if let Content::Marks(grids) = &mut file.content {
-                    let of_school = |grid: &SchoolGrid| Some(grid.urn) == found.urn;
-                    let refused: u64 = match found.pupil_key {
-                        Some(key) => {
-                            grids.iter_mut().filter(|g| of_school(g)).map(|g| g.refuse(key, found.session)).sum()
-                        }
-                        None => {
-                            let gone: Vec<SchoolGrid> = grids.extract_if(.., |g| of_school(g)).collect();
-                            grids.iter_mut().for_each(|g| gone.iter().for_each(|gone| g.leave_alone_what(gone)));
-                            gone.iter().map(|g| g.rows_kept).sum()
-                        }
-                    };
-                    file.rows_kept -= refused;
-                    file.rows_refused += refused;
-                }
-            }
-        }
-    }
-    // An archive is read once for all that it holds.
-    let mut of_landed: BTreeMap<usize, Vec<(&mut Decoded, Vec<usize>)>> = BTreeMap::new();
-    for (i, file) in files.iter_mut().enumerate() {
-        let is_its = |landed: &ReceiptFile| landed.sha256 == file.sha256 && file.name.starts_with(&landed.name);
-        if let (Some(problems), Some(nth)) = (unplaced.remove(&i), receipt.files.iter().position(is_its)) {
-            of_landed.entry(nth).or_default().push((file, problems));
-        }
-    }
-    let placed = of_landed.into_iter().map(|(nth, of)| ingest.place(receipt, receipt.files[nth].clone(), of));
-    futures::stream::iter(placed).buffer_unordered(ingest.config.cores()).try_collect::<()>().await?;
-    Ok(files)
-}
-
-/// The rows of `incoming.register`.
-fn incoming_registers(files: &[Decoded]) -> Result<RecordBatch> {
-    let mut grids: Vec<(i64, &SchoolGrid)> = Vec::new();
-    for (i, file) in files.iter().enumerate() {
-        if let Content::Marks(of_file) = &file.content {
-            grids.extend(of_file.iter().map(|grid| (i as i64, grid)));
-        }
-    }
-    let rows = grids.iter().map(|(_, grid)| grid.pupils().count()).sum();
-    let bytes = grids.iter().map(|(_, grid)| grid.registers_size()).sum();
-    let (mut file_ids, mut urns, mut keys) =
-        (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
-    let (mut views, mut values): (Vec<u128>, Vec<u8>) = (Vec::with_capacity(rows), Vec::with_capacity(bytes));
-    for (file_id, grid) in grids {
-        grid.registers(|key, register| {
-            file_ids.push(file_id);
-            urns.push(grid.urn);
-            keys.push(key);
-            views.push(make_view(register, 0, values.len() as u32));
-            values.extend_from_slice(register);
-        });
-    }
-    let buffers: Arc<[Buffer]> = Arc::new([Buffer::from_vec(values)]);
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from(file_ids)),
-        Arc::new(Int32Array::from(urns)),
-        Arc::new(Int64Array::from(keys)),
-        Arc::new(BinaryViewArray::try_new(views.into(), buffers, None)?),
-    ];
-    Ok(RecordBatch::try_new(engine::rules::register_schema(), columns)?)
 }
 
 /// Minutes late and comments.

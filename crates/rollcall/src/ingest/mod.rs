@@ -15,10 +15,9 @@ mod problems;
 mod retold;
 mod rolls;
 mod tables;
-mod unread_rolls;
 mod versions;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -412,9 +411,11 @@ impl Ingest<'_> {
             // One arrival after another: rolls of one day that came together are one.
             let waiting = again.take(|file| file.kind != Some(Kind::Marks)).into_iter().map(|(_, files)| files);
             let (mut roots, mut joined, mut rolls) = (before.roots.clone(), Vec::new(), rolls::Rolls::default());
-            let mut days = rolls::RollDays::new();
-            for files in waiting.filter(|files| !files.is_empty()).chain([small]) {
-                let merged = tables::merge(self, &mut run, &roots, files, receipt, &mut days).await?;
+            let mut groups: VecDeque<Vec<Decoded>> = waiting.filter(|files| !files.is_empty()).chain([small]).collect();
+            let mut turns = rolls::Turns::default();
+            while let Some(files) = groups.pop_front() {
+                turns.more_follow = !groups.is_empty();
+                let merged = tables::merge(self, &mut run, &roots, files, receipt, &mut turns).await?;
                 roots = merged.roots;
                 joined.extend(merged.joined);
                 rolls.extend(merged.rolls);

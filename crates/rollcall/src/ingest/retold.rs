@@ -188,7 +188,8 @@ async fn said(
     let mut said: BTreeMap<(i32, i64, i32), Line> = BTreeMap::new();
     for receipt in receipts {
         let mut schools: BTreeMap<i32, School> = BTreeMap::new();
-        let files = ingest.decode_again(&staged.run, &receipt, &wanted, receipt.received_at).await?;
+        let files =
+            ingest.decode_again(&staged.run, &receipt, &wanted, (receipt.received_at, receipt.received_at)).await?;
         // What a rule took out when it came says nothing now either.
         let session = Arc::new(ingest.session(&staged.run, &receipt).await?);
         let files = judge(ingest, &session, &receipt, files).await?;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
-use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::compute::concat_batches;
 use chrono::{Days, NaiveDate};
 use engine::{Found, Incoming};
 use lake::RunRecord;
@@ -16,7 +15,7 @@ use model::{Outcome, Problem};
 use sources::{Content, Decoded, Kind, OfSchool};
 
 use super::changed_upns::{Joined, changed_upns, join};
-use super::rolls::{RollDays, Rolls, merge_rolls};
+use super::rolls::{Rolls, Turns, merge_rolls};
 use super::versions::state;
 use super::{Ingest, Taken};
 
@@ -138,15 +137,14 @@ pub(super) async fn merge_schools(
     Ok(files.into_iter().map(into_taken).collect())
 }
 
-/// Merges the other small files. `run` is changed to the ledger after them, and `merged` tells of the rolls that came
-/// with the arrival.
+/// Merges the other small files. `run` is changed to the ledger after them.
 pub(super) async fn merge(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
     roots: &Roots,
     mut others: Vec<Decoded>,
     receipt: &Receipt,
-    merged: &mut RollDays,
+    turns: &mut Turns,
 ) -> Result<Merged> {
     let at = receipt.received_at.timestamp_micros();
     judge(ingest, run, receipt, &mut others).await?;
@@ -156,8 +154,8 @@ pub(super) async fn merge(
         let rows = rows_of(&others, kind)?;
         state(ingest, run, kind.table(), rows, None, &[], at).await?;
     }
-    let rolls = merge_rolls(ingest, run, &roots, &mut others, merged, at).await?;
-    let taken = others.into_iter().map(into_taken).collect();
+    let (mut taken, contents): (Vec<_>, Vec<_>) = others.into_iter().map(taken_apart).unzip();
+    let rolls = merge_rolls(ingest, run, &roots, (&mut taken, contents), turns, at).await?;
     Ok(Merged { taken, roots, joined, rolls })
 }
 
@@ -200,29 +198,8 @@ async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &
         file.problems.push(as_problem(&found));
         if found.outcome == Outcome::RefuseFile {
             file.refuse();
-        } else if found.outcome == Outcome::RefuseRow
-            && let Content::Rows { rows, former, snapshots, unread } = &mut file.content
-        {
-            let urns = rows.column(rows.schema().index_of("urn")?).as_primitive::<Int32Type>();
-            // A row that names a school that does not exist may be of a child of the others.
-            if let Some(keys) = rows.column_by_name("pupil_key").and_then(|keys| keys.as_primitive_opt::<Int64Type>()) {
-                let refused = urns.iter().zip(keys).filter(|(urn, _)| *urn == found.urn).filter_map(|(_, key)| key);
-                let renamed = former.iter().filter(|(urn, ..)| *urn == found.urn).map(|(_, old, _)| *old);
-                let refused = refused.chain(renamed);
-                let others = snapshots.keys().filter(|urn| Some(**urn) != found.urn);
-                let pairs = refused.flat_map(|key| others.clone().map(move |urn| (*urn, key)));
-                unread.pupils.extend(pairs);
-            }
-            let stays: BooleanArray = urns.iter().map(|u| Some(u != found.urn)).collect();
-            let before = rows.num_rows();
-            *rows = filter_record_batch(rows, &stays)?;
-            let refused = (before - rows.num_rows()) as u64;
-            file.rows_kept -= refused;
-            file.rows_refused += refused;
-            former.retain(|(urn, ..)| *urn != found.urn);
-            if let Some(urn) = found.urn {
-                snapshots.remove(&urn);
-            }
+        } else if found.outcome == Outcome::RefuseRow {
+            file.refuse_rows_of(found.urn);
         }
     }
     Ok(())
