@@ -20,17 +20,14 @@ event_to = { doc = "Last day so far", visibility = "pupil" }
 sessions = { doc = "Sessions that count", visibility = "pupil" }
 status = { doc = "open, or ended: the child has been marked otherwise since", visibility = "area" }
 */
-WITH child AS (
-  -- Those who have so many such sessions at all.
-  SELECT pupil_key FROM tables.unauthorised_often WHERE $penalty_sessions <= sessions
-), counted AS (
+WITH counted AS (
   SELECT r.pupil_key, max(r.upn) AS upn,
          register_union(only(register_between(r.register, greatest(r.csa_from, $counted_from), r.csa_to), 'codes:G N O U'))
            FILTER (WHERE r.csa_from IS NOT NULL) AS register,
          -- Weeks in which a school of the child was open while the child was on its roll.
          register_union(register_within(k.calendar, r.stints)) AS open
   FROM tables.own_calendar k
-  RIGHT JOIN (SELECT r.* FROM child c JOIN tables.register_year r ON c.pupil_key = r.pupil_key) r ON k.urn = r.urn
+  RIGHT JOIN (SELECT r.* FROM tables.unauthorised_often o JOIN tables.register_year r ON o.pupil_key = r.pupil_key) r ON k.urn = r.urn
   GROUP BY r.pupil_key
 ), reached AS (
   SELECT c.pupil_key, c.upn, in_weeks(c.register, c.open, $penalty_sessions, $weeks, y.first_day) AS found, CAST(y.academic_year AS VARCHAR) AS academic_year

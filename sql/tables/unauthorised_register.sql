@@ -10,16 +10,20 @@ urn = { doc = "The school", visibility = "area" }
 upn = { doc = "The newest UPN known", visibility = "pupil" }
 register = { doc = "A line of fourteen boxes a week, Monday AM to Sunday PM, from the week of the first mark, for functions of registers to read", visibility = "pupil" }
 */
-WITH stint AS (
+WITH long AS (
+  SELECT pupil_key, urn
+  FROM tables.register_year WHERE csa_from IS NOT NULL AND 0 < unauthorised
+  GROUP BY pupil_key, urn
+  HAVING $unauthorised_days <= sum(unauthorised)
+), stint AS (
   SELECT e.pupil_key, e.urn, stints(e.first_day, e.last_day) AS stints
-  FROM tables.unauthorised_often o JOIN tables.enrolment_year e ON o.pupil_key = e.pupil_key
+  FROM long l JOIN tables.enrolment_year e ON l.pupil_key = e.pupil_key AND l.urn = e.urn
   GROUP BY e.pupil_key, e.urn
 ), marked AS (
   SELECT r.pupil_key, r.urn, max(r.upn) AS upn, register_union(register_between(r.register, r.csa_from, r.csa_to)) AS register
-  FROM tables.unauthorised_often o JOIN tables.register_year r ON o.pupil_key = r.pupil_key
+  FROM long l JOIN tables.register_year r ON l.pupil_key = r.pupil_key AND l.urn = r.urn
   WHERE r.csa_from IS NOT NULL
   GROUP BY r.pupil_key, r.urn
-  HAVING $unauthorised_days <= sum(r.unauthorised)
 )
 SELECT m.pupil_key, m.urn, m.upn, register_with(m.register, register_outside(k.calendar, s.stints)) AS register
 -- The smaller side stands first: it is the one a join holds.

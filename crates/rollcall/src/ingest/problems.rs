@@ -99,9 +99,12 @@ pub(super) fn return_school_rows(receipt: &Receipt, taken: &[Taken]) -> Result<R
 /// The rule that refuses what a school sends that GIAS does not know.
 pub(super) const UNKNOWN_URN: &str = "unknown_urn";
 
+/// What stands for a problem: twenty hexadecimal digits.
+type Id = [u8; 20];
+
 /// The same fault of the same child and session, or at the same place in the same week's file, is one
 /// problem however often it is sent.
-fn problem_id(source: &str, taken: &Taken, problem: &Problem) -> String {
+fn problem_id(source: &str, taken: &Taken, problem: &Problem) -> Id {
     let place = match problem.pupil_key {
         Some(key) => format!("{key} {:?}", problem.session),
         None => format!("{:?} {:?} {:?}", problem.line, problem.session, taken.days.map(|d| d.0)),
@@ -112,11 +115,46 @@ fn problem_id(source: &str, taken: &Taken, problem: &Problem) -> String {
         hash.update(part);
         hash.update([0]);
     }
-    hex(&hash.finalize()[..10])
+    id_of(&hex(&hash.finalize()[..10]))
+}
+
+fn id_of(text: &str) -> Id {
+    let mut id = Id::default();
+    id.iter_mut().zip(text.bytes()).for_each(|(place, digit)| *place = digit);
+    id
+}
+
+fn text_of(id: &Id) -> &str {
+    std::str::from_utf8(id).unwrap_or_default()
+}
+
+/// The problems of an arrival, in order of their ids, each once: there may be hundreds of thousands, so all cores look.
+fn all_raised<'a>(arrival: &Arrival<'_>, taken: &'a [Taken], cores: usize) -> Vec<Raised<'a>> {
+    let of_return = |taken: &'a Taken| {
+        taken.problems.iter().map(move |problem| {
+            let id = problem_id(arrival.source(taken), taken, problem);
+            Raised { id, taken, problem, rows: problem.rows }
+        })
+    };
+    let parts = taken.chunks(taken.len().div_ceil(cores).max(1));
+    let mut raised: Vec<Raised<'_>> = std::thread::scope(|scope| {
+        let working: Vec<_> =
+            parts.map(|part| scope.spawn(move || part.iter().flat_map(of_return).collect::<Vec<_>>())).collect();
+        working.into_iter().flat_map(|part| part.join().unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
+    });
+    // Of several the first stands.
+    raised.sort_by_key(|raised| raised.id);
+    raised.dedup_by(|again, first| {
+        let is_same = again.id == first.id;
+        first.rows += if is_same { again.rows } else { 0 };
+        is_same
+    });
+    raised
 }
 
 /// A problem of an arrival, and how many of its rows share it.
 struct Raised<'a> {
+    id: Id,
     taken: &'a Taken,
     problem: &'a Problem,
     rows: u64,
@@ -147,13 +185,7 @@ pub(super) async fn record(
     roots: &Roots,
 ) -> Result<()> {
     let Listed { open, known } = listed(ingest, run).await?;
-    let mut raised: BTreeMap<String, Raised<'_>> = BTreeMap::new();
-    for taken in taken {
-        for problem in &taken.problems {
-            let id = problem_id(arrival.source(taken), taken, problem);
-            raised.entry(id).or_insert(Raised { taken, problem, rows: 0 }).rows += problem.rows;
-        }
-    }
+    let mut raised = all_raised(arrival, taken, ingest.config.cores());
     let accepted: HashMap<(&str, Option<i32>), i64> = taken
         .iter()
         .filter(|t| !t.refused)
@@ -225,40 +257,37 @@ pub(super) async fn record(
         let mended = stated.get(&urn).and_then(|files| Coverage::of_all(files, open.pupil_key.map(root), days));
         mended.or_else(|| open.refuses_file.then(|| same_file(open)).flatten())
     };
-    let mendings: Vec<(&String, &Open, Option<i64>)> = open.iter().map(|(id, open)| (id, open, mended(open))).collect();
+    let mendings: Vec<(&Id, &Open, Option<i64>)> = open.iter().map(|(id, open)| (id, open, mended(open))).collect();
     // What was found of a child's marks when they came is not found once more of those held.
     let mut told: HashSet<(Option<i32>, i64)> = HashSet::new();
-    let of_marks = raised.values().map(|r| r.problem).filter(|problem| by_roll.contains(problem.rule.as_str()));
+    let of_marks = raised.iter().map(|r| r.problem).filter(|problem| by_roll.contains(problem.rule.as_str()));
     told.extend(of_marks.filter_map(|problem| Some((problem.urn, root(problem.pupil_key?)))));
     let of_marks = mendings.iter().filter(|(_, open, by)| by_roll.contains(open.rule.as_str()) && by.is_none());
     told.extend(of_marks.filter_map(|(_, open, _)| Some((open.urn, root(open.pupil_key?)))));
     let is_told = |problem: &Problem| problem.pupil_key.is_some_and(|key| told.contains(&(problem.urn, root(key))));
-    raised.retain(|_, r| !of_held.contains(r.problem.rule.as_str()) || !is_told(r.problem));
-    let fixes: Vec<(&String, i64)> = mendings
-        .into_iter()
-        .filter(|(id, ..)| !raised.contains_key(*id))
-        .filter_map(|(id, _, by)| Some((id, by?)))
-        .collect();
+    raised.retain(|r| !of_held.contains(r.problem.rule.as_str()) || !is_told(r.problem));
+    let is_raised = |id: &Id| raised.binary_search_by_key(id, |raised| raised.id).is_ok();
+    let fixes: Vec<(&Id, i64)> =
+        mendings.into_iter().filter(|(id, ..)| !is_raised(id)).filter_map(|(id, _, by)| Some((id, by?))).collect();
     let at = arrival.receipt.received_at.timestamp_micros();
     // What is refused of the same bytes again has been mended since, and stays mended; what is kept of them stands
     // again.
     let refuses = |raised: &Raised<'_>| raised.problem.outcome != Outcome::Warn;
-    let came_before = raised.iter().any(|(id, r)| refuses(r) && known.contains(id) && !open.contains_key(id));
+    let came_before = raised.iter().any(|r| refuses(r) && known.contains(&r.id) && !open.contains_key(&r.id));
     let bytes = if came_before { landed_before(ingest, run).await? } else { HashSet::new() };
-    let again = |id: &String, raised: &Raised<'_>| {
-        refuses(raised) && known.contains(id) && bytes.contains(&raised.taken.sha256)
-    };
-    let new: Vec<_> = raised.iter().filter(|(id, raised)| !open.contains_key(*id) && !again(id, raised)).collect();
+    let again =
+        |raised: &Raised<'_>| refuses(raised) && known.contains(&raised.id) && bytes.contains(&raised.taken.sha256);
+    let new: Vec<_> = raised.iter().filter(|raised| !open.contains_key(&raised.id) && !again(raised)).collect();
     ingest.append(run, Table::ProblemFix, fix_rows(&fixes, at)?).await?;
     ingest.append(run, Table::Problem, problem_rows(arrival, &new, at)?).await?;
     Ok(())
 }
 
-fn fix_rows(fixes: &[(&String, i64)], at: i64) -> Result<RecordBatch> {
+fn fix_rows(fixes: &[(&Id, i64)], at: i64) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(
         Table::ProblemFix.schema(),
         vec![
-            texts(fixes.iter().map(|f| f.0.as_str())),
+            texts(fixes.iter().map(|f| text_of(f.0))),
             stamps(at, fixes.len()),
             new_null_array(&lake::table::stamp(), fixes.len()),
             Arc::new(Int64Array::from_iter_values(fixes.iter().map(|f| f.1))),
@@ -266,13 +295,13 @@ fn fix_rows(fixes: &[(&String, i64)], at: i64) -> Result<RecordBatch> {
     )?)
 }
 
-fn problem_rows(arrival: &Arrival<'_>, new: &[(&String, &Raised<'_>)], at: i64) -> Result<RecordBatch> {
-    let all = || new.iter().map(|(_, raised)| (raised.taken, raised.problem));
+fn problem_rows(arrival: &Arrival<'_>, new: &[&Raised<'_>], at: i64) -> Result<RecordBatch> {
+    let all = || new.iter().map(|raised| (raised.taken, raised.problem));
     let n = new.len();
     Ok(RecordBatch::try_new(
         Table::Problem.schema(),
         vec![
-            texts(new.iter().map(|(id, _)| id.as_str())),
+            texts(new.iter().map(|raised| text_of(&raised.id))),
             texts(all().map(|(t, _)| arrival.source(t))),
             Arc::new(all().map(|(t, p)| p.urn.or(t.urn)).collect::<Int32Array>()),
             texts(all().map(|(t, _)| t.file.as_str())),
@@ -281,7 +310,7 @@ fn problem_rows(arrival: &Arrival<'_>, new: &[(&String, &Raised<'_>)], at: i64) 
             texts(all().map(|(_, p)| p.outcome.as_str())),
             texts(all().map(|(_, p)| p.found.as_str())),
             texts(all().map(|(_, p)| p.expected.as_str())),
-            Arc::new(Int64Array::from_iter_values(new.iter().map(|(_, raised)| raised.rows as i64))),
+            Arc::new(Int64Array::from_iter_values(new.iter().map(|raised| raised.rows as i64))),
             Arc::new(all().map(|(_, p)| p.pupil_key).collect::<Int64Array>()),
             Arc::new(all().map(|(_, p)| p.session.map(|s| days_from_epoch(s.0))).collect::<Date32Array>()),
             Arc::new(all().map(|(_, p)| p.session.map(|s| s.1.as_str())).collect::<StringArray>()),
@@ -307,9 +336,9 @@ pub(super) async fn open_since(ingest: &Ingest<'_>, run: &RunRecord, rule: &str)
 /// The problems a ledger holds.
 struct Listed {
     /// Those that are open, by id.
-    open: BTreeMap<String, Open>,
+    open: BTreeMap<Id, Open>,
     /// The ids of all.
-    known: HashSet<String>,
+    known: HashSet<Id>,
 }
 
 /// First and last day that each return states of each school, and, with no school, of all.
@@ -380,7 +409,7 @@ async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
         let day = days.is_valid(i).then(|| (days.value(i), days.value(i)));
         let told = |urn: Option<i32>| of_return.get(&(returns.value(i), urn)).copied();
         open.insert(
-            id.to_owned(),
+            id_of(id),
             Open {
                 source: sources.value(i).to_owned(),
                 file: names.value(i).to_owned(),
@@ -394,5 +423,5 @@ async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
             },
         );
     }
-    Ok(Listed { open, known: ids.iter().flatten().map(str::to_owned).collect() })
+    Ok(Listed { open, known: ids.iter().flatten().map(id_of).collect() })
 }
