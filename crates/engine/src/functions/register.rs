@@ -20,6 +20,7 @@ use super::lists::{Lists, column};
 use super::spells::{MarkedWeeks, Reached, Run, in_weeks, nth_box, runs};
 use super::stints::Stints;
 use super::tally::Tally;
+use super::union::greater_of;
 use super::{Scalar, day_or, scalar, scalar_of_set};
 use crate::line_book::{BLANK_LINE, LETTERS, Line, LineBook, NumberedLines};
 use crate::register::{MOST_WEEKS, Register, write_register};
@@ -178,10 +179,8 @@ fn laid_together(book: &LineBook, one: &BinaryViewArray, other: &BinaryViewArray
                 let [one, other] = given.map(|register| register.and_then(number).unwrap_or_default());
                 // The blank line is number 0.
                 if one != 0 && other != 0 && one != other {
-                    let rank = |mark: u8| if mark == BLANK { 0 } else { mark };
                     let mut both = *known.line(one);
-                    let marks = both.iter_mut().zip(known.line(other));
-                    marks.filter(|(now, mark)| rank(**now) < rank(**mark)).for_each(|(now, mark)| *now = *mark);
+                    greater_of(&mut both, known.line(other));
                     places.push(values.len());
                     lines.push(both);
                 }

@@ -29,15 +29,19 @@ type Gathered = Weeks<Option<Line>>;
 fn lay_over(gathered: &mut Gathered, monday: i32, boxes: &[u8]) -> Result<()> {
     let weeks = gathered.from(monday, boxes.len().div_ceil(SESSIONS_A_WEEK))?;
     for (week, marks) in weeks.iter_mut().zip(boxes.chunks(SESSIONS_A_WEEK)) {
-        let line = week.get_or_insert(BLANK_LINE);
-        for (now, mark) in line.iter_mut().zip(marks) {
-            let rank = |b: u8| if b == BLANK { 0 } else { b };
-            if rank(*now) < rank(*mark) {
-                *now = *mark;
-            }
-        }
+        greater_of(week.get_or_insert(BLANK_LINE), marks);
     }
     Ok(())
+}
+
+/// Lays the marks of a week over a line: of two in one box the letter that is greater stands.
+pub(super) fn greater_of(line: &mut Line, marks: &[u8]) {
+    let rank = |mark: u8| if mark == BLANK { 0 } else { mark };
+    for (now, mark) in line.iter_mut().zip(marks) {
+        if rank(*now) < rank(*mark) {
+            *now = *mark;
+        }
+    }
 }
 
 /// `register`, `register_union` and `opened`.
