@@ -107,13 +107,16 @@ impl RollFile {
     /// Those of the files that come now.
     fn of_arrival(files: &[Taken], contents: Vec<Content>, roots: &Roots, came: (i64, usize)) -> Vec<Self> {
         let is_roll = |file: &Taken| file.kind == Kind::Roll.name();
-        let mut all = Vec::new();
+        let (mut all, mut refused) = (Vec::new(), Vec::new());
         for (place, (file, content)) in files.iter().zip(contents).enumerate().filter(|(_, (file, _))| is_roll(file)) {
-            all.push(Self::of(file.return_id, content, roots, came, Some(place)));
+            match content {
+                Content::Nothing => refused.push(file.urn),
+                _ => all.push(Self::of(file.return_id, content, roots, came, Some(place))),
+            }
         }
         // A roll that is refused whole is of children of whom nothing is known then.
-        for refused in files.iter().filter(|file| is_roll(file) && file.refused) {
-            all.iter_mut().for_each(|file| file.unread.add(refused.urn, None));
+        for urn in refused {
+            all.iter_mut().for_each(|file: &mut Self| file.unread.add(urn, None));
         }
         all
     }

@@ -113,7 +113,9 @@ impl HeldRolls {
                         for urn in unknown.into_iter().filter(|urn| !taken_of.contains(urn)) {
                             decoded.refuse_rows_of(Some(urn));
                         }
-                        files.push(self.roll_file(decoded, roots, *came, urns));
+                        // Of a file of all schools so many children would wait for each of its days.
+                        decoded.keep_only(urns);
+                        files.push(self.roll_file(decoded, roots, *came));
                     }
                 }
             }
@@ -124,9 +126,8 @@ impl HeldRolls {
         Ok(files)
     }
 
-    fn roll_file(&self, decoded: Decoded, roots: &Roots, came: i64, urns: &[i32]) -> RollFile {
+    fn roll_file(&self, decoded: Decoded, roots: &Roots, came: i64) -> RollFile {
         let mut file = RollFile::of(decoded.return_id, decoded.content, roots, (came, 0), None);
-        file.days.retain(|urn, _| urns.contains(urn));
         self.refused.get(&came).into_iter().flatten().for_each(|urn| file.unread.add(*urn, None));
         file
     }
