@@ -476,6 +476,14 @@ fn rolls_that_waited_for_their_school_know_of_one_another() {
     authority.receive("2026-10-06T05:00:00Z", &[("gias.csv", &gias)]);
     let stints = "SELECT upn, missing_since FROM tables.enrolment";
     assert_eq!(authority.ask(stints, &[]), [format!("{B},2026-10-01"), format!("{A},")]);
+    // They are heard again where an older one comes once the school is known.
+    let third = "A850200720001";
+    let rows = [(A, "2026-09-01"), (B, "2026-09-01"), (third, "2026-09-01")];
+    let oldest = roll_of(149999, "2026-09-08", &rows);
+    let out = authority.receive("2026-10-07T05:00:00Z", &[("r.csv", &oldest)]);
+    assert!(out.status.success(), "{}", said(&out));
+    let all = [format!("{third},2026-09-15"), format!("{B},2026-10-01"), format!("{A},")];
+    assert_eq!(authority.ask(stints, &[]), all);
 }
 
 #[test]
@@ -607,4 +615,33 @@ fn rolls_end_in_the_same_belief_in_whatever_order_they_come() {
         prop_assert_eq!(missing, listed, "{:?}", &order);
         Ok(())
     });
+}
+
+#[test]
+fn a_roll_of_several_schools_is_heard_again_school_by_school() {
+    let (third, fourth) = ("A850200720001", "A850200720002");
+    let both = |day: &str, first: &[(&str, &str)], second: &[(&str, &str)]| {
+        let second = roll_of(140002, day, second);
+        roll_of(140001, day, first) + second.split_once('\n').unwrap().1
+    };
+    let authority = Authority::new();
+    authority.receive("2026-09-01T05:00:00Z", &[("gias.csv", SCHOOLS)]);
+    let newer = both("2026-10-01", &[(A, "2026-09-01")], &[(B, "2026-09-01")]);
+    authority.receive("2026-10-01T05:00:00Z", &[("r.csv", &newer)]);
+    let of_one = roll_of(140002, "2026-10-12", &[(B, "2026-09-01"), (fourth, "2026-10-05")]);
+    authority.receive("2026-10-12T05:00:00Z", &[("r.csv", &of_one)]);
+    let rows = [(B, "2026-09-01"), (fourth, "2026-09-01")];
+    let older = both("2026-09-15", &[(A, "2026-09-01"), (third, "2026-09-01")], &rows);
+    let out = authority.receive("2026-10-13T05:00:00Z", &[("r.csv", &older)]);
+    assert!(out.status.success(), "{}", said(&out));
+    let stints = "SELECT urn, upn, entry_date, missing_since FROM tables.enrolment";
+    // The fourth child was gone in between, and came back.
+    let expected = [
+        format!("140001,{third},2026-09-01,2026-10-01"),
+        format!("140001,{A},2026-09-01,"),
+        format!("140002,{fourth},2026-09-01,2026-10-01"),
+        format!("140002,{fourth},2026-10-05,"),
+        format!("140002,{B},2026-09-01,"),
+    ];
+    assert_eq!(authority.ask(stints, &[]), expected);
 }
