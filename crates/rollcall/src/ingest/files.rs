@@ -144,7 +144,8 @@ impl Ingest<'_> {
     }
 
     /// Decodes those files of an earlier arrival again that hold one of the returns `wanted`, whose numbers are those of
-    /// an arrival of `numbered`, as returns of an arrival of `at`. An archive is no return itself, has one for each file in it, and tells which once it is open.
+    /// an arrival of `numbered`, as returns of an arrival of `at`. An archive is no return itself, has one for each file
+    /// in it, and tells which once it is open.
     pub(super) async fn decode_again(
         &self,
         run: &RunRecord,
