@@ -122,19 +122,6 @@ fn two_files_of_one_day_are_told_apart_by_what_the_later_leaves_out() {
 }
 
 #[test]
-fn a_file_refused_whole_is_mended_by_marks_of_its_days_alone() {
-    let authority = started();
-    let marks = |day: &str| format!("URN,UPN,Date,Session,Mark\n140002,{B},{day},AM,/\n");
-    let open = "SELECT rule, line FROM quality.problem WHERE rule = 'file_for_another_school' AND fixed_by IS NULL";
-    authority.receive("2026-09-07T18:00:00Z", &[("m_140001.csv", &marks("2026-09-07"))]);
-    assert_eq!(authority.ask(open, &[]), ["file_for_another_school,"]);
-    authority.receive("2026-09-08T18:00:00Z", &[("m_140002.csv", &marks("2026-09-08"))]);
-    assert_eq!(authority.ask(open, &[]), ["file_for_another_school,"]);
-    authority.receive("2026-09-09T18:00:00Z", &[("m_140002.csv", &marks("2026-09-07"))]);
-    assert_eq!(authority.ask(open, &[]), [""; 0]);
-}
-
-#[test]
 fn a_problem_of_a_child_at_two_schools_has_its_own_line() {
     let authority = started();
     authority.receive("2026-09-04T18:00:00Z", &[("roll.csv", &roll(140001, &[B]))]);
@@ -187,15 +174,6 @@ fn what_is_doubtful_is_said_and_no_child_with_it() {
     std::os::unix::fs::symlink("/etc", linked.join("etc")).unwrap();
     let out = authority.run(&["ingest", linked.to_str().unwrap()]);
     assert!(!out.status.success() && said(&out).contains("a link to a folder"), "{}", said(&out));
-}
-
-#[test]
-fn a_file_of_that_name_of_another_school_mends_nothing() {
-    let authority = started();
-    authority.receive("2026-09-03T05:00:00Z", &[("r.csv", &roll(149999, &[A]))]);
-    authority.receive("2026-09-04T05:00:00Z", &[("r.csv", &roll(140001, &[A, B]))]);
-    let open = "SELECT urn FROM quality.problem WHERE rule = 'unknown_urn' AND fixed_by IS NULL";
-    assert_eq!(authority.ask(open, &[]), ["149999"]);
 }
 
 #[test]
@@ -265,46 +243,40 @@ fn a_column_named_after_a_child_is_shown_by_its_shape() {
 }
 
 #[test]
-fn a_return_of_other_days_or_children_mends_nothing() {
+fn what_a_roll_or_a_calendar_says_twice_over_is_told() {
     let authority = started();
-    let both = [(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")];
-    // A UPN a character short on Friday.
-    let week_of = week(140001, "2026-09-07", &both);
-    let faulty = format!("{week_of}140001,{},2026-09-11,AM,O\n", &B[..12]);
-    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &faulty)]);
-    let open =
-        || authority.ask("SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND severity = 'refuse_row'", &[]);
-    assert_eq!(open(), ["upn_shape"]);
-    let monday = week(140001, "2026-09-07", &[(A, "/\\........"), (B, "/\\........")]);
-    authority.receive("2026-09-12T18:00:00Z", &[("monday.csv", &monday)]);
-    assert_eq!(open(), ["upn_shape"]);
-    authority.receive("2026-09-13T18:00:00Z", &[("m_2.csv", &week_of)]);
-    assert_eq!(open(), [""; 0]);
-    // A notice of another month says nothing of one that was refused.
-    let notice = |day: &str, upn: &str| format!("URN,UPN,Type,Date\n140001,{upn},penalty_notice_issued,{day}\n");
-    authority.receive("2026-09-14T18:00:00Z", &[("september.csv", &notice("2026-09-31", B))]);
-    authority.receive("2026-09-15T18:00:00Z", &[("october.csv", &notice("2026-09-15", A))]);
-    assert_eq!(open().len(), 1);
-    authority.receive("2026-09-16T18:00:00Z", &[("september.csv", &notice("2026-09-30", B))]);
-    assert_eq!(open(), [""; 0]);
-}
-
-#[test]
-fn what_is_wrong_with_a_calendar_is_mended_by_one_of_all_its_days() {
-    let authority = Authority::new();
-    let calendar = |rows: &[&str]| {
-        let rows: String = rows.iter().map(|row| format!("140001,{row}\n")).collect();
-        format!("URN,Date,Session,Open\n{rows}")
+    let said = |file: &str| {
+        authority.ask(
+            &format!(
+                "SELECT rule, line, rows FROM quality.problem WHERE file = '{file}' AND rule <> 'upn_check_letter'"
+            ),
+            &[],
+        )
     };
-    let days = ["2026-09-02,AM,Y", "2026-09-02,PM,Y", "2026-09-03,AM,Y", "2026-09-03,PM,Y"];
-    let spoilt = calendar(&[days[0], "2026-09-02,XM,Y", days[2], days[3]]);
-    authority.receive("2026-08-03T05:00:00Z", &[("gias.csv", SCHOOLS), ("c.csv", &spoilt)]);
-    let open = "SELECT rule FROM quality.problem WHERE fixed_by IS NULL";
-    assert_eq!(authority.ask(open, &[]), ["unknown_session"]);
-    // Of the same name, and of another day; of that day, and of no other. Neither is as short as another of its days.
-    authority.receive("2026-09-08T05:00:00Z", &[("c.csv", &calendar(&["2026-09-16,AM,N"]))]);
-    authority.receive("2026-09-09T05:00:00Z", &[("c.csv", &calendar(&["2026-09-02,PM,N"]))]);
-    assert_eq!(authority.ask(open, &[]), ["unknown_session"]);
-    authority.receive("2026-09-10T05:00:00Z", &[("new.csv", &calendar(&days))]);
-    assert_eq!(authority.ask(open, &[]), [""; 0]);
+    // Two days of one school in a roll: the first stands, and nobody is missing for it.
+    let row = |upn: &str, year: &str, entry: &str, day: &str| {
+        format!("140001,{upn},Made,Up,{year}-01-01,F,5,{entry},{day}\n")
+    };
+    let header = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,SnapshotDate\n";
+    let two = header.to_owned()
+        + &row(A, "2016", "2026-09-01", "2026-09-08")
+        + &row(A, "2016", "2026-09-01", "2026-10-01")
+        + &row(B, "2016", "2026-09-01", "2026-10-01");
+    authority.receive("2026-10-01T05:00:00Z", &[("two.csv", &two)]);
+    assert_eq!(said("two.csv"), ["several_snapshots,3,1", "several_snapshots,4,1"]);
+    let on_roll = "SELECT upn FROM tables.enrolment WHERE last_day IS NULL";
+    assert_eq!(authority.ask(on_roll, &[]), [B, A]);
+    // Years that no pupil has.
+    let odd =
+        header.to_owned() + &row(A, "1986", "2026-09-01", "2026-10-02") + &row(B, "2016", "1926-09-01", "2026-10-02");
+    authority.receive("2026-10-02T05:00:00Z", &[("odd.csv", &odd)]);
+    assert_eq!(said("odd.csv"), ["birth_of_another_year,2,1", "entry_out_of_reach,3,1"]);
+    // A session that is open and is not.
+    let calendar = "URN,Date,Session,Open\n140001,2026-10-05,AM,Y\n140001,2026-10-05,AM,Y\n140001,2026-10-05,AM,N\n";
+    authority.receive("2026-10-03T05:00:00Z", &[("cal.csv", calendar)]);
+    assert_eq!(said("cal.csv"), ["calendar_session_twice,4,1"]);
+    assert_eq!(
+        authority.ask("SELECT open FROM believed.calendar WHERE known_to IS NULL", &["--as-of", "2026-10-05"]),
+        ["true"]
+    );
 }

@@ -3,9 +3,6 @@ about = "A file with fewer than half the rows of the last one of the same school
 source = "contract.md 4"
 outcome = "warn"
 expected = "about as many rows as last time for the same dates"
-
-[params]
-shrunk_times = 2
 */
 SELECT f.file_id, f.urn, f.rows, CAST(f.rows AS VARCHAR) || ' rows, ' || CAST(last_value(l.rows_kept ORDER BY l.received_at) AS VARCHAR) || ' last time' AS found
 FROM incoming.file f

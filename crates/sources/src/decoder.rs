@@ -37,6 +37,8 @@ pub struct Decoder<'a> {
     pub roll_until: NaiveDate,
     /// The last day of which a calendar may speak.
     pub calendar_until: NaiveDate,
+    /// So many years between a pupil's age and the usual one of its year group are doubted.
+    pub years_apart: i32,
     /// First day of the earliest school year asked for.
     pub earliest: NaiveDate,
     /// What one file may unpack to, in bytes.

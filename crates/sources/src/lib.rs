@@ -18,6 +18,7 @@ pub mod locate;
 pub mod marks;
 pub mod packed;
 mod reading;
+mod roll_rows;
 pub mod sheet;
 pub mod table_rows;
 pub mod unpack;

@@ -19,6 +19,7 @@ use crate::decoder::Decoder;
 use crate::findings::Findings;
 use crate::header::{Header, folded};
 use crate::kind::{Column, Kind, Value, damaged, yes_no};
+use crate::roll_rows::{RollRow, RollRows, TWO_PUPILS};
 
 /// A column being filled.
 enum Filled {
@@ -34,15 +35,13 @@ pub(crate) struct TableRows {
     kind: Kind,
     columns: Vec<Filled>,
     former: BTreeSet<(Option<Urn>, i64, i64)>,
-    snapshots: BTreeMap<Urn, NaiveDate>,
     pub(crate) forms: DateForms,
     pub(crate) unread: Unread,
     /// Keys already warned about.
     warned: BTreeSet<i64>,
-    /// The date of birth that a roll first states of each pupil, and the line.
-    births: HashMap<(Urn, i64), (Option<NaiveDate>, u64)>,
-    /// The line that first states each stint.
-    stints: HashMap<(Urn, i64, NaiveDate), u64>,
+    roll: RollRows,
+    /// The line that first states each session of a calendar, and whether the school is open then.
+    sessions: HashMap<(Urn, NaiveDate, String), (Option<bool>, u64)>,
 }
 
 /// One field, read.
@@ -75,12 +74,11 @@ impl TableRows {
             kind,
             columns,
             former: BTreeSet::new(),
-            snapshots: BTreeMap::new(),
             forms: DateForms::default(),
             unread: Unread::default(),
             warned: BTreeSet::new(),
-            births: HashMap::new(),
-            stints: HashMap::new(),
+            roll: RollRows::default(),
+            sessions: HashMap::new(),
         }
     }
 
@@ -105,7 +103,8 @@ impl TableRows {
             let text = row.text(field);
             if text.is_empty() {
                 if column.key {
-                    findings.refuse(rule_for(column.value, b""), row.line, urn, &format!("{} is blank", column.name));
+                    let found = format!("{} is blank", column.name);
+                    findings.list(rule_for(column.value, b""), row.line, urn, &found, pupil_key(), None);
                     self.leave_alone(urn, keys());
                     return;
                 }
@@ -118,7 +117,8 @@ impl TableRows {
                         Value::Upn => shown(column, &text),
                         _ => format!("{}: {}", column.name, shown(column, &text)),
                     };
-                    findings.refuse(rule_for(column.value, text.as_bytes()), row.line, urn, &found).of(column);
+                    let rule = rule_for(column.value, text.as_bytes());
+                    findings.list(rule, row.line, urn, &found, pupil_key(), None).of(column);
                     self.leave_alone(urn, keys());
                     return;
                 }
@@ -147,7 +147,7 @@ impl TableRows {
             // Taken at its word, a day mistyped by a year would stand over all rolls that come until then.
             if column.name == "SnapshotDate" && matches!(cells[i], Cell::Day(day) if decoder.roll_until < day) {
                 let found = format!("{}: {}", column.name, shown(column, &text));
-                findings.refuse("roll_of_far_day", row.line, urn, &found);
+                findings.list("roll_of_far_day", row.line, urn, &found, pupil_key(), None);
                 self.leave_alone(urn, keys());
                 return;
             }
@@ -173,29 +173,43 @@ impl TableRows {
             && let (Some(first), Some(last)) = (day(from), day(to))
             && last < first
         {
-            let found = findings.list(rule, row.line, urn, &format!("{to} {last}, {from} {first}"), None, None);
+            let found = format!("{to} {last}, {from} {first}");
+            let found = findings.list(rule, row.line, urn, &found, pupil_key(), None);
             if found.refuses() {
                 self.leave_alone(urn, keys());
                 return;
             }
         }
         if let (Kind::Roll, Some(urn), Some(key), Some(entry)) = (self.kind, urn, pupil_key(), day("EntryDate")) {
-            let born = day("DOB");
-            let (before, line) = *self.births.entry((urn, key)).or_insert((born, row.line));
-            if before.zip(born).is_some_and(|(before, born)| before != born) {
-                let found = format!("another date of birth than on line {line}");
-                findings.list("two_pupils_one_upn", row.line, Some(urn), &found, Some(key), None);
-                // It is of another child, who may be any.
-                self.leave_alone(Some(urn), (None, keys().1));
+            let year_group = columns.iter().position(|c| c.fills == "nc_year").and_then(|i| match &cells[i] {
+                Cell::Text(year) => Some(year.as_str()),
+                _ => None,
+            });
+            let (line, born, snapshot) = (row.line, day("DOB"), day("SnapshotDate"));
+            let stated = RollRow { line, urn, pupil_key: key, entry, born, year_group, snapshot };
+            if let Some((rule, found)) = self.roll.refused(&stated) {
+                findings.list(rule, line, Some(urn), &found, Some(key), None);
+                // Of another child, who may be any, it is where the date of birth differs.
+                let is_of_another = rule == TWO_PUPILS;
+                self.leave_alone(Some(urn), (Some(key).filter(|_| !is_of_another), keys().1));
                 return;
             }
-            let first = *self.stints.entry((urn, key, entry)).or_insert(row.line);
-            if first != row.line {
-                let found = format!("the day of entry of line {first} again");
-                findings.list("stint_twice", row.line, Some(urn), &found, Some(key), None);
+            for (rule, found) in self.roll.take(decoder, &stated) {
+                findings.list(rule, line, Some(urn), &found, Some(key), None);
             }
         }
-        self.notice(decoder, header, &cells, row, urn, findings);
+        if let (Kind::Calendar, Some(urn), Some(day)) = (self.kind, urn, day("Date")) {
+            let cell = |fills: &str| columns.iter().position(|c| c.fills == fills).map(|i| &cells[i]);
+            let session = if let Some(Cell::Text(session)) = cell("session") { session.clone() } else { String::new() };
+            let open = if let Some(Cell::Flag(open)) = cell("open") { Some(*open) } else { None };
+            let (first, line) = *self.sessions.entry((urn, day, session)).or_insert((open, row.line));
+            if first != open {
+                let found = format!("another Open than on line {line}");
+                findings.refuse("calendar_session_twice", row.line, Some(urn), &found);
+                return;
+            }
+        }
+        self.notice(header, &cells, row, urn, findings);
         for (filled, cell) in self.columns.iter_mut().zip(cells) {
             match (filled, cell) {
                 (Filled::Text(b), Cell::Text(v)) => b.append_value(v),
@@ -221,29 +235,14 @@ impl TableRows {
         }
     }
 
-    /// What a kept row says besides its columns: a former UPN, the roll's day, a doubtful check letter.
-    fn notice(
-        &mut self,
-        decoder: &Decoder<'_>,
-        header: &Header,
-        cells: &[Cell],
-        row: &Row,
-        urn: Option<Urn>,
-        findings: &mut Findings<'_>,
-    ) {
+    /// What a kept row says besides its columns: a former UPN, a doubtful check letter.
+    fn notice(&mut self, header: &Header, cells: &[Cell], row: &Row, urn: Option<Urn>, findings: &mut Findings<'_>) {
         let columns = self.kind.columns();
         let cell = |fills: &str| columns.iter().position(|c| c.fills == fills).map(|i| &cells[i]);
         if let (Some(Cell::Key(former)), Some(Cell::Key(now))) = (cell("former_key"), cell("pupil_key"))
             && former != now
         {
             self.former.insert((urn, *former, *now));
-        }
-        if let (Kind::Roll, Some(urn)) = (self.kind, urn) {
-            let day = match cell("snapshot_date") {
-                Some(Cell::Day(day)) => *day,
-                _ => decoder.received_on,
-            };
-            self.snapshots.entry(urn).and_modify(|d| *d = day.max(*d)).or_insert(day);
         }
         let says = |fills: &str| {
             let field = columns.iter().position(|c| c.fills == fills).and_then(|c| header.columns[c]);
@@ -321,7 +320,7 @@ impl TableRows {
         match RecordBatch::try_new(Arc::clone(&schema), columns.collect()) {
             Ok(batch) => {
                 let former = self.former.into_iter().collect();
-                Content::Rows { rows: batch, former, snapshots: self.snapshots, unread: self.unread }
+                Content::Rows { rows: batch, former, snapshots: self.roll.days, unread: self.unread }
             }
             Err(_) => Content::Nothing,
         }

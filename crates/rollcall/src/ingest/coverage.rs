@@ -10,6 +10,10 @@ pub(super) struct Coverage {
     /// First and last day.
     days: (i32, i32),
     return_id: i64,
+    /// Rows kept, on a day from Monday to Friday.
+    rows_a_day: i64,
+    /// Whether it states changes alone, and not the whole register of its children.
+    changes_only: bool,
     /// The children, by the first key of each, in order; of a file that sends changes alone, with their days.
     children: Vec<(i64, Option<i32>)>,
 }
@@ -24,7 +28,8 @@ impl Coverage {
         };
         children.iter_mut().for_each(|(key, _)| *key = root_of(roots, *key));
         children.sort_unstable();
-        Some(Self { days, return_id, children })
+        let rows_a_day = i64::try_from(grid.rows_kept).unwrap_or(i64::MAX) / weekdays(days);
+        Some(Self { days, return_id, rows_a_day, changes_only: grid.changes_only, children })
     }
 
     /// Whether it states a day of a child, or of the school.
@@ -39,17 +44,33 @@ impl Coverage {
     }
 
     /// The last of some returns that between them state a first and a last day of a child, or of the school, and all from
-    /// Monday to Friday of the weeks between of which they state any: a half term is of none.
-    pub fn of_all(files: &[Self], child: Option<i64>, (first, last): (i32, i32)) -> Option<i64> {
-        let is_weekend = |day: &i32| monday_before(*day) + 5 <= *day;
+    /// Monday to Friday of the weeks between of which they state any: a half term is of none. Of the school they state no
+    /// fewer rows a day than the first of two numbers, divided by the second.
+    pub fn of_all(files: &[Self], child: Option<i64>, (first, last): (i32, i32), least: (i64, i64)) -> Option<i64> {
         let is_of_week = |day: &i32| {
             let monday = monday_before(*day);
             files.iter().any(|file| file.days.0 <= monday + 6 && monday <= file.days.1)
         };
-        let is_between = |day: &i32| !is_weekend(day) && is_of_week(day);
+        let is_between = |day: &i32| !is_weekend(*day) && is_of_week(day);
         let mut days = (first..=last).filter(|day| *day == first || *day == last || is_between(day));
-        let is_stated = |day: i32| files.iter().any(|file| file.states(child, day));
+        let is_stated = |day: i32| {
+            let of_day = || files.iter().filter(|file| file.states(child, day));
+            let is_enough = || {
+                let rows: i64 = of_day().map(|file| file.rows_a_day).sum();
+                of_day().any(|file| file.changes_only) || least.0 <= least.1.saturating_mul(rows)
+            };
+            of_day().next().is_some() && (child.is_some() || is_enough())
+        };
         let mut of_days = files.iter().filter(|file| (first..=last).any(|day| file.states(child, day)));
         days.all(is_stated).then(|| of_days.next_back()).flatten().map(|file| file.return_id)
     }
+}
+
+fn is_weekend(day: i32) -> bool {
+    monday_before(day) + 5 <= day
+}
+
+/// How many of some days are from Monday to Friday; one at least.
+pub(super) fn weekdays((first, last): (i32, i32)) -> i64 {
+    (first..=last).filter(|day| !is_weekend(*day)).count().max(1) as i64
 }

@@ -206,6 +206,7 @@ impl Decoding {
             received_on: self.came_on,
             roll_until: ahead("roll_days_ahead"),
             calendar_until: ahead("calendar_days_ahead"),
+            years_apart: self.library.number("years_apart").and_then(|n| i32::try_from(n).ok()).unwrap_or(i32::MAX),
             earliest: self.earliest,
             unpacked_limit: self.unpacked_limit,
         };

@@ -410,7 +410,8 @@ impl Ingest<'_> {
             summary.taken_again += again.sources.len();
             // One arrival after another: rolls of one day that came together are one.
             let waiting = again.take(|file| file.kind != Some(Kind::Marks)).into_iter().map(|(_, files)| files);
-            let (mut roots, mut joined, mut rolls) = (before.roots.clone(), Vec::new(), rolls::Rolls::default());
+            let (mut roots, mut joined) = (before.roots.clone(), Vec::new());
+            let mut stated = problems::Stated::default();
             let mut groups: VecDeque<Vec<Decoded>> = waiting.filter(|files| !files.is_empty()).chain([small]).collect();
             let mut turns = rolls::Turns::default();
             while let Some(files) = groups.pop_front() {
@@ -418,7 +419,8 @@ impl Ingest<'_> {
                 let merged = tables::merge(self, &mut run, &roots, files, receipt, &mut turns).await?;
                 roots = merged.roots;
                 joined.extend(merged.joined);
-                rolls.extend(merged.rolls);
+                stated.rolls.extend(merged.rolls);
+                stated.children.extend(merged.children);
                 taken.extend(merged.taken);
             }
             tracing::debug!(arrival = receipt.n, "rolls and other small files merged");
@@ -427,13 +429,14 @@ impl Ingest<'_> {
             let decoded = marks::Decoding { again: again.arrivals, unpacked, waves };
             let registers = marks::merge(self, &mut staged, receipt, decoded, retold, &taken_before, summary).await?;
             taken.extend(registers.taken);
-            anyhow::Ok((staged, taken, registers.stated, rolls, again.sources))
+            stated.marks = registers.stated;
+            anyhow::Ok((staged, taken, stated, again.sources))
         };
-        let ((), (mut staged, mut taken, stated, rolls, again)) = futures::try_join!(decoding, merging)?;
+        let ((), (mut staged, mut taken, stated, again)) = futures::try_join!(decoding, merging)?;
         tracing::debug!(arrival = receipt.n, "marks merged");
         tables::judge_held(self, &staged.run, receipt, &mut taken).await?;
         let arrival = problems::Arrival { receipt, again: &again };
-        problems::record(self, &mut staged.run, &arrival, &taken, &stated, &rolls, &staged.roots).await?;
+        problems::record(self, &mut staged.run, &arrival, &taken, &stated, &staged.roots).await?;
         tracing::debug!(arrival = receipt.n, "problems recorded");
         // No figure that is kept rests on returns: they are recorded meanwhile.
         let returns = [

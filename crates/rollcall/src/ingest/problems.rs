@@ -1,25 +1,29 @@
 //! What is recorded of returns and their problems, and which earlier problems they mend.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod listed;
+mod mending;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
     new_null_array,
 };
-use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
+use arrow::datatypes::DataType;
 use lake::landing::Receipt;
 use lake::path::hex;
-use lake::register::{Roots, root_of};
+use lake::register::Roots;
 use lake::{RunRecord, Table};
 use model::line::days_from_epoch;
 use model::{Outcome, Problem};
 use sha2::{Digest, Sha256};
-use sources::{Kind, OfSchool};
 
-use super::coverage::Coverage;
-use super::rolls::Rolls;
+pub(super) use self::listed::open_since;
+use self::listed::{Listed, Open};
+use self::mending::Mending;
+pub(super) use self::mending::Stated;
 use super::tables::day_columns;
 use super::{Ingest, Taken};
 
@@ -160,112 +164,42 @@ struct Raised<'a> {
     rows: u64,
 }
 
-/// An open problem, as far as mending it is concerned.
-struct Open {
-    source: String,
-    file: String,
-    kind: String,
-    since: i64,
-    urn: Option<i32>,
-    pupil_key: Option<i64>,
-    /// First and last day it may be about: of its session, or of all that its return says of the school.
-    days: Option<(i32, i32)>,
-    refuses_file: bool,
-    rule: String,
-}
-
 /// Records the problems of an arrival that are not open already, and which open ones it mends.
 pub(super) async fn record(
     ingest: &Ingest<'_>,
     run: &mut RunRecord,
     arrival: &Arrival<'_>,
     taken: &[Taken],
-    stated: &HashMap<i32, Vec<Coverage>>,
-    rolls: &Rolls,
+    stated: &Stated,
     roots: &Roots,
 ) -> Result<()> {
-    let Listed { open, known } = listed(ingest, run).await?;
+    let Listed { open, known } = listed::listed(ingest, run).await?;
     let mut raised = all_raised(arrival, taken, ingest.config.cores());
-    let accepted: HashMap<(&str, Option<i32>), i64> = taken
-        .iter()
-        .filter(|t| !t.refused)
-        .flat_map(|t| t.schools.iter().map(|s| s.urn).chain([t.urn]).map(|urn| ((t.kind, urn), t.return_id)))
-        .collect();
-    let rules = ingest.library.of_folder("rules").filter(|r| r.header.mended_by_roll);
-    let (of_held, by_roll): (Vec<_>, Vec<_>) = rules.partition(|r| r.header.of_held);
-    let [of_held, by_roll] = [of_held, by_roll]
-        .map(|rules| rules.into_iter().map(|r| r.name.trim_start_matches("rules.")).collect::<HashSet<&str>>());
-    let root = |key| root_of(roots, key);
-    let roll = |urn: i32, key: i64, day: i32| {
-        let mut stints = rolls.of_child((urn, root(key)))?;
-        stints.find(|s| s.entry <= day && s.leaving.is_none_or(|last| day <= last)).map(|s| s.return_id)
-    };
-    // What cannot be said of any school, or of any day, is mended by the file that comes in its place.
-    let same_file = |open: &Open| {
-        let kept = taken.iter().filter(|t| arrival.source(t) == open.source && !t.refused && 0 < t.rows.1);
-        // Of another school it is another file.
-        let is_its = |t: &&Taken| open.urn.is_none_or(|urn| t.schools.iter().any(|school| school.urn == Some(urn)));
-        kept.filter(|t| t.file == open.file).filter(is_its).map(|t| t.return_id).next_back()
-    };
-    // A roll of that day or a later one states the whole anew; an older one says nothing of what was wrong then.
-    let later_roll = |open: &Open| {
-        let since = |of: &OfSchool| open.days.zip(of.days).is_none_or(|((day, _), of)| day <= days_from_epoch(of.0));
-        let is_later = |of: &OfSchool| of.urn.is_some() && of.urn == open.urn && since(of);
-        let rolls = taken.iter().filter(|t| t.kind == Kind::Roll.name() && !t.refused);
-        rolls.filter(|t| t.schools.iter().any(is_later)).map(|t| t.return_id).next_back()
-    };
-    // A calendar is stated session by session: of all that was stated with what was wrong, it is stated anew.
-    let calendar = |open: &Open| {
-        let days = |of: &OfSchool| of.days.map(|(first, last)| (days_from_epoch(first), days_from_epoch(last)));
-        let is_whole = |of: &OfSchool| {
-            of.urn == open.urn && days(of).zip(open.days).is_some_and(|(of, open)| of.0 <= open.0 && open.1 <= of.1)
-        };
-        let calendars = taken.iter().filter(|t| t.kind == Kind::Calendar.name() && !t.refused);
-        calendars.filter(|t| t.schools.iter().any(is_whole)).map(|t| t.return_id).next_back()
-    };
-    let mended = |open: &Open| -> Option<i64> {
-        if open.rule == "missing_from_roll" {
-            // A roll that says nothing of the child mends nothing.
-            let mut stints = rolls.of_child((open.urn?, root(open.pupil_key?)))?;
-            return stints.find(|stint| !stint.is_missing).map(|stint| stint.return_id);
+    let mending = Mending::of(ingest, arrival, taken, stated, roots);
+    let mendings: Vec<(&Id, &Open, Option<i64>)> =
+        open.iter().zip(mending.all(&open)).map(|((id, open), by)| (id, open, by)).collect();
+    // What was found of a child's marks when they came is not found once more of those held, unless others before them
+    // are.
+    let mut told: HashMap<(Option<i32>, i64), i32> = HashMap::new();
+    let mut tell = |urn: Option<i32>, key: Option<i64>, day: Option<i32>| {
+        if let Some(key) = key {
+            let day = day.unwrap_or(i32::MIN);
+            told.entry((urn, mending.root(key))).and_modify(|first| *first = day.min(*first)).or_insert(day);
         }
-        let by = |kind: &str| accepted.get(&(kind, open.urn)).copied();
-        if open.rule == UNKNOWN_URN {
-            // All that waited for its school is taken at once, with the arrival that tells of it.
-            return by(&open.kind);
-        }
-        // A file of marks that is refused whole is mended by marks of its days, where it says which they are.
-        let is_of_marks = open.kind == "marks" && (!open.refuses_file || open.urn.is_some() && open.days.is_some());
-        if !is_of_marks {
-            // Others state no whole: what another file says is another thing.
-            let mended = match open.kind.as_str() {
-                "schools" | "links" => by(&open.kind).or_else(|| same_file(open)),
-                "roll" if open.urn.is_some() => later_roll(open),
-                "calendar" if open.urn.is_some() && open.days.is_some() => calendar(open),
-                _ => same_file(open),
-            };
-            if mended.is_some() || !of_held.contains(open.rule.as_str()) {
-                return mended;
-            }
-        }
-        if (by_roll.contains(open.rule.as_str()) || of_held.contains(open.rule.as_str()))
-            && let Some(by) = roll(open.urn?, open.pupil_key?, open.days?.0)
-        {
-            return Some(by);
-        }
-        let (Some(urn), Some(days)) = (open.urn, open.days) else { return same_file(open) };
-        let mended = stated.get(&urn).and_then(|files| Coverage::of_all(files, open.pupil_key.map(root), days));
-        mended.or_else(|| open.refuses_file.then(|| same_file(open)).flatten())
     };
-    let mendings: Vec<(&Id, &Open, Option<i64>)> = open.iter().map(|(id, open)| (id, open, mended(open))).collect();
-    // What was found of a child's marks when they came is not found once more of those held.
-    let mut told: HashSet<(Option<i32>, i64)> = HashSet::new();
-    let of_marks = raised.iter().map(|r| r.problem).filter(|problem| by_roll.contains(problem.rule.as_str()));
-    told.extend(of_marks.filter_map(|problem| Some((problem.urn, root(problem.pupil_key?)))));
-    let of_marks = mendings.iter().filter(|(_, open, by)| by_roll.contains(open.rule.as_str()) && by.is_none());
-    told.extend(of_marks.filter_map(|(_, open, _)| Some((open.urn, root(open.pupil_key?)))));
-    let is_told = |problem: &Problem| problem.pupil_key.is_some_and(|key| told.contains(&(problem.urn, root(key))));
-    raised.retain(|r| !of_held.contains(r.problem.rule.as_str()) || !is_told(r.problem));
+    let is_of_marks = |rule: &str| mending.by_roll.contains(rule);
+    let day = |problem: &Problem| problem.session.map(|(day, _)| days_from_epoch(day));
+    for problem in raised.iter().map(|r| r.problem).filter(|problem| is_of_marks(&problem.rule)) {
+        tell(problem.urn, problem.pupil_key, day(problem));
+    }
+    for (_, open, _) in mendings.iter().filter(|(_, open, by)| is_of_marks(&open.rule) && by.is_none()) {
+        tell(open.urn, open.pupil_key, open.days.map(|days| days.0));
+    }
+    let is_told = |problem: &Problem| {
+        let first = problem.pupil_key.and_then(|key| told.get(&(problem.urn, mending.root(key))));
+        first.is_some_and(|first| day(problem).is_none_or(|day| *first <= day))
+    };
+    raised.retain(|r| !mending.of_held.contains(r.problem.rule.as_str()) || !is_told(r.problem));
     let is_raised = |id: &Id| raised.binary_search_by_key(id, |raised| raised.id).is_ok();
     let fixes: Vec<(&Id, i64)> =
         mendings.into_iter().filter(|(id, ..)| !is_raised(id)).filter_map(|(id, _, by)| Some((id, by?))).collect();
@@ -322,106 +256,9 @@ fn problem_rows(arrival: &Arrival<'_>, new: &[&Raised<'_>], at: i64) -> Result<R
     )?)
 }
 
-/// Since when a rule has open problems of each school.
-pub(super) async fn open_since(ingest: &Ingest<'_>, run: &RunRecord, rule: &str) -> Result<BTreeMap<i32, i64>> {
-    let mut since: BTreeMap<i32, i64> = BTreeMap::new();
-    for open in listed(ingest, run).await?.open.into_values().filter(|open| open.rule == rule) {
-        if let Some(urn) = open.urn {
-            since.entry(urn).and_modify(|since| *since = open.since.min(*since)).or_insert(open.since);
-        }
-    }
-    Ok(since)
-}
-
-/// The problems a ledger holds.
-struct Listed {
-    /// Those that are open, by id.
-    open: BTreeMap<Id, Open>,
-    /// The ids of all.
-    known: HashSet<Id>,
-}
-
-/// First and last day that each return states of each school, and, with no school, of all.
-async fn return_days(ingest: &Ingest<'_>, run: &RunRecord) -> Result<HashMap<(i64, Option<i32>), (i32, i32)>> {
-    let mut found = HashMap::new();
-    for table in [Table::Return, Table::ReturnSchool] {
-        let files = run.table(table).files;
-        let names = ["urn", "first_day", "last_day", "return_id"];
-        let rows = lake::parquet_file::read_columns(ingest.lake, table, files.iter(), &names).await?;
-        let schema = rows.schema();
-        let column = |name: &str| -> Result<&ArrayRef> { Ok(rows.column(schema.index_of(name)?)) };
-        let (first, last) =
-            (column("first_day")?.as_primitive::<Date32Type>(), column("last_day")?.as_primitive::<Date32Type>());
-        let (urns, ids) =
-            (column("urn")?.as_primitive::<Int32Type>(), column("return_id")?.as_primitive::<Int64Type>());
-        for i in (0..rows.num_rows()).filter(|i| first.is_valid(*i) && last.is_valid(*i)) {
-            let urn = (table == Table::ReturnSchool).then(|| urns.value(i));
-            found.insert((ids.value(i), urn), (first.value(i), last.value(i)));
-        }
-    }
-    Ok(found)
-}
-
 /// SHA-256 of all bytes that returns before this arrival brought.
 async fn landed_before(ingest: &Ingest<'_>, run: &RunRecord) -> Result<HashSet<String>> {
     let files = run.table(Table::Return).files;
     let hashes = lake::parquet_file::read_columns(ingest.lake, Table::Return, files.iter(), &["sha256"]).await?;
     Ok(hashes.column(0).as_string::<i32>().iter().flatten().map(str::to_owned).collect())
-}
-
-async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Listed> {
-    let fixed =
-        lake::parquet_file::read_all(ingest.lake, Table::ProblemFix, run.table(Table::ProblemFix).files.iter()).await?;
-    let fixed_ids = fixed.column(0).as_string::<i32>();
-    let fixed_at = fixed.column(1).as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
-    let mut last_fix: HashMap<&str, i64> = HashMap::new();
-    for i in 0..fixed.num_rows() {
-        let at = last_fix.entry(fixed_ids.value(i)).or_insert(i64::MIN);
-        *at = (*at).max(fixed_at.value(i));
-    }
-    let rows =
-        lake::parquet_file::read_all(ingest.lake, Table::Problem, run.table(Table::Problem).files.iter()).await?;
-    let schema = rows.schema();
-    let column = |name: &str| -> Result<&ArrayRef> { Ok(rows.column(schema.index_of(name)?)) };
-    let ids = column("problem_id")?.as_string::<i32>();
-    let kinds = column("kind")?.as_string::<i32>();
-    let rules = column("rule")?.as_string::<i32>();
-    let sources = column("source")?.as_string::<i32>();
-    let names = column("file")?.as_string::<i32>();
-    let severities = column("severity")?.as_string::<i32>();
-    let urns = column("urn")?.as_primitive::<Int32Type>();
-    let keys = column("pupil_key")?.as_primitive::<Int64Type>();
-    let days = column("session_date")?.as_primitive::<Date32Type>();
-    let seen = column("known_from")?.as_primitive::<arrow::datatypes::TimestampMicrosecondType>();
-    let returns = column("return_id")?.as_primitive::<Int64Type>();
-    // A problem that came back after it was mended is open again.
-    let is_mended = |i: usize| last_fix.get(ids.value(i)).is_some_and(|fixed| seen.value(i) <= *fixed);
-    let says_no_day = (0..rows.num_rows()).any(|i| days.is_null(i) && !is_mended(i));
-    let of_return = if says_no_day { return_days(ingest, run).await? } else { HashMap::new() };
-    let mut open = BTreeMap::new();
-    let mut doubled = HashSet::new();
-    for i in 0..rows.num_rows() {
-        let id = ids.value(i);
-        if is_mended(i) || !doubled.insert(id) {
-            continue;
-        }
-        let urn = urns.is_valid(i).then(|| urns.value(i));
-        let day = days.is_valid(i).then(|| (days.value(i), days.value(i)));
-        let told = |urn: Option<i32>| of_return.get(&(returns.value(i), urn)).copied();
-        open.insert(
-            id_of(id),
-            Open {
-                source: sources.value(i).to_owned(),
-                file: names.value(i).to_owned(),
-                kind: kinds.value(i).to_owned(),
-                since: seen.value(i),
-                urn,
-                pupil_key: keys.is_valid(i).then(|| keys.value(i)),
-                days: day.or_else(|| told(urn)).or_else(|| told(None)),
-                refuses_file: severities.value(i) == "refuse_file",
-                rule: rules.value(i).to_owned(),
-            },
-        );
-    }
-    Ok(Listed { open, known: ids.iter().flatten().map(id_of).collect() })
 }

@@ -59,7 +59,7 @@ impl Rolls {
 }
 
 /// The rule that a child who is missing from a roll breaks, and what was found: the same whichever roll came first.
-const MISSING: &str = "missing_from_roll";
+pub(super) const MISSING: &str = "missing_from_roll";
 const NOT_ON_IT: &str = "a pupil of the last roll, without a day of leaving by then";
 
 /// A stint on a roll.

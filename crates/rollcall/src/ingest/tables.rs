@@ -1,15 +1,19 @@
 //! Everything but marks: schools first, then rolls, calendars, interventions and cases.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::Result;
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use anyhow::{Context as _, Result};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+};
 use arrow::compute::concat_batches;
+use arrow::datatypes::{Int32Type, Int64Type};
 use chrono::{Days, NaiveDate};
 use engine::{Found, Incoming};
 use lake::RunRecord;
 use lake::landing::Receipt;
-use lake::register::Roots;
+use lake::register::{Roots, root_of};
 use model::line::days_from_epoch;
 use model::{Outcome, Problem};
 use sources::{Content, Decoded, Kind, OfSchool};
@@ -29,6 +33,8 @@ pub(super) struct Merged {
     pub joined: Vec<Joined>,
     /// What the rolls said.
     pub rolls: Rolls,
+    /// The last return that has a row of a child, by kind and school, of interventions and cases.
+    pub children: HashMap<(&'static str, Option<i32>, i64), i64>,
 }
 
 /// First and last days as two columns.
@@ -150,13 +156,22 @@ pub(super) async fn merge(
     judge(ingest, run, receipt, &mut others).await?;
     let former = changed_upns(ingest, run, roots, &mut others).await?;
     let (roots, joined) = join(ingest, run, roots, former, at).await?;
+    let mut children = HashMap::new();
     for kind in [Kind::Calendar, Kind::Interventions, Kind::Cases] {
         let rows = rows_of(&others, kind)?;
+        if let Some(keys) = rows.column_by_name("pupil_key").map(|keys| keys.as_primitive::<Int64Type>()) {
+            let urns = rows.column_by_name("urn").map(|urns| urns.as_primitive::<Int32Type>());
+            let returns = rows.column_by_name("return_id").context("no return_id")?.as_primitive::<Int64Type>();
+            for row in 0..rows.num_rows() {
+                let urn = urns.filter(|urns| urns.is_valid(row)).map(|urns| urns.value(row));
+                children.insert((kind.name(), urn, root_of(&roots, keys.value(row))), returns.value(row));
+            }
+        }
         state(ingest, run, kind.table(), rows, None, &[], at).await?;
     }
     let (mut taken, contents): (Vec<_>, Vec<_>) = others.into_iter().map(taken_apart).unzip();
     let rolls = merge_rolls(ingest, run, &roots, (&mut taken, contents), turns, at).await?;
-    Ok(Merged { taken, roots, joined, rolls })
+    Ok(Merged { taken, roots, joined, rolls, children })
 }
 
 /// What is recorded of a file that was taken.

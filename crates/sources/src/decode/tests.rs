@@ -32,6 +32,7 @@ fn read_since(year: i32, input: Box<dyn Read + Send>, mapping: &Mapping, limit: 
         received_on: received_at.date_naive(),
         roll_until: received_at.date_naive() + chrono::Days::new(92),
         calendar_until: received_at.date_naive() + chrono::Days::new(1096),
+        years_apart: 3,
         earliest: NaiveDate::from_ymd_opt(year, 9, 1).unwrap(),
         unpacked_limit: limit,
     };

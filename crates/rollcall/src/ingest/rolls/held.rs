@@ -96,12 +96,14 @@ impl HeldRolls {
         for n in 1..=landing::arrivals(ingest.lake).await? {
             receipts.push(landing::receipt(ingest.lake, n).await?);
         }
+        // Taken with one arrival they stand in the order in which they came.
+        receipts.sort_by_key(|receipt| (receipt.received_at, receipt.n));
         let mut files = Vec::new();
         // A roll that waited for its school came with an earlier arrival than it was taken with.
         for is_of_its_arrival in [true, false] {
             for (came, wanted) in &mut unfound {
                 let at = DateTime::from_timestamp_micros(*came).unwrap_or_default();
-                for receipt in &receipts {
+                for (nth, receipt) in receipts.iter().enumerate() {
                     let may_be = if is_of_its_arrival { receipt.received_at == at } else { receipt.received_at < at };
                     if !may_be || wanted.is_empty() {
                         continue;
@@ -115,7 +117,7 @@ impl HeldRolls {
                         }
                         // Of a file of all schools so many children would wait for each of its days.
                         decoded.keep_only(urns);
-                        files.push(self.roll_file(decoded, roots, *came));
+                        files.push(self.roll_file(decoded, roots, (*came, nth)));
                     }
                 }
             }
@@ -126,9 +128,9 @@ impl HeldRolls {
         Ok(files)
     }
 
-    fn roll_file(&self, decoded: Decoded, roots: &Roots, came: i64) -> RollFile {
-        let mut file = RollFile::of(decoded.return_id, decoded.content, roots, (came, 0), None);
-        self.refused.get(&came).into_iter().flatten().for_each(|urn| file.unread.add(*urn, None));
+    fn roll_file(&self, decoded: Decoded, roots: &Roots, came: (i64, usize)) -> RollFile {
+        let mut file = RollFile::of(decoded.return_id, decoded.content, roots, came, None);
+        self.refused.get(&came.0).into_iter().flatten().for_each(|urn| file.unread.add(*urn, None));
         file
     }
 }
