@@ -69,6 +69,13 @@ fn wrong_words_say_what_to_do() {
     assert!(!out.status.success() && told.contains("metrics.mine cannot be planned"), "{told}");
     assert_eq!(told.matches("No field named").count(), 1, "{told}");
 
+    // Nor does a pipeline that cannot be run wait for its night.
+    std::fs::create_dir_all(authority.lake().join("pipelines")).unwrap();
+    std::fs::write(authority.lake().join("pipelines/p.toml"), "about = 'x'\n[[step]]\npublish = 'metricz'\n").unwrap();
+    let out = authority.run(&["check"]);
+    assert!(!out.status.success() && said(&out).contains("metricz"), "{}", said(&out));
+    std::fs::remove_file(authority.lake().join("pipelines/p.toml")).unwrap();
+
     let nowhere = tempfile::tempdir().unwrap();
     let out = rollcall().arg("check").current_dir(nowhere.path()).output().unwrap();
     assert!(!out.status.success() && said(&out).contains("rollcall init"), "{}", said(&out));
@@ -104,6 +111,10 @@ fn no_child_stands_in_logs_messages_or_file_names() {
         .output()
         .unwrap();
     assert!(!said(&out).contains(A) && !said(&out).contains("Made"), "a child in the output");
+    let asked = format!("SELECT count(*) FROM metrics.pupil_year WHERE upn = '{A}'");
+    let out =
+        rollcall().args(["query", &asked]).env("ROLLCALL_LOG", "trace").current_dir(authority.lake()).output().unwrap();
+    assert!(out.status.success() && !said(&out).contains(A), "a child in what is logged of a question");
     for (path, bytes) in all_files(&authority.lake()) {
         assert!(!path.to_string_lossy().contains(A), "{}", path.display());
         let receipt = path.extension().is_some_and(|e| e == "json");

@@ -93,7 +93,7 @@ fn the_demo_and_its_page_in_a_browser() {
 
     // The night's steps: the same file twice.
     let first = run(&["run", "nightly", "--as-of", "2026-10-16"]);
-    assert!(first.contains("10 tables") && first.contains("attendance_open_data_850_202627.csv"), "{first}");
+    assert!(first.contains("10 tables") && first.contains("made_up_attendance_open_data_850_202627.csv"), "{first}");
     assert!(run(&["submission", "attendance_open_data", "--as-of", "2026-10-16"]).contains("the same as before"));
 
     let csv = |question: &str| run(&["query", question, "--format", "csv", "--as-of", "2026-10-16"]);

@@ -24,9 +24,10 @@ WITH counted AS (
   SELECT r.pupil_key, max(r.upn) AS upn,
          register_union(only(register_between(r.register, greatest(r.csa_from, $counted_from), r.csa_to), 'codes:G N O U'))
            FILTER (WHERE r.csa_from IS NOT NULL) AS register,
-         -- Weeks in which a school of the child was open while the child was on its roll.
+         -- Weeks in which a school of the child was open while the child was on its roll: a week that it has not sent yet
+         -- is one where term dates have it.
          register_union(register_within(k.calendar, r.stints)) AS open
-  FROM tables.own_calendar k
+  FROM tables.school_calendar k
   RIGHT JOIN (SELECT r.* FROM tables.unauthorised_often o JOIN tables.register_year r ON o.pupil_key = r.pupil_key) r ON k.urn = r.urn
   GROUP BY r.pupil_key
 ), reached AS (

@@ -1,5 +1,5 @@
 /*
-about = "Which sessions each school is taken to have been open, as it says itself or, where it says nothing, as the authority's term dates have it, which yield to a # of any pupil. For marks that are missing alone: term dates know no INSET day and no other half term, and what is past or counted goes by what schools say."
+about = "Which sessions each school is taken to have been open, as it says itself or, where it says nothing, as the authority's term dates have it, which yield to a # of any pupil. For marks that are missing and for school weeks alone: term dates know no INSET day and no other half term, and all else goes by what schools say."
 grain = ["urn"]
 source = "contract.md 2: Calendar; contract.md 4: Open session"
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest, Sha256};
@@ -57,6 +58,15 @@ impl Session {
         let rows = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
         let file = ScanFile { path: place.to_string(), bytes: size, rows };
         Ok(Some(Arc::new(FileTable::new(Arc::clone(reader.schema()), self.url.clone(), vec![file]))))
+    }
+
+    /// When a result of a definition was last kept, at any times; none where none is.
+    ///
+    /// # Errors
+    /// Where the lake cannot be listed.
+    pub async fn last_built(&self, definition: &Definition) -> Result<Option<DateTime<Utc>>, EngineError> {
+        let kept = self.engine.lake().list(&lake::path::kept_of(&definition.name)).await?;
+        Ok(kept.into_iter().map(|entry| entry.last_modified).max())
     }
 
     /// Keeps these rows.

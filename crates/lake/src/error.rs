@@ -21,7 +21,9 @@ pub enum LakeError {
         source: object_store::Error,
     },
     /// Another run was recorded first; start again from it.
-    #[error("run {0} was recorded by another process; what has landed is taken by `rollcall ingest` without files")]
+    #[error(
+        "run {0} was recorded by another process; `rollcall ingest` without files takes what has landed and was not taken"
+    )]
     Overtaken(u64),
     /// A Delta table could not be written.
     #[error("the table {table} could not be committed")]

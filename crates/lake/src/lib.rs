@@ -13,6 +13,7 @@ pub mod register;
 pub mod run;
 pub mod store;
 pub mod table;
+pub mod turn;
 pub mod vacuum;
 pub mod versioned;
 
@@ -21,3 +22,4 @@ pub use landing::{Receipt, ReceiptFile};
 pub use run::{DataFile, RunRecord, TableState};
 pub use store::Lake;
 pub use table::Table;
+pub use turn::Turn;

@@ -36,6 +36,11 @@ pub fn set_aside_of(n: u64) -> Path {
     set_aside().join(format!("{n:010}.json"))
 }
 
+/// The file that whoever writes holds meanwhile.
+pub fn turn() -> Path {
+    Path::from(".turn")
+}
+
 /// Where run records are.
 pub fn runs() -> Path {
     Path::from("runs")
@@ -76,9 +81,14 @@ pub fn gathered(fingerprint: &str) -> Path {
     Path::from_iter(["kept", "believed.register", &format!("{fingerprint}.arrow")])
 }
 
+/// The kept results of one definition.
+pub fn kept_of(name: &str) -> Path {
+    Path::from_iter(["kept", name])
+}
+
 /// A kept result of one definition at one ledger version and pair of times.
 pub fn kept(name: &str, fingerprint: &str) -> Path {
-    Path::from_iter(["kept", name, &format!("{fingerprint}.parquet")])
+    kept_of(name).join(format!("{fingerprint}.parquet"))
 }
 
 /// The name of a Parquet file with this content.

@@ -66,6 +66,8 @@ pub struct Request {
     pub time_identifier: String,
     /// One entry for each phase, in any order. A phase without a school has no row.
     pub phases: Vec<PhaseCounts>,
+    /// Whether the figures are made up: the name of a file says so, since the place it names is real.
+    pub made_up: bool,
 }
 
 /// The two files, ready to be written and sent.
@@ -162,7 +164,8 @@ pub fn build(request: &Request) -> Result<Built, OpenDataError> {
     let rows = rows(&request.phases)?;
     let data = data_file(request, authority, &rows).map_err(|e| OpenDataError::Csv(e.to_string()))?;
     let meta = meta_file().map_err(|e| OpenDataError::Csv(e.to_string()))?;
-    let stem = format!("{NAME}_{:03}_{}", request.la_code, request.academic_year);
+    let made_up = if request.made_up { "made_up_" } else { "" };
+    let stem = format!("{made_up}{NAME}_{:03}_{}", request.la_code, request.academic_year);
     Ok(Built {
         data_name: format!("{stem}.csv"),
         sha256: sha256(&data),

@@ -21,6 +21,9 @@ pub struct Submission {
     pub as_of: NaiveDate,
     /// What had been told by then is in the figures, nothing later.
     pub known_at: DateTime<Utc>,
+    /// Whether the figures are made up.
+    #[serde(default)]
+    pub made_up: bool,
     /// Every file of the submission.
     pub files: Vec<SubmittedFile>,
 }
@@ -49,6 +52,7 @@ impl Submission {
         ledger_version: u64,
         as_of: NaiveDate,
         known_at: DateTime<Utc>,
+        made_up: bool,
     ) -> Submission {
         Submission {
             name: attendance_open_data::NAME.to_string(),
@@ -56,6 +60,7 @@ impl Submission {
             ledger_version,
             as_of,
             known_at,
+            made_up,
             files: vec![
                 SubmittedFile::of(&built.data_name, &built.data),
                 SubmittedFile::of(&built.meta_name, &built.meta),
@@ -256,6 +261,7 @@ mod tests {
             ledger_version: 42,
             as_of: "2026-11-20".parse()?,
             known_at: "2026-11-23T06:00:00Z".parse()?,
+            made_up: true,
             files: vec![SubmittedFile::of("a.csv", b"abc")],
         };
         let json = serde_json::to_string(&entry)?;

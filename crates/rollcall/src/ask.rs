@@ -55,7 +55,10 @@ pub(crate) async fn print(mut rows: SendableRecordBatchStream, form: Form) -> Re
             }
         }
         Form::Json => {
-            let mut json = arrow::json::LineDelimitedWriter::new(&mut out);
+            // A column without a value is there all the same.
+            let mut json = arrow::json::WriterBuilder::new()
+                .with_explicit_nulls(true)
+                .build::<_, arrow::json::writer::LineDelimited>(&mut out);
             while let Some(batch) = rows.next().await {
                 json.write(&batch?)?;
             }
@@ -91,13 +94,14 @@ pub(crate) async fn explain(session: &Session, name: &str, json: bool) -> Result
     engine::Incoming::nothing().put(session)?;
     let columns = session.columns(name).await?;
     let bound = session.bound(definition)?;
+    let built = session.last_built(definition).await?.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
     if json {
         println!(
             "{}",
             serde_json::json!({
                 "name": definition.name, "header": definition.header, "reads": definition.reads,
                 "sha256": definition.sha256, "fingerprint": library.fingerprint(name), "sql": bound,
-                "ledger_version": session.run().n,
+                "ledger_version": session.run().n, "last_built": built,
             })
         );
         return Ok(());
@@ -111,6 +115,7 @@ pub(crate) async fn explain(session: &Session, name: &str, json: bool) -> Result
         println!("  ${param:<16} {}", value.literal());
     }
     println!("  sha256            {}", definition.sha256);
+    println!("  last built        {}", built.as_deref().unwrap_or("not kept: worked out for whoever asks"));
     println!("  ledger version    {}\n\n  columns", session.run().n);
     for field in columns.fields() {
         let column = header.columns.get(field.name());

@@ -20,6 +20,8 @@ use clap::{Parser, Subcommand};
 use engine::{Engine, Library, Settings};
 use lake::{Lake, RunRecord};
 use model::AsOf;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::Config;
 use crate::ingest::{Ingest, Progress as _};
@@ -185,6 +187,9 @@ fn known_at(text: &str) -> Result<DateTime<Utc>, String> {
         .ok_or_else(|| "expected a time such as 2026-11-21T00:00:00Z or a day such as 2026-11-21".to_owned())
 }
 
+/// The crates that say nothing of people in what they log.
+const OURS: [&str; 7] = ["model", "lake", "sources", "engine", "outputs", "serve", "rollcall"];
+
 /// The source of files that are not said to be of any.
 const DROP: &str = "drop";
 
@@ -204,7 +209,13 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("ROLLCALL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,buoyant_kernel=off,delta_kernel=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // What libraries say below a warning quotes what they are given: questions, and so who is asked about.
+    let ours = tracing_subscriber::filter::filter_fn(|told| {
+        let of = told.target().split("::").next().unwrap_or_default();
+        *told.level() <= tracing::Level::WARN || OURS.contains(&of)
+    });
+    let told = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(ours);
+    tracing_subscriber::registry().with(filter).with(told).init();
     let json = cli.json;
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -303,14 +314,17 @@ impl House {
         Ok(Self { config, lake, library, engine })
     }
 
-    fn ingest<'a>(&'a self, progress: &'a progress::Bar) -> Ingest<'a> {
-        Ingest { config: &self.config, lake: &self.lake, library: &self.library, engine: &self.engine, progress }
+    /// Whatever writes the ledger, once no other process does.
+    async fn ingest<'a>(&'a self, progress: &'a progress::Bar) -> Result<Ingest<'a>> {
+        let _turn = self.lake.turn(|| eprintln!("Another command writes this lake; this one waits for it.")).await?;
+        let Self { config, lake, library, engine } = self;
+        Ok(Ingest { config, lake, library, engine, progress, _turn })
     }
 
     /// Takes arrivals that have landed and that no run has taken. Says how many there were.
     pub(crate) async fn take_what_has_landed(&self, bar: &progress::Bar) -> Result<u64> {
         let before = RunRecord::newest(&self.lake).await?;
-        let after = self.ingest(bar).finish_what_was_cut_off().await?;
+        let after = self.ingest(bar).await?.finish_what_was_cut_off().await?;
         bar.finish();
         // What was set aside and not passed over yet is work of a run too.
         Ok(after.arrivals.saturating_sub(before.arrivals).max(u64::from(before.n < after.n)))
@@ -366,7 +380,8 @@ impl House {
                         "--received-at lies in the future: whatever is received before then will stand behind this arrival"
                     );
                 }
-                let summary = self.ingest(&bar).arrival(&source, &paths, received_at.unwrap_or_else(now)).await?;
+                let summary =
+                    self.ingest(&bar).await?.arrival(&source, &paths, received_at.unwrap_or_else(now)).await?;
                 bar.finish();
                 ask::print_summary(&summary, json);
                 if let Some(newest) = summary.fitted_in_before.filter(|_| !json) {
@@ -401,9 +416,13 @@ impl House {
                 let session = self.session(None, None).await?;
                 engine::Incoming::nothing().put(&session)?;
                 let planned = session.check().await?;
-                let said = format!("{planned} definitions plan; {} is in order", self.config.folder.display());
+                let pipelines = pipeline::check(self)?;
+                let said = format!(
+                    "{planned} definitions plan, {pipelines} pipelines can be read; {} is in order",
+                    self.config.folder.display()
+                );
                 if json {
-                    println!("{}", serde_json::json!({ "definitions": planned }));
+                    println!("{}", serde_json::json!({ "definitions": planned, "pipelines": pipelines }));
                 } else {
                     println!("{said}");
                 }
@@ -412,7 +431,7 @@ impl House {
             Command::Replay { source, from } => {
                 let bar = progress::Bar::new(json);
                 let from = from.map(|day| day.and_time(chrono::NaiveTime::MIN).and_utc());
-                let summary = self.ingest(&bar).replay(source.as_deref(), from).await?;
+                let summary = self.ingest(&bar).await?.replay(source.as_deref(), from).await?;
                 bar.finish();
                 ask::print_summary(&summary, json);
                 Ok(())
@@ -423,7 +442,7 @@ impl House {
                     bail!("say why with --reason \"…\": it is kept with the arrival");
                 };
                 let bar = progress::Bar::new(json);
-                let summary = self.ingest(&bar).set_aside(n, model::id::without_upns(&reason), now()).await?;
+                let summary = self.ingest(&bar).await?.set_aside(n, model::id::without_upns(&reason), now()).await?;
                 bar.finish();
                 let said = format!("Arrival {n} is set aside, for good. Ledger version {}.", summary.version);
                 println!("{}", if json { serde_json::json!({ "version": summary.version }).to_string() } else { said });

@@ -1,8 +1,10 @@
 //! Pipelines: steps in order, from a TOML file that holds no logic.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use engine::Library;
 use serde::Deserialize;
 
 use crate::{House, progress, publish, submission};
@@ -55,7 +57,7 @@ struct VacuumStep {
 const NIGHTLY: &str = include_str!("../../../pipelines/nightly.toml");
 
 impl Pipeline {
-    fn read(folder: &Path, name: &str) -> Result<Self> {
+    fn read(folder: &Path, name: &str, library: &Library) -> Result<Self> {
         let path = folder.join("pipelines").join(format!("{name}.toml"));
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -72,12 +74,44 @@ impl Pipeline {
             )
         })?;
         for step in &pipeline.step {
-            if let Step::Ingest(step) = step {
-                crate::config::source_name(&step.source).with_context(|| path.display().to_string())?;
-            }
+            step.check(library).with_context(|| path.display().to_string())?;
         }
         Ok(pipeline)
     }
+}
+
+impl Step {
+    /// Whether what it names is there. A folder of files may be mounted later.
+    fn check(&self, library: &Library) -> Result<()> {
+        match self {
+            Self::Ingest(step) => drop(crate::config::source_name(&step.source)?),
+            Self::Publish(step) if library.of_folder(&step.publish).next().is_none() => {
+                bail!("publish = \"{}\": there is no such folder of definitions; metrics is one", step.publish)
+            }
+            Self::Submission(step) if step.submission != outputs::attendance_open_data::NAME => {
+                let name = outputs::attendance_open_data::NAME;
+                bail!("submission = \"{}\": there is no such submission; there is {name}", step.submission)
+            }
+            Self::Publish(_) | Self::Submission(_) | Self::Vacuum(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Reads every pipeline beside the configuration, and the product's own. Says how many there are.
+pub(crate) fn check(house: &House) -> Result<usize> {
+    let folder = &house.config.folder;
+    let mut names = BTreeSet::from(["nightly".to_owned()]);
+    for entry in std::fs::read_dir(folder.join("pipelines")).into_iter().flatten() {
+        let path = entry?.path();
+        if path.extension().is_some_and(|of| of == "toml") {
+            names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    for name in &names {
+        Pipeline::read(folder, name, &house.library)?;
+    }
+    Ok(names.len())
 }
 
 /// Runs a pipeline once.
@@ -89,7 +123,7 @@ pub(crate) async fn run(
     json: bool,
 ) -> Result<()> {
     let folder = house.config.folder.clone();
-    let pipeline = Pipeline::read(&folder, name)?;
+    let pipeline = Pipeline::read(&folder, name, &house.library)?;
     if !json {
         println!("{name}: {}", pipeline.about);
     }
@@ -113,7 +147,7 @@ pub(crate) async fn run(
                     say(json, "ingest", &format!("nothing in {}", drop.display()));
                     continue;
                 }
-                let summary = house.ingest(&bar).new_files(&step.source, drop.clone(), crate::now()).await?;
+                let summary = house.ingest(&bar).await?.new_files(&step.source, drop.clone(), crate::now()).await?;
                 bar.finish();
                 match summary {
                     Some(summary) => crate::ask::print_summary(&summary, json),
@@ -171,10 +205,17 @@ mod tests {
     #[test]
     fn the_products_own_pipeline_can_be_read_and_a_wrong_step_cannot() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Pipeline::read(folder.path(), "nightly").unwrap().step.len(), 4);
-        assert!(Pipeline::read(folder.path(), "weekly").unwrap_err().to_string().contains("weekly"));
+        let library = Library::load(None).unwrap();
+        let read = |name: &str| Pipeline::read(folder.path(), name, &library);
+        assert_eq!(read("nightly").unwrap().step.len(), 4);
+        assert!(read("weekly").unwrap_err().to_string().contains("weekly"));
         std::fs::create_dir(folder.path().join("pipelines")).unwrap();
-        std::fs::write(folder.path().join("pipelines/x.toml"), "about = 'x'\n[[step]]\nsql = 'DROP'\n").unwrap();
-        assert!(Pipeline::read(folder.path(), "x").is_err());
+        for wrong in
+            ["sql = 'DROP'", "publish = 'metricz'", "submission = 'x'\nto = 'y'", "ingest = 'x'\nsource = '../'"]
+        {
+            let path = folder.path().join("pipelines/x.toml");
+            std::fs::write(path, format!("about = 'x'\n[[step]]\n{wrong}\n")).unwrap();
+            assert!(read("x").is_err(), "{wrong}");
+        }
     }
 }

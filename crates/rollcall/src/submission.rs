@@ -33,7 +33,14 @@ pub(crate) async fn build(house: &House, session: &Session, name: &str) -> Resul
         bail!("{name} does not pass the screening rules: {}", failed.join("; "));
     }
     let at = session.as_of();
-    let entry = Submission::of_attendance(&built, &request.academic_year, session.run().n, at.as_of, at.known_at);
+    let entry = Submission::of_attendance(
+        &built,
+        &request.academic_year,
+        session.run().n,
+        at.as_of,
+        at.known_at,
+        request.made_up,
+    );
     Ok(Made { built, entry })
 }
 
@@ -72,6 +79,7 @@ async fn request(house: &House, session: &Session) -> Result<Request> {
         academic_year: model::AcademicYear::of(session.as_of().as_of).label(),
         time_identifier: outputs::attendance_open_data::YEAR_TO_DATE.to_owned(),
         phases: phases.into_values().collect(),
+        made_up: house.config.made_up,
     })
 }
 

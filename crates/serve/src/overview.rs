@@ -103,7 +103,7 @@ impl LedgerSource {
             authority: self.authority.clone(),
             demo: self.made_up,
             stamp: Stamp {
-                academic_year: format!("{}/{:02}", year.0, (year.0 + 1) % 100),
+                academic_year: year.label(),
                 from: year.first_day().to_string(),
                 as_of: as_of.to_string(),
                 known_at: known_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),

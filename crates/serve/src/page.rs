@@ -52,7 +52,7 @@ pub struct Overview {
 /// Which figures these are: both times, the year, and the state of the ledger that gave them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Stamp {
-    /// School year in words: `2026/27`.
+    /// School year as the DfE writes it: `202627`.
     pub academic_year: String,
     /// First day that counts.
     pub from: String,
@@ -62,6 +62,16 @@ pub struct Stamp {
     pub known_at: String,
     /// The run whose files were read.
     pub ledger_version: u64,
+}
+
+impl Stamp {
+    /// School year in words: `2026/27`.
+    pub fn school_year(&self) -> String {
+        match (self.academic_year.get(..4), self.academic_year.get(4..)) {
+            (Some(first), Some(last)) => format!("{first}/{last}"),
+            _ => self.academic_year.clone(),
+        }
+    }
 }
 
 /// Who has sent, who has not.

@@ -352,12 +352,12 @@ fn shown(column: &Column, text: &str) -> String {
     }
 }
 
-/// A national curriculum year as the DfE's code set writes it: `Year 4` and `Yr 4` are 4, Reception is R; N, N1 and N2
+/// A national curriculum year as the DfE's code set writes it: `Year 4` and `Yr 4` are 4, Reception and 0 are R; N, N1 and N2
 /// are nursery, E1 and E2 early years, X is no year.
 fn year_group(text: &str) -> Option<String> {
     let folded = text.to_ascii_uppercase();
     let name = match folded.as_str() {
-        "RECEPTION" | "YR" | "YEAR R" => "R",
+        "RECEPTION" | "YR" | "YEAR R" | "0" => "R",
         "NURSERY" => "N",
         _ => ["YEAR", "YR", "Y"].iter().find_map(|word| folded.strip_prefix(word)).map_or(&*folded, str::trim_start),
     };

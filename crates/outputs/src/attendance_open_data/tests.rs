@@ -53,7 +53,8 @@ fn phase(name: &str, schools: u64, codes: &[(&str, u64)]) -> PhaseCounts {
 }
 
 fn request(phases: Vec<PhaseCounts>) -> Request {
-    Request { la_code: 850, academic_year: "202627".to_string(), time_identifier: YEAR_TO_DATE.to_string(), phases }
+    let time_identifier = YEAR_TO_DATE.to_string();
+    Request { la_code: 850, academic_year: "202627".to_string(), time_identifier, phases, made_up: false }
 }
 
 /// Every code there is, each with a count of its own, so that no two sums agree by chance.
@@ -285,6 +286,8 @@ fn a_wrong_request_is_refused_with_what_to_do() {
     let primary = || phase("Primary", 20, &[]);
     let refused = |request: Request| build(&request).expect_err("refused").to_string();
     let with = |counts: PhaseCounts| refused(request(vec![counts]));
+    let made_up = build(&Request { made_up: true, ..three_phases() }).expect("built");
+    assert_eq!(made_up.data_name, "made_up_attendance_open_data_850_202627.csv");
     let message = refused(Request { la_code: 999, ..three_phases() });
     assert!(message.contains("999") && message.contains("local_authority.csv"), "{message}");
     for year in ["2026", "202628", "2026/27", "２０２６２７"] {

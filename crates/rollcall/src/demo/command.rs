@@ -13,6 +13,9 @@ use model::{AcademicYear, Outcome};
 
 use super::{Cadence, Plan, write};
 
+/// Pupils of a school, on average, where nobody says otherwise: as many as England's schools have.
+const A_SCHOOL: usize = 350;
+
 /// How often schools send.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Every {
@@ -32,9 +35,9 @@ pub(crate) struct Files {
     /// How many schools.
     #[arg(long, default_value_t = 40)]
     schools: usize,
-    /// How many pupils in all.
-    #[arg(long, default_value_t = 14_000)]
-    pupils: usize,
+    /// How many pupils in all (default: 350 a school).
+    #[arg(long)]
+    pupils: Option<usize>,
     /// The school year, by its first calendar year.
     #[arg(long, default_value_t = 2026)]
     year: i32,
@@ -67,9 +70,9 @@ pub(crate) struct Demo {
     /// How many schools.
     #[arg(long, default_value_t = 40)]
     schools: usize,
-    /// How many pupils in all.
-    #[arg(long, default_value_t = 14_000)]
-    pupils: usize,
+    /// How many pupils in all (default: 350 a school).
+    #[arg(long)]
+    pupils: Option<usize>,
     /// The same seed makes the same authority.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -90,7 +93,7 @@ pub(crate) fn files(files: &Files, json: bool) -> Result<()> {
         seed: files.seed,
         la_code: files.la_code,
         schools: files.schools,
-        pupils: files.pupils,
+        pupils: files.pupils.unwrap_or(files.schools * A_SCHOOL),
         academic_year: files.year,
         until: files.until,
         cadence: match files.cadence {
@@ -136,7 +139,7 @@ pub(crate) async fn demo(demo: Demo, json: bool) -> Result<()> {
         seed: demo.seed,
         la_code: 850,
         schools: demo.schools,
-        pupils: demo.pupils,
+        pupils: demo.pupils.unwrap_or(demo.schools * A_SCHOOL),
         academic_year: AcademicYear::of(demo.until).0,
         until: demo.until,
         cadence: Cadence::Week,
@@ -165,7 +168,7 @@ pub(crate) async fn demo(demo: Demo, json: bool) -> Result<()> {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let received =
             name.split_once('_').map_or("", |(_, at)| at).parse().with_context(|| format!("{name} names no time"))?;
-        let summary = house.ingest(&bar).arrival("drop", std::slice::from_ref(folder), received).await?;
+        let summary = house.ingest(&bar).await?.arrival("drop", std::slice::from_ref(folder), received).await?;
         for taken in &summary.returns {
             rows = (rows.0 + taken.rows.0, rows.1 + taken.rows.1, rows.2 + taken.rows.2);
             for problem in taken.problems.iter().filter(|p| p.outcome != Outcome::Warn) {

@@ -31,7 +31,7 @@ use futures::StreamExt;
 use lake::delta::Target;
 use lake::landing::{self, Receipt, ReceiptFile, SetAside};
 use lake::register::Roots;
-use lake::{Lake, RunRecord, Table, TableState};
+use lake::{Lake, LakeError, RunRecord, Table, TableState, Turn};
 use model::{AsOf, Problem};
 use sources::arrival::{Offered, offered};
 use sources::{Decoded, Kind, OfSchool, Packed};
@@ -99,6 +99,8 @@ pub struct Ingest<'a> {
     pub engine: &'a Engine,
     /// Told how far it has come.
     pub progress: &'a dyn Progress,
+    /// No other process of this machine writes meanwhile.
+    pub _turn: Turn,
 }
 
 /// Marks files that were decoded as they landed, by the numbers of their returns.
@@ -119,7 +121,7 @@ struct Staged {
 impl Ingest<'_> {
     /// Takes in files and folders as one arrival.
     pub async fn arrival(&self, source: &str, paths: &[PathBuf], received_at: DateTime<Utc>) -> Result<Summary> {
-        let run = self.finish_what_was_cut_off().await?;
+        let run = self.finish_before().await?;
         let landed = self.land_all(source, self.offered(paths)?, trimmed(received_at)).await?;
         self.received(run, source, landed, trimmed(received_at)).await
     }
@@ -133,7 +135,7 @@ impl Ingest<'_> {
         folder: PathBuf,
         received_at: DateTime<Utc>,
     ) -> Result<Option<Summary>> {
-        let run = self.finish_what_was_cut_off().await?;
+        let run = self.finish_before().await?;
         let mut files = self.offered(&[folder])?;
         let mut names: BTreeSet<String> = files.iter().map(|f| f.name.clone()).collect();
         // Several may have one name once no child stands in it.
@@ -249,6 +251,17 @@ impl Ingest<'_> {
         settling.await??;
         summary.version = self.record(staged.run, &run).await?;
         Ok(summary)
+    }
+
+    /// Takes what has a receipt but is named by no run, before anything new. Where another machine records it first,
+    /// looks again: that one has got on.
+    async fn finish_before(&self) -> Result<RunRecord> {
+        loop {
+            match self.finish_what_was_cut_off().await {
+                Err(e) if matches!(e.downcast_ref(), Some(LakeError::Overtaken(_))) => {}
+                finished => return finished,
+            }
+        }
     }
 
     /// Takes what has a receipt but is named by no run.

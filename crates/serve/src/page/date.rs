@@ -23,11 +23,14 @@ pub fn weekday_in_words(text: &str) -> String {
     worded(text, "%A %-d %B %Y")
 }
 
-/// `24 November 2026 at 9:05am`, the time by clocks in England, from an instant as RFC 3339 writes it.
+/// `24 November 2026 at 9:05am`, the time by clocks in England, from an instant as RFC 3339 writes it; `the end of 24
+/// November 2026` from the last second of a day, which is what a day means where an instant is asked for.
 pub fn instant_in_words(rfc3339: &str) -> String {
-    model::known_at(rfc3339)
-        .map(|at| in_england(at).format("%-d %B %Y at %-I:%M%P").to_string())
-        .unwrap_or_else(|| rfc3339.to_owned())
+    let words = |at: DateTime<Utc>| match at.time().format("%T").to_string().as_str() {
+        "23:59:59" => at.format("the end of %-d %B %Y").to_string(),
+        _ => in_england(at).format("%-d %B %Y at %-I:%M%P").to_string(),
+    };
+    model::known_at(rfc3339).map_or_else(|| rfc3339.to_owned(), words)
 }
 
 fn worded(text: &str, format: &str) -> String {
@@ -76,6 +79,7 @@ mod tests {
         assert_eq!(instant_in_words("2026-09-07T13:00:00+01:00"), "7 September 2026 at 1:00pm");
         assert_eq!(day_in_words("2026-09-07T23:30:00Z"), "8 September 2026");
         assert_eq!(instant_in_words("yesterday"), "yesterday");
+        assert_eq!(instant_in_words("2026-10-01"), "the end of 1 October 2026");
     }
 
     #[test]

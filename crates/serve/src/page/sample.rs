@@ -11,7 +11,7 @@ pub fn overview() -> Overview {
         authority: "Westmere".into(),
         demo: true,
         stamp: Stamp {
-            academic_year: "2026/27".into(),
+            academic_year: "202627".into(),
             from: "2026-09-01".into(),
             as_of: "2026-11-20".into(),
             known_at: "2026-11-24T09:05:00Z".into(),

@@ -207,7 +207,7 @@ fn sort_link(sort: SortBy, ask: &Ask) -> Sort {
 pub(super) fn problems(overview: &Overview, problems: &[ProblemRow]) -> Table {
     Table {
         id: "problems-table",
-        caption: format!("Problems in what schools sent, {}", period(overview)),
+        caption: format!("Open problems in what schools sent, {}", period(overview)),
         columns: vec![
             Column::text("What is wrong"),
             Column::text("What is expected"),

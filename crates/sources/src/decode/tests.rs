@@ -108,6 +108,7 @@ fn every_rule_that_is_named_has_its_words() {
         include_str!("../unpack.rs"),
         include_str!("../kind.rs"),
         include_str!("../marks.rs"),
+        include_str!("../roll_rows.rs"),
         include_str!("../table_rows.rs"),
         // What shows only beside what is believed is found where the two are merged.
         include_str!("../../../rollcall/src/ingest/changed_upns.rs"),
@@ -565,7 +566,7 @@ fn an_end_before_its_beginning_is_told() {
 #[test]
 fn a_quoted_line_break_at_the_edge_of_a_block_costs_no_row() {
     let row = |n: usize| {
-        format!("140001,Q850200120003,\"Made\n{}\",Up,2016-01-01,F,5,20{:02}-09-01\n", "x".repeat(n % 7), n % 90 + 10)
+        format!("140001,Q850200120003,\"Made\n{}\",Up,2016-01-01,F,5,20{:02}-09-01\n", "x".repeat(n % 7), n % 10 + 17)
     };
     let head = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate\n";
     let text = head.to_owned() + &(0..40_000).map(row).collect::<String>();

@@ -43,7 +43,7 @@ fn nothing_stands_is_not_the_same_as_not_known() {
     let html = page(&overview, &Ask::default());
     assert!(
         html.contains("No alert stands for 1 September 2026 to 20 November 2026")
-            && html.contains("No problem was found")
+            && html.contains("No problem is open")
     );
     (overview.alerts, overview.problems) = (None, None);
     let html = page(&overview, &Ask::default());
