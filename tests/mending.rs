@@ -1,6 +1,6 @@
 //! Problems are closed by the return that mends them, and by no other.
 
-use crate::authority::{A, Authority, B, SCHOOLS, roll, started, week};
+use crate::authority::{A, Authority, B, SCHOOLS, roll, said, started, week};
 
 #[test]
 fn a_file_refused_whole_is_mended_by_marks_of_its_days_alone() {
@@ -67,6 +67,23 @@ fn what_is_wrong_with_a_calendar_is_mended_by_one_of_all_its_days() {
     assert_eq!(authority.ask(open, &[]), ["unknown_session"]);
     authority.receive("2026-09-10T05:00:00Z", &[("new.csv", &calendar(&days))]);
     assert_eq!(authority.ask(open, &[]), [""; 0]);
+}
+
+#[test]
+fn a_source_of_one_school_sends_for_no_other() {
+    let authority = started();
+    let path = authority.lake().join("rollcall.toml");
+    let text = std::fs::read_to_string(&path).unwrap() + "\n[sources.birch]\nurn = 140002\n";
+    std::fs::write(&path, text).unwrap();
+    let send = |at: &str, urn: u32| {
+        let folder = authority.offer(at, &[("m.csv", &week(urn, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+        authority.run(&["ingest", folder.to_str().unwrap(), "--source", "birch", "--received-at", at])
+    };
+    let out = said(&send("2026-09-11T18:00:00Z", 140001));
+    assert!(out.contains("rows of 140001 from a source of 140002"), "{out}");
+    assert_eq!(authority.ask("SELECT DISTINCT urn FROM ledger.mark", &[]), [""; 0]);
+    send("2026-09-12T18:00:00Z", 140002);
+    assert_eq!(authority.ask("SELECT DISTINCT urn FROM ledger.mark", &[]), ["140002"]);
 }
 
 /// The rules of open problems, sorted.

@@ -46,6 +46,7 @@ pub fn file_schema() -> SchemaRef {
         Field::new("kind", DataType::Utf8, false),
         Field::new("urn", DataType::Int32, true),
         Field::new("named_urn", DataType::Int32, true),
+        Field::new("source_urn", DataType::Int32, true),
         Field::new("rows", DataType::Int64, false),
         Field::new("first_day", DataType::Date32, true),
         Field::new("last_day", DataType::Date32, true),

@@ -53,6 +53,9 @@ pub struct Config {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
+    /// The one school it sends for, where it is one school's own: whole files of another are refused.
+    #[serde(default)]
+    pub urn: Option<i32>,
     /// Their header names to ours.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
@@ -133,6 +136,9 @@ impl Config {
         }
         for (name, source) in &config.sources {
             source_name(name).with_context(|| format!("{}: [sources.{name}]", path.display()))?;
+            if let Some(urn) = source.urn.filter(|urn| !(100_000..=999_999).contains(urn)) {
+                bail!("{}: [sources.{name}] urn = {urn}: expected a school's URN, six digits", path.display());
+            }
             let is_urn = |urn: &&String| sources::kind::parse_urn(urn.as_bytes()).is_some();
             if let Some(urn) = source.schools.keys().find(|urn| !is_urn(urn)) {
                 bail!("{}: [sources.{name}.schools.{urn}]: expected a school's URN, six digits", path.display());
@@ -184,6 +190,11 @@ impl Config {
     pub fn cores(&self) -> usize {
         let all = std::thread::available_parallelism().map_or(1, usize::from);
         if self.threads == 0 { all } else { self.threads }
+    }
+
+    /// The one school that a source sends for, where it is one school's own.
+    pub fn school_of(&self, source: &str) -> Option<i32> {
+        self.sources.get(source)?.urn
     }
 
     /// The mapping of a source: codes of its schools go by the row's URN; a school's column names, without which
@@ -259,6 +270,8 @@ unpacked_limit_mib = 4096
 # sql = "sql"
 
 # How a source's files differ from the published layout. `rollcall ingest --source NAME` names it.
+# [sources.ash]
+# urn = 140001
 # [sources.drop.columns]
 # "School URN" = "URN"
 # [sources.drop.codes]
@@ -328,6 +341,8 @@ mod tests {
         assert!(wrong.check_codes(&codes).unwrap_err().to_string().contains("`QQ`"));
         let said = read("la_code = 850\n[sources.drop.schools.14.codes]\nx = \"/\"\n").unwrap_err().to_string();
         assert!(said.contains("[sources.drop.schools.14]") && said.contains("six digits"), "{said}");
+        assert_eq!(read("la_code = 850\n[sources.ash]\nurn = 140001\n").unwrap().school_of("ash"), Some(140_001));
+        assert!(read("la_code = 850\n[sources.ash]\nurn = 14\n").unwrap_err().to_string().contains("six digits"));
     }
 
     #[test]

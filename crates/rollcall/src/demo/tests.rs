@@ -8,7 +8,7 @@ use super::authority::Authority;
 use super::calendar::{Terms, date, monday_of};
 use super::mark::{self, Mark};
 use super::marks_file;
-use super::propensity::{PHASES, Phase};
+use super::propensity::{Need, PHASES, Phase};
 use super::register::Register;
 use super::upn;
 use super::{Cadence, Plan, write};
@@ -207,10 +207,21 @@ struct Tally {
     halves: [[u64; 2]; 2],
     with_meals: [u32; 2],
     persistent_with_meals: [u32; 2],
+    with_need: [u32; 2],
+    persistent_with_need: [u32; 2],
+    /// Pupils in each band of absence five points wide, the last open at its top.
+    bands: [u32; 11],
+    /// By week of the school year: possible, absent and ill.
+    weeks: BTreeMap<usize, [u64; 3]>,
+    schools: u32,
+    /// Schools whose October half term is a week before the others'.
+    early: u32,
 }
 
 impl Tally {
     fn add(&mut self, register: &Register) {
+        self.schools += 1;
+        self.early += u32::from(!register.days.iter().any(|day| monday_of(day.date) == date(2026, 10, 19)));
         for (place, enrolment) in register.enrolments.iter().enumerate() {
             if !(1..=11).contains(&enrolment.pupil.nc_year) {
                 continue;
@@ -227,6 +238,9 @@ impl Tally {
                             count[0] += 1;
                             count[1] += is_absent;
                         }
+                        let week = self.weeks.entry(about.week).or_default();
+                        let counted = [1, is_absent, u64::from(mark == mark::ILL)];
+                        week.iter_mut().zip(counted).for_each(|(count, one)| *count += one);
                     }
                 }
             }
@@ -239,6 +253,11 @@ impl Tally {
             self.absent += absent;
             self.with_meals[meals] += 1;
             self.persistent_with_meals[meals] += persistent;
+            let need = usize::from(enrolment.pupil.need != Need::None);
+            self.with_need[need] += 1;
+            self.persistent_with_need[need] += persistent;
+            let band = (20 * absent).checked_div(possible).map(|band| band.min(10) as usize);
+            band.into_iter().for_each(|band| self.bands[band] += 1);
         }
     }
 
@@ -304,7 +323,36 @@ fn a_whole_year_has_the_published_rates() {
         let meals =
             [0, 1].map(|meals| f64::from(tally.persistent_with_meals[meals]) / f64::from(tally.with_meals[meals]));
         assert!((1.8..3.2).contains(&(meals[1] / meals[0])), "{phase:?}: {meals:?}");
+        let needs = [0, 1].map(|need| f64::from(tally.persistent_with_need[need]) / f64::from(tally.with_need[need]));
+        assert!((1.4..2.2).contains(&(needs[1] / needs[0])), "{phase:?}: {needs:?}");
     }
+    // Shares of pupils by band of absence, in per cent (2022/23: `absence_bands_2022_23_national.csv`).
+    let bands = [
+        [56.28, 27.84, 9.19, 3.20, 1.37, 0.70, 0.40, 0.25, 0.17, 0.12, 0.49],
+        [46.51, 27.34, 11.05, 4.78, 2.56, 1.60, 1.11, 0.82, 0.65, 0.52, 3.07],
+    ];
+    for ((phase, tally), published) in PHASES.into_iter().zip(&tallies).zip(bands) {
+        for (band, share) in published.into_iter().enumerate() {
+            let found = f64::from(tally.bands[band]) * 100.0 / f64::from(tally.pupils);
+            near(&format!("band {}", 5 * band), phase, found, share, if band < 2 { 5.0 } else { 1.5 });
+        }
+    }
+    // Through the autumn (`weekly_autumn_national.csv`, weeks 37 to 49): illness doubles, and absence rises to half term,
+    // falls behind it and rises again.
+    let week = |monday: chrono::NaiveDate| -> [f64; 2] {
+        let nth = (monday - monday_of(date(2026, 9, 1))).num_days() as usize / 7;
+        let of_all = tallies.iter().take(2).filter_map(|tally| tally.weeks.get(&nth));
+        let [possible, absent, ill] = of_all.fold([0; 3], |a, b| [a[0] + b[0], a[1] + b[1], a[2] + b[2]]);
+        [absent, ill].map(|count| count as f64 * 100.0 / possible as f64)
+    };
+    let [first, before, behind, late] = [(9, 7), (10, 19), (11, 2), (11, 30)].map(|(m, d)| week(date(2026, m, d)));
+    assert!((1.7..2.6).contains(&(late[1] / first[1])), "illness: {first:?} {late:?}");
+    assert!(
+        first[0] < behind[0] && behind[0] < before[0] && behind[0] < late[0],
+        "{first:?} {before:?} {behind:?} {late:?}"
+    );
+    let [schools, early] = [|t: &Tally| t.schools, |t: &Tally| t.early].map(|of| tallies.iter().map(of).sum::<u32>());
+    assert!((0.1..0.3).contains(&(f64::from(early) / f64::from(schools))), "{early} of {schools} schools are early");
 }
 
 #[test]

@@ -44,14 +44,17 @@ pub(super) fn day_columns(days: impl Iterator<Item = Option<(NaiveDate, NaiveDat
     [first, last].map(|days| Arc::new(Date32Array::from(days)) as ArrayRef)
 }
 
-/// What rules are told of files that have come in.
-pub(super) fn incoming_files(files: &[Decoded]) -> Result<RecordBatch> {
+/// What rules are told of files that have come in from a source, which may be of one school.
+pub(super) fn incoming_files(files: &[Decoded], of_source: Option<i32>) -> Result<RecordBatch> {
     let kind = |file: &Decoded| file.kind.map_or("unknown", Kind::name);
-    incoming(files.iter().enumerate().map(|(i, file)| (i, file.name.as_str(), kind(file), file.schools())))
+    incoming(files.iter().enumerate().map(|(i, file)| (i, file.name.as_str(), kind(file), file.schools())), of_source)
 }
 
 /// `incoming.file`: a row for each school of each file, which has a number, a name and a kind.
-fn incoming<'a>(files: impl Iterator<Item = (usize, &'a str, &'a str, Vec<OfSchool>)>) -> Result<RecordBatch> {
+fn incoming<'a>(
+    files: impl Iterator<Item = (usize, &'a str, &'a str, Vec<OfSchool>)>,
+    of_source: Option<i32>,
+) -> Result<RecordBatch> {
     let schools: Vec<(usize, &str, &str, OfSchool, bool)> = files
         .flat_map(|(i, name, kind, schools)| {
             let of_many = 1 < schools.len();
@@ -65,6 +68,7 @@ fn incoming<'a>(files: impl Iterator<Item = (usize, &'a str, &'a str, Vec<OfScho
         Arc::new(StringArray::from_iter_values(schools.iter().map(|s| s.2))),
         Arc::new(schools.iter().map(|s| s.3.urn).collect::<Int32Array>()),
         Arc::new(schools.iter().map(|s| named_urn(s.1, s.3.days)).collect::<Int32Array>()),
+        Arc::new(schools.iter().map(|_| of_source).collect::<Int32Array>()),
         Arc::new(Int64Array::from_iter_values(schools.iter().map(|s| s.3.rows as i64))),
         first_day,
         last_day,
@@ -82,7 +86,7 @@ pub(super) async fn judge_held(
     taken: &mut [Taken],
 ) -> Result<()> {
     let rolls = taken.iter().enumerate().filter(|(_, t)| t.kind == Kind::Roll.name() && !t.refused);
-    let files = incoming(rolls.map(|(i, t)| (i, t.file.as_str(), t.kind, t.schools.clone())))?;
+    let files = incoming(rolls.map(|(i, t)| (i, t.file.as_str(), t.kind, t.schools.clone())), None)?;
     if files.num_rows() == 0 {
         return Ok(());
     }
@@ -198,8 +202,8 @@ pub(super) fn taken_apart(file: Decoded) -> (Taken, Content) {
 
 /// Runs the rules that need no marks, and takes out what they refuse.
 async fn judge(ingest: &Ingest<'_>, run: &RunRecord, receipt: &Receipt, files: &mut [Decoded]) -> Result<()> {
-    let incoming =
-        Incoming { files: incoming_files(files)?, registers: RecordBatch::new_empty(engine::rules::register_schema()) };
+    let files_of = incoming_files(files, ingest.config.school_of(&receipt.source))?;
+    let incoming = Incoming { files: files_of, registers: RecordBatch::new_empty(engine::rules::register_schema()) };
     if incoming.files.num_rows() == 0 {
         return Ok(());
     }

@@ -25,9 +25,9 @@ pub(in crate::ingest) async fn judge(
         return Ok(files);
     }
     let putting = {
-        let session = Arc::clone(session);
+        let (session, of_source) = (Arc::clone(session), ingest.config.school_of(&receipt.source));
         tokio::task::spawn_blocking(move || {
-            Incoming { files: tables::incoming_files(&files)?, registers: incoming_registers(&files)? }
+            Incoming { files: tables::incoming_files(&files, of_source)?, registers: incoming_registers(&files)? }
                 .put(&session)?;
             anyhow::Ok(files)
         })
