@@ -103,9 +103,16 @@ fn marks_of_some_children_mend_no_row_that_may_be_of_any() {
     assert_eq!(shapes(), 1);
     authority.receive("2026-09-14T18:00:00Z", &[("m_2.csv", &week(140002, "2026-09-07", &all[..2]))]);
     assert_eq!(shapes(), 1);
+    // Of a file of two schools nothing was kept of this one: whatever states its days mends it.
+    let one = week(140001, "2026-09-14", &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\/\\/\\/\\/\\")]);
+    let both = format!("{one}140002,{},2026-09-14,AM,O\n140002,{},2026-09-18,AM,O\n", &A[..12], &B[..12]);
+    authority.receive("2026-09-18T18:00:00Z", &[("both.csv", &both)]);
+    assert_eq!(shapes(), 3);
+    authority.receive("2026-09-19T18:00:00Z", &[("m_5.csv", &week(140002, "2026-09-14", &all[..1]))]);
+    assert_eq!(shapes(), 1);
     // Year group by year group they state the whole between them.
     let parts = [&all[..3], &all[3..]].map(|part| week(140002, "2026-09-07", part));
-    authority.receive("2026-09-15T18:00:00Z", &[("m_3.csv", &parts[0]), ("m_4.csv", &parts[1])]);
+    authority.receive("2026-09-20T18:00:00Z", &[("m_3.csv", &parts[0]), ("m_4.csv", &parts[1])]);
     assert_eq!(shapes(), 0);
 }
 

@@ -61,9 +61,12 @@ pub fn read(fields: &[String], renames: &BTreeMap<String, String>) -> Result<Hea
             let misspelt = unknown.filter_map(|(name, field)| Some((field.trim().to_owned(), meant(name)?))).collect();
             return Ok(Header { kind, columns, width: fields.len(), names, misspelt });
         }
-        // More than half of the required columns there: most likely meant as this kind.
-        if missing.len() * 2 < required && nearest.as_ref().is_none_or(|(n, ..)| missing.len() < *n) {
-            nearest = Some((missing.len(), kind, missing));
+        // More than half of the required columns there: most likely meant as this kind. A column of no kind's may be a
+        // missing one under another system's name; one more than are missing is of another kind.
+        let of_none = names.iter().filter(|name| !kind.columns().iter().any(|c| folded(c.name) == **name)).count();
+        let differs = missing.len().max(of_none);
+        if missing.len() * 2 < required && nearest.as_ref().is_none_or(|(n, ..)| differs < *n) {
+            nearest = Some((differs, kind, missing));
         }
     }
     match nearest {
@@ -112,6 +115,8 @@ mod tests {
         assert_eq!(of("URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate").unwrap().kind, Kind::Roll);
         assert_eq!(of("URN,LinkURN,LinkName,LinkType,LinkEstablishedDate").unwrap().kind, Kind::Links);
         assert_eq!(of("URN,UPN,Date,Session"), Err(HeaderFault::Missing(Kind::Marks, vec!["Mark"])));
+        let missing = |columns: &[&'static str]| Err(HeaderFault::Missing(Kind::Marks, columns.to_vec()));
+        assert_eq!(of("URN,Pupil Number,Date,Session,Att Code"), missing(&["UPN", "Mark"]));
         assert!(matches!(of("name,email"), Err(HeaderFault::Unknown(_))));
         assert_eq!(
             of("URN,UPN,Date,Session,Mark,mark "),

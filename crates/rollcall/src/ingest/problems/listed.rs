@@ -85,9 +85,14 @@ async fn said_by(
             (number("rows_kept")?, number("return_id")?, day("first_day")?, day("last_day")?);
         let rows_in = number("rows_in").unwrap_or(kept);
         for i in (0..rows.num_rows()).filter(|i| returns.contains(&ids.value(*i))) {
-            let urn = (table == Table::ReturnSchool).then(|| urns.value(i));
             let days = (first.is_valid(i) && last.is_valid(i)).then(|| (first.value(i), last.value(i)));
-            found.insert((ids.value(i), urn), Said { days, rows_in: rows_in.value(i), rows_kept: kept.value(i) });
+            let said = Said { days, rows_in: rows_in.value(i), rows_kept: kept.value(i) };
+            if urns.is_valid(i) {
+                found.insert((ids.value(i), Some(urns.value(i))), said);
+            }
+            if table == Table::Return {
+                found.insert((ids.value(i), None), said);
+            }
         }
     }
     Ok(found)
@@ -134,8 +139,8 @@ pub(super) async fn listed(ingest: &Ingest<'_>, run: &RunRecord) -> Result<Liste
         let urn = urns.is_valid(i).then(|| urns.value(i));
         let day = days.is_valid(i).then(|| (days.value(i), days.value(i)));
         let told = |urn: Option<i32>| of_return.get(&(returns.value(i), urn)).copied();
-        let (of_all, of_school) =
-            (told(None).unwrap_or_default(), told(urn).or_else(|| told(None)).unwrap_or_default());
+        // Of a school of which nothing was kept a return of several says nothing.
+        let (of_all, of_school) = (told(None).unwrap_or_default(), told(urn).unwrap_or_default());
         open.insert(
             id_of(id),
             Open {
