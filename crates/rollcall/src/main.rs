@@ -306,7 +306,11 @@ impl House {
     /// Opens what a configuration names.
     pub(crate) fn open(path: &std::path::Path) -> Result<Self> {
         let config = Config::read(path)?;
-        let library = Arc::new(Library::load(config.sql.as_deref())?);
+        let library = Library::load(config.sql.as_deref());
+        let library = Arc::new(match &config.sql {
+            Some(own) => library.with_context(|| format!("with {} laid over the product's own sql/", own.display()))?,
+            None => library?,
+        });
         config.check_codes(&library.codes)?;
         let lake = Lake::open(&config.lake_address()?)?;
         let settings = Settings::within(config.memory_mib * 1024 * 1024, config.cores(), i32::from(config.la_code));
