@@ -422,7 +422,8 @@ impl House {
                 let planned = session.check().await?;
                 let pipelines = pipeline::check(self)?;
                 let said = format!(
-                    "{planned} definitions plan, {pipelines} pipelines can be read; {} is in order",
+                    "{planned} definitions plan, {pipelines} {} can be read; {} is in order",
+                    if pipelines == 1 { "pipeline" } else { "pipelines" },
                     self.config.folder.display()
                 );
                 if json {
