@@ -88,11 +88,8 @@ impl Step {
             Self::Publish(step) if library.of_folder(&step.publish).next().is_none() => {
                 bail!("publish = \"{}\": there is no such folder of definitions; metrics is one", step.publish)
             }
-            Self::Submission(step) if step.submission != outputs::attendance_open_data::NAME => {
-                let name = outputs::attendance_open_data::NAME;
-                bail!("submission = \"{}\": there is no such submission; there is {name}", step.submission)
-            }
-            Self::Publish(_) | Self::Submission(_) | Self::Vacuum(_) => {}
+            Self::Submission(step) => submission::check_name(&step.submission)?,
+            Self::Publish(_) | Self::Vacuum(_) => {}
         }
         Ok(())
     }

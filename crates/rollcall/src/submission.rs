@@ -15,11 +15,17 @@ pub(crate) struct Made {
     entry: Submission,
 }
 
-/// Builds a submission twice, and screens it; two builds that differ are a fault of ours.
-pub(crate) async fn build(house: &House, session: &Session, name: &str) -> Result<Made> {
+/// Whether there is a submission of that name.
+pub(crate) fn check_name(name: &str) -> Result<()> {
     if name != outputs::attendance_open_data::NAME {
         bail!("there is no submission `{name}`; there is {}", outputs::attendance_open_data::NAME);
     }
+    Ok(())
+}
+
+/// Builds a submission twice, and screens it; two builds that differ are a fault of ours.
+pub(crate) async fn build(house: &House, session: &Session, name: &str) -> Result<Made> {
+    check_name(name)?;
     let request = request(house, session).await?;
     let built = outputs::build(&request)?;
     let again = outputs::build(&self::request(house, session).await?)?;

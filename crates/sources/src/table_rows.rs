@@ -165,6 +165,7 @@ impl TableRows {
                 findings.gather("no_date_of_birth", row.line, urn, "DOB: a day to come", None);
             }
         }
+        let cell = |fills: &str| columns.iter().position(|c| c.fills == fills).map(|i| &cells[i]);
         let day = |name: &str| match columns.iter().position(|c| c.name == name).map(|i| &cells[i]) {
             Some(Cell::Day(day)) => Some(*day),
             _ => None,
@@ -181,10 +182,7 @@ impl TableRows {
             }
         }
         if let (Kind::Roll, Some(urn), Some(key), Some(entry)) = (self.kind, urn, pupil_key(), day("EntryDate")) {
-            let year_group = columns.iter().position(|c| c.fills == "nc_year").and_then(|i| match &cells[i] {
-                Cell::Text(year) => Some(year.as_str()),
-                _ => None,
-            });
+            let year_group = if let Some(Cell::Text(year)) = cell("nc_year") { Some(year.as_str()) } else { None };
             let (line, born, snapshot) = (row.line, day("DOB"), day("SnapshotDate"));
             let stated = RollRow { line, urn, pupil_key: key, entry, born, year_group, snapshot };
             if let Some((rule, found)) = self.roll.refused(&stated) {
@@ -199,7 +197,6 @@ impl TableRows {
             }
         }
         if let (Kind::Calendar, Some(urn), Some(day)) = (self.kind, urn, day("Date")) {
-            let cell = |fills: &str| columns.iter().position(|c| c.fills == fills).map(|i| &cells[i]);
             let session = if let Some(Cell::Text(session)) = cell("session") { session.clone() } else { String::new() };
             let open = if let Some(Cell::Flag(open)) = cell("open") { Some(*open) } else { None };
             let (first, line) = *self.sessions.entry((urn, day, session)).or_insert((open, row.line));
@@ -352,8 +349,8 @@ fn shown(column: &Column, text: &str) -> String {
     }
 }
 
-/// A national curriculum year as the DfE's code set writes it: `Year 4` and `Yr 4` are 4, Reception and 0 are R; N, N1 and N2
-/// are nursery, E1 and E2 early years, X is no year.
+/// A national curriculum year as the DfE's code set writes it: `Year 4` and `Yr 4` are 4, Reception and 0 are R; N, N1
+/// and N2 are nursery, E1 and E2 early years, X is no year.
 fn year_group(text: &str) -> Option<String> {
     let folded = text.to_ascii_uppercase();
     let name = match folded.as_str() {

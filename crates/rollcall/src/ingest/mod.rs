@@ -121,7 +121,7 @@ struct Staged {
 impl Ingest<'_> {
     /// Takes in files and folders as one arrival.
     pub async fn arrival(&self, source: &str, paths: &[PathBuf], received_at: DateTime<Utc>) -> Result<Summary> {
-        let run = self.finish_before().await?;
+        let run = self.finish_what_was_cut_off().await?;
         let landed = self.land_all(source, self.offered(paths)?, trimmed(received_at)).await?;
         self.received(run, source, landed, trimmed(received_at)).await
     }
@@ -135,7 +135,7 @@ impl Ingest<'_> {
         folder: PathBuf,
         received_at: DateTime<Utc>,
     ) -> Result<Option<Summary>> {
-        let run = self.finish_before().await?;
+        let run = self.finish_what_was_cut_off().await?;
         let mut files = self.offered(&[folder])?;
         let mut names: BTreeSet<String> = files.iter().map(|f| f.name.clone()).collect();
         // Several may have one name once no child stands in it.
@@ -253,19 +253,18 @@ impl Ingest<'_> {
         Ok(summary)
     }
 
-    /// Takes what has a receipt but is named by no run, before anything new. Where another machine records it first,
-    /// looks again: that one has got on.
-    async fn finish_before(&self) -> Result<RunRecord> {
+    /// Takes what has a receipt but is named by no run. Where another machine records it first, looks again: that one has
+    /// got on.
+    pub async fn finish_what_was_cut_off(&self) -> Result<RunRecord> {
         loop {
-            match self.finish_what_was_cut_off().await {
+            match self.finish_once().await {
                 Err(e) if matches!(e.downcast_ref(), Some(LakeError::Overtaken(_))) => {}
                 finished => return finished,
             }
         }
     }
 
-    /// Takes what has a receipt but is named by no run.
-    pub async fn finish_what_was_cut_off(&self) -> Result<RunRecord> {
+    async fn finish_once(&self) -> Result<RunRecord> {
         let run = RunRecord::newest(self.lake).await?;
         let arrivals = landing::arrivals(self.lake).await?;
         run.check_receipts(arrivals)?;

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use anyhow::Result;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use chrono::NaiveDate;
 use lake::{RunRecord, Table};
+use model::line::days_from_epoch;
 
 use super::{Id, id_of};
 use crate::ingest::Ingest;
@@ -29,6 +31,14 @@ pub(super) struct Open {
     /// Rows of its return, and those kept of its school.
     pub rows_in: i64,
     pub rows_kept: i64,
+}
+
+impl Open {
+    /// Whether all its days lie in others; none where either are not known.
+    pub fn lies_in(&self, days: Option<(NaiveDate, NaiveDate)>) -> Option<bool> {
+        let ((first, last), own) = days.zip(self.days)?;
+        Some(days_from_epoch(first) <= own.0 && own.1 <= days_from_epoch(last))
+    }
 }
 
 /// Since when a rule has open problems of each school.

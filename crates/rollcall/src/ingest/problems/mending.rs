@@ -132,13 +132,12 @@ impl<'a> Mending<'a> {
     }
 
     fn accepted(&self, open: &Open) -> Option<i64> {
-        self.accepted.iter().find(|((kind, urn), _)| *kind == open.kind && *urn == open.urn).map(|(_, by)| *by)
+        self.accepted.get(&(open.kind.as_str(), open.urn)).copied()
     }
 
     /// A return that has a row of the child.
     fn child(&self, open: &Open) -> Option<i64> {
-        let kind = [Kind::Interventions, Kind::Cases].map(Kind::name).into_iter().find(|kind| *kind == open.kind)?;
-        self.stated.children.get(&(kind, open.urn, self.root(open.pupil_key?))).copied()
+        self.stated.children.get(&(open.kind.as_str(), open.urn, self.root(open.pupil_key?))).copied()
     }
 
     /// A roll that has the child on a day.
@@ -163,10 +162,7 @@ impl<'a> Mending<'a> {
 
     /// A calendar is stated session by session: of all that was stated with what was wrong, it is stated anew.
     fn calendar(&self, open: &Open) -> Option<i64> {
-        let days = |of: &OfSchool| of.days.map(|(first, last)| (days_from_epoch(first), days_from_epoch(last)));
-        let is_whole = |of: &OfSchool| {
-            of.urn == open.urn && days(of).zip(open.days).is_some_and(|(of, open)| of.0 <= open.0 && open.1 <= of.1)
-        };
+        let is_whole = |of: &OfSchool| of.urn == open.urn && open.lies_in(of.days).unwrap_or(false);
         let calendars = self.taken.iter().filter(|t| t.kind == Kind::Calendar.name() && !t.refused);
         calendars.filter(|t| t.schools.iter().any(is_whole)).map(|t| t.return_id).next_back()
     }
@@ -177,14 +173,8 @@ impl<'a> Mending<'a> {
         let kept = self.taken.iter().filter(|t| self.arrival.source(t) == open.source && !t.refused && 0 < t.rows.1);
         // Of another school it is another file.
         let is_its = |t: &&Taken| open.urn.is_none_or(|urn| t.schools.iter().any(|school| school.urn == Some(urn)));
-        let is_of_its_days = |t: &Taken| {
-            let covers = |((first, last), open): ((_, _), (i32, i32))| {
-                days_from_epoch(first) <= open.0 && open.1 <= days_from_epoch(last)
-            };
-            t.days.zip(open.days).is_none_or(covers)
-        };
         let is_whole = |t: &&Taken| match open.kind.as_str() {
-            "marks" => is_of_its_days(t),
+            "marks" => open.lies_in(t.days).unwrap_or(true),
             "interventions" | "cases" => open.rows_in <= t.rows.0 as i64,
             _ => true,
         };
