@@ -94,7 +94,10 @@ fn a_definition_that_would_fail_or_deceive_later_is_told_by_check() {
     authority.ok(&["check"]);
     // What a question asks may be of this moment: it is kept by nobody.
     authority.ok(&["query", "SELECT now() IS NOT NULL"]);
-    let out =
-        rollcall().args(["query", "SELECT boxes('I', 'codes:QQ')"]).current_dir(authority.lake()).output().unwrap();
+    let out = rollcall()
+        .args(["query", "SELECT only(register, 'codes:QQ') FROM tables.register"])
+        .current_dir(authority.lake())
+        .output()
+        .unwrap();
     assert!(!out.status.success() && said(&out).contains("`codes:QQ`"), "{}", said(&out));
 }

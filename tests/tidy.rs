@@ -269,3 +269,30 @@ fn files_are_named_for_ideas() {
     }
     assert!(is_named_for_its_kind(Path::new("engine/src/utils.rs")));
 }
+
+/// Items whose derived `Debug` would show a child: a field of theirs holds its key, or rows.
+fn shown_children(code: &str) -> Vec<&str> {
+    let is_of_child = |line: &str| {
+        let field = line.trim_start().trim_start_matches("pub ");
+        ["pupil_key: ", "pupil: Upn", "upns: ", "comment: "].iter().any(|of| field.starts_with(of))
+            || field.contains("RecordBatch") && field.contains(": ")
+    };
+    let items = code.split("#[derive(").skip(1);
+    let derived = items.filter_map(|item| item.split_once(")]\n")).filter(|(derives, _)| derives.contains("Debug"));
+    let bodies = derived.map(|(_, body)| body.split_once("\n}").map_or(body, |(body, _)| body));
+    let shown = bodies.filter(|body| body.lines().any(is_of_child));
+    shown.filter_map(|body| body.lines().find(|line| line.contains("struct ") || line.contains("enum "))).collect()
+}
+
+#[test]
+fn no_derived_debug_shows_a_child() {
+    for file in files(&root().join("crates"), "rs") {
+        if !file.to_string_lossy().contains("node_modules") {
+            let code = std::fs::read_to_string(&file).unwrap();
+            assert_eq!(shown_children(&code), [""; 0], "{}", file.display());
+        }
+    }
+    let broken = "#[derive(Clone, Debug)]\npub struct Seen {\n    pub pupil_key: i64,\n}\n";
+    assert_eq!(shown_children(broken), ["pub struct Seen {"]);
+    assert_eq!(shown_children(&broken.replace(", Debug", "")), [""; 0]);
+}

@@ -23,6 +23,6 @@ SELECT alert_id, changed_at, first_value(from_status ORDER BY return_id) AS from
        last_value(pupil_key ORDER BY return_id) AS pupil_key, last_value(urn ORDER BY return_id) AS urn,
        last_value(event_from ORDER BY return_id) AS event_from, last_value(event_to ORDER BY return_id) AS event_to,
        last_value(sessions ORDER BY return_id) AS sessions
-FROM believed.alert_event WHERE known_from <= $known_at
+FROM believed.alert_event
 GROUP BY alert_id, changed_at
 HAVING first_value(from_status ORDER BY return_id) IS DISTINCT FROM last_value(to_status ORDER BY return_id)

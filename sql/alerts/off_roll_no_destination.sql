@@ -19,7 +19,7 @@ status = { doc = "open, or ended: the child has been marked otherwise since", vi
 WITH followed AS (
   SELECT l.urn, bool_or(r.urn IS NOT NULL) AS has_sent
   FROM believed.school_link l LEFT JOIN (SELECT DISTINCT urn FROM tables.enrolment) r ON r.urn = l.link_urn
-  WHERE l.link_type LIKE 'Successor%' AND l.known_from <= $known_at AND (l.known_to IS NULL OR $known_at < l.known_to)
+  WHERE l.link_type LIKE 'Successor%'
   GROUP BY l.urn
 ), closed AS (
   SELECT s.urn, s.close_date FROM tables.school s LEFT JOIN followed f ON f.urn = s.urn

@@ -19,4 +19,4 @@ first_day = { doc = "First day stated", visibility = "area" }
 last_day = { doc = "Last day stated", visibility = "area" }
 */
 SELECT return_id, source, urn, file, kind, sha256, received_at, rows_in, rows_kept, rows_refused, status, first_day, last_day
-FROM believed.return WHERE known_from <= $known_at
+FROM believed.return

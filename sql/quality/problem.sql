@@ -25,10 +25,10 @@ WITH seen AS (
          first_value(line ORDER BY known_from) AS line, first_value(rule ORDER BY known_from) AS rule,
          first_value(severity ORDER BY known_from) AS severity, first_value(found ORDER BY known_from) AS found,
          first_value(expected ORDER BY known_from) AS expected, first_value(rows ORDER BY known_from) AS rows
-  FROM believed.problem WHERE known_from <= $known_at GROUP BY problem_id
+  FROM believed.problem GROUP BY problem_id
 ), fixed AS (
   SELECT problem_id, max(known_from) AS fixed_at, last_value(return_id ORDER BY known_from) AS fixed_by
-  FROM believed.problem_fix WHERE known_from <= $known_at GROUP BY problem_id
+  FROM believed.problem_fix GROUP BY problem_id
 )
 SELECT s.problem_id, s.return_id, s.source, s.urn, s.file, s.line, s.rule, s.severity, s.found, s.expected, s.rows,
        s.first_seen, CASE WHEN s.last_seen <= f.fixed_at THEN f.fixed_by END AS fixed_by

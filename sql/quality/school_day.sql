@@ -36,7 +36,7 @@ WITH open AS (
   FROM (SELECT urn, date, count(*) AS sessions, bool_or(is_told) AS is_told FROM open GROUP BY urn, date) o JOIN stint e ON e.urn = o.urn AND e.first_day <= o.date AND o.date <= e.last_day
   GROUP BY o.urn, o.date
 ), stated AS (
-  SELECT DISTINCT urn, date FROM believed.calendar WHERE open AND known_from <= $known_at AND (known_to IS NULL OR $known_at < known_to)
+  SELECT DISTINCT urn, date FROM believed.calendar WHERE open
 ), returned AS (
   SELECT o.urn, o.date, min(r.received_at) AS returned_at
   FROM (SELECT DISTINCT urn, date FROM open) o

@@ -9,7 +9,7 @@ week_start = { doc = "The week, by its Monday", visibility = "public" }
 */
 WITH stated AS (
   SELECT urn, date, session, open FROM believed.calendar
-  WHERE urn <> $la_code AND known_from <= $known_at AND (known_to IS NULL OR $known_at < known_to)
+  WHERE urn <> $la_code
   UNION ALL
   SELECT urn, date, session, open FROM tables.term_session
 )

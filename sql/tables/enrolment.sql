@@ -36,4 +36,3 @@ SELECT e.urn,
 -- The smaller side stands first: it is the one a hash join holds.
 FROM believed.joined_key k
 RIGHT JOIN believed.enrolment e ON k.line_key = e.pupil_key
-WHERE e.known_from <= $known_at AND (e.known_to IS NULL OR $known_at < e.known_to)

@@ -11,7 +11,7 @@ starts_in = { doc = "The calendar year it starts in", visibility = "public" }
 is_over = { doc = "Whether it is over", visibility = "public" }
 */
 WITH newest AS (
-  SELECT greatest(CAST($known_at AS DATE), max(snapshot_date)) AS roll_day FROM believed.enrolment WHERE known_from <= $known_at
+  SELECT greatest(CAST($known_at AS DATE), max(snapshot_date)) AS roll_day FROM believed.enrolment
 )
 -- Years before the first mark held say nothing of attendance.
 SELECT CAST(academic_year AS VARCHAR) AS academic_year, first_day, last_day, starts_in, last_day < (SELECT roll_day FROM newest) AS is_over

@@ -12,7 +12,7 @@ WITH stated AS (
          bit_or(session_box(date, session)) AS mask
   FROM believed.calendar
   -- The authority's own code holds its term dates.
-  WHERE urn <> $la_code AND open AND known_from <= $known_at AND (known_to IS NULL OR $known_at < known_to) AND date <= $as_of
+  WHERE urn <> $la_code AND open AND date <= $as_of
   GROUP BY 1, 2
 )
 SELECT urn, register_union(calendar) AS calendar

@@ -13,7 +13,7 @@ first_day = { doc = "First day stated of the school", visibility = "area" }
 last_day = { doc = "Last day stated of the school", visibility = "area" }
 */
 SELECT return_id, urn, kind, received_at, rows_kept, first_day, last_day
-FROM believed.return WHERE known_from <= $known_at AND status = 'taken' AND urn IS NOT NULL
+FROM believed.return WHERE status = 'taken' AND urn IS NOT NULL
 UNION ALL
 SELECT return_id, urn, kind, known_from AS received_at, rows_kept, first_day, last_day
-FROM believed.return_school WHERE known_from <= $known_at
+FROM believed.return_school

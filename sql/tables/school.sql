@@ -21,4 +21,3 @@ SELECT s.urn, s.la_code, s.name,
 FROM believed.school s
 LEFT JOIN reference.establishment_type t ON CAST(t.type_code AS VARCHAR) = ltrim(s.type_code, '0')
 LEFT JOIN reference.school_phase p ON p.phase_name = s.phase_name
-WHERE s.known_from <= $known_at AND (s.known_to IS NULL OR $known_at < s.known_to)

@@ -12,7 +12,6 @@ open = { doc = "Open by the term dates; null: they do not say", visibility = "pu
 WITH stated AS (
   SELECT c.urn, c.date, c.session, c.open, y.academic_year
   FROM reference.academic_year y JOIN believed.calendar c ON y.first_day <= c.date AND c.date <= y.last_day
-  WHERE c.known_from <= $known_at AND (c.known_to IS NULL OR $known_at < c.known_to)
 )
 SELECT e.urn, t.date, t.session, t.open
 FROM tables.expected_school e

@@ -247,12 +247,16 @@ fn asks(statement: &DfStatement) -> bool {
 pub fn substitute(sql: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::with_capacity(sql.len() + 64);
     let mut rest = sql;
-    while let Some(at) = rest.find(['\'', '"', '$', '-']) {
+    while let Some(at) = rest.find(['\'', '"', '$', '-', '/']) {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         let quote = rest.as_bytes()[0];
-        if rest.starts_with("--") {
-            let end = rest.find('\n').unwrap_or(rest.len());
+        let comment = match rest.get(..2) {
+            Some("--") => Some(rest.find('\n').unwrap_or(rest.len())),
+            Some("/*") => Some(rest.find("*/").map_or(rest.len(), |end| end + 2)),
+            _ => None,
+        };
+        if let Some(end) = comment {
             out.push_str(&rest[..end]);
             rest = &rest[end..];
         } else if quote == b'$' {
@@ -260,8 +264,8 @@ pub fn substitute(sql: &str, value: impl Fn(&str) -> Option<String>) -> Result<S
             let replaced = value(&name).ok_or_else(|| format!("no parameter is called ${name}"))?;
             out.push_str(&replaced);
             rest = &rest[1 + name.len()..];
-        } else if quote == b'-' {
-            out.push('-');
+        } else if matches!(quote, b'-' | b'/') {
+            out.push(char::from(quote));
             rest = &rest[1..];
         } else {
             let end = rest[1..].find(quote as char).map_or(rest.len(), |n| n + 2);
@@ -296,5 +300,9 @@ mod tests {
             "a > 7 AND b = '$n' AND \"$n\" - 1"
         );
         assert!(substitute("$other", value).is_err());
+        assert_eq!(
+            substitute("/* don't $n */ $n / 2 -- can't\n$n", value).unwrap(),
+            "/* don't $n */ 7 / 2 -- can't\n7"
+        );
     }
 }

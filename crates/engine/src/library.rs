@@ -16,7 +16,7 @@ static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../sql");
 pub const FOLDERS: [&str; 10] =
     ["reference", "tables", "ledger", "metrics", "quality", "alerts", "submissions", "serving", "catalogue", "rules"];
 
-/// Schemas that the engine fills itself: what is believed, what was ever believed, what has just come in,
+/// Schemas that the engine fills itself: what is believed at the time asked for, what ever was, what has just come in,
 /// and the definitions.
 pub const GIVEN: [&str; 4] = ["believed", "history", "incoming", "definitions"];
 
@@ -123,11 +123,9 @@ impl Library {
             }
         }
         let mut interventions = BTreeMap::new();
-        for line in text("reference/intervention_type.csv")?.lines().skip(1) {
-            let mut fields = line.split(',');
-            if let (Some(kind), Some(name)) = (fields.next(), fields.next()) {
-                interventions.insert(kind.to_owned(), name.to_owned());
-            }
+        for row in csv::Reader::from_reader(text("reference/intervention_type.csv")?.as_bytes()).records() {
+            let row = row.map_err(|e| LibraryError::Reference(format!("reference/intervention_type.csv: {e}")))?;
+            interventions.insert(row.get(0).unwrap_or_default().to_owned(), row.get(1).unwrap_or_default().to_owned());
         }
         let mut library = Self { definitions, tables, params, fields, codes, interventions, order: Vec::new() };
         library.order = library.ordered()?;

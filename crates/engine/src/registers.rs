@@ -9,6 +9,7 @@ mod earlier;
 mod gathering;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -34,7 +35,6 @@ use earlier::Earlier;
 use gathering::{Gathering, urns_of};
 
 /// Where lines are.
-#[derive(Debug)]
 pub enum Lines {
     /// Files of the ledger; each in order of (urn, pupil_key, week_start, known_from).
     Files(Lake, Vec<DataFile>),
@@ -43,7 +43,6 @@ pub enum Lines {
 }
 
 /// What is believed of whom.
-#[derive(Debug)]
 pub struct Belief {
     /// The lines.
     pub lines: Lines,
@@ -55,6 +54,13 @@ pub struct Belief {
     pub joined: HashMap<i64, i64>,
     /// Whether registers of earlier weeks may be held in memory, and kept in the lake.
     pub keeps: bool,
+}
+
+/// Without the lines: they are of children.
+impl fmt::Debug for Belief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Belief").field("as_of", &self.as_of).field("newest", &self.newest).finish_non_exhaustive()
+    }
 }
 
 /// The columns of `believed.register`: one row a child and school, through every change of UPN. A register is

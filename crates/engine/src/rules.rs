@@ -18,7 +18,7 @@ use crate::error::{EngineError, stopped};
 use crate::session::Session;
 
 /// What has just come in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Incoming {
     /// See [`file_schema`].
     pub files: RecordBatch,
@@ -66,7 +66,7 @@ pub fn register_schema() -> SchemaRef {
 }
 
 /// Something a rule found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Found {
     /// The rule.
     pub rule: String,

@@ -11,7 +11,9 @@ use std::path::{Path as FilePath, PathBuf};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use object_store::WriteMultipart;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, WriteMultipart};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -50,14 +52,19 @@ impl ReceiptFile {
     /// Whether a file on disk has the bytes that landed.
     pub fn is_the_file(&self, path: &FilePath) -> Result<bool, LakeError> {
         let unreadable = |source| LakeError::Input { path: path.display().to_string(), source };
-        let mut file = std::fs::File::open(path).map_err(unreadable)?;
+        let file = std::fs::File::open(path).map_err(unreadable)?;
         if file.metadata().map_err(unreadable)?.len() != self.bytes {
             return Ok(false);
         }
-        let mut hash = Sha256::new();
-        std::io::copy(&mut file, &mut hash).map_err(unreadable)?;
-        Ok(hex(&hash.finalize()) == self.sha256)
+        Ok(hash_of(file).map_err(unreadable)? == self.sha256)
     }
+}
+
+/// The SHA-256 of a file, in hexadecimal. No more than a piece of it is held at a time.
+fn hash_of(file: std::fs::File) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut std::io::BufReader::with_capacity(256 * 1024, file), &mut hash)?;
+    Ok(hex(&hash.finalize()))
 }
 
 /// A file on its way into landing. Whoever reads it is given its bytes once they are hashed and copied, so that what
@@ -252,10 +259,26 @@ pub async fn verify(lake: &Lake, deep: bool) -> Result<u64, LakeError> {
 pub async fn verify_files(lake: &Lake, receipt: &Receipt) -> Result<(), LakeError> {
     for file in &receipt.files {
         let place = path::landed(&receipt.source, receipt.received_at.date_naive(), &file.sha256);
-        if hex(&Sha256::digest(lake.read_existing(&place).await?)) != file.sha256 {
+        if hash_of_landed(lake, &place).await? != file.sha256 {
             let reason = "its bytes are not those that landed; put them back from a copy".to_owned();
             return Err(LakeError::Damaged { path: place.to_string(), reason });
         }
     }
     Ok(())
+}
+
+/// The same of what has landed, wherever the lake is.
+async fn hash_of_landed(lake: &Lake, place: &Path) -> Result<String, LakeError> {
+    if let Some(disk) = lake.on_disk(place) {
+        let unreadable = |source| LakeError::Input { path: disk.display().to_string(), source };
+        let file = std::fs::File::open(&disk).map_err(unreadable)?;
+        let hashed = tokio::task::spawn_blocking(move || hash_of(file)).await;
+        return hashed.map_err(|e| LakeError::stopped("landing", &e))?.map_err(unreadable);
+    }
+    let mut pieces = lake.store().get(place).await.map_err(at(place))?.into_stream();
+    let mut hash = Sha256::new();
+    while let Some(piece) = pieces.try_next().await.map_err(at(place))? {
+        hash.update(&piece);
+    }
+    Ok(hex(&hash.finalize()))
 }

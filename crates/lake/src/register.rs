@@ -4,6 +4,7 @@
 pub mod month;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use model::{BLANK, Line, PupilKey, SESSIONS_A_WEEK, Urn};
 
@@ -15,7 +16,7 @@ pub const REFUSED: u8 = 1;
 pub const UNSENT: u8 = 2;
 /// What a run says about one pupil's week: a box holds a letter, [`BLANK`] (no mark is held),
 /// [`UNSENT`], [`REFUSED`] or [`UNSTATED`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stated {
     /// The key under which it came.
     pub pupil_key: PupilKey,
@@ -25,6 +26,13 @@ pub struct Stated {
     pub boxes: Line,
     /// The return that says so.
     pub return_id: i64,
+}
+
+/// Without the child.
+impl fmt::Debug for Stated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stated").field("week", &self.week).field("boxes", &self.boxes).finish_non_exhaustive()
+    }
 }
 
 impl Stated {
@@ -76,7 +84,7 @@ pub struct Changed {
 }
 
 /// Marks that were believed of a school, and of which a register has no row or a blank one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Withdrawn {
     /// The school.
     pub urn: Urn,
@@ -92,7 +100,7 @@ pub struct Withdrawn {
     pub blank: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Held {
     pupil_key: i64,
     week: i32,

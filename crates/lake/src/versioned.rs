@@ -21,7 +21,6 @@ const TIMES: [&str; 4] = ["known_from", "known_to", "return_id", "snapshot_date"
 const COMPARED: usize = 8 * 1024;
 
 /// The two halves of a table after a run.
-#[derive(Debug)]
 pub struct Merged {
     /// Rows believed now, in no particular order.
     pub current: RecordBatch,

@@ -178,6 +178,20 @@ pub fn without_values(text: &str) -> String {
     without_upns(&(shown + rest))
 }
 
+/// What went wrong and why, without the values that libraries quote. Each thing is said once: an error may quote the one
+/// it comes from, or not.
+pub fn words_of(error: &(dyn std::error::Error + 'static)) -> String {
+    let words = std::iter::successors(Some(error), |error| error.source()).fold(String::new(), |mut words, cause| {
+        let cause = cause.to_string();
+        if !words.contains(&cause) {
+            words += if words.is_empty() { "" } else { ": " };
+            words += &cause;
+        }
+        words
+    });
+    without_values(&words)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

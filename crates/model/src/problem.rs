@@ -2,6 +2,7 @@
 //! an error and never stands here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,7 @@ pub struct Rule {
 pub type FieldRules = BTreeMap<String, Rule>;
 
 /// One thing that is wrong, where it stands and what would be right.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Problem {
     /// The rule's name.
     pub rule: String,
@@ -85,5 +86,16 @@ impl Problem {
             pupil_key: None,
             session: None,
         }
+    }
+}
+
+/// Without the child.
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, outcome, urn, line, found, expected, rows, pupil_key: _, session } = self;
+        write!(
+            f,
+            "{rule} ({outcome:?}) at {urn:?}, line {line:?}, {session:?}, {rows} rows: {found}; expected {expected}"
+        )
     }
 }

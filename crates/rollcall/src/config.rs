@@ -247,7 +247,6 @@ fn explained(error: &figment::Error) -> String {
 pub fn commented(la_code: u16) -> String {
     format!(
         r#"# Rollcall's configuration. Every key may also be given in the environment: ROLLCALL_LAKE=…
-# A secret is only ever named here: "env:NAME" or "file:PATH".
 
 # The authority's three-digit code.
 la_code = {la_code}

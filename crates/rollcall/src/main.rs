@@ -221,8 +221,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // What a library says may quote what it read.
-            let words = model::id::without_values(&words_of(&error));
+            let words = model::id::words_of(error.as_ref());
             if json {
                 println!("{}", serde_json::json!({ "error": words }));
             } else {
@@ -231,18 +230,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// What went wrong and why, each thing said once: a library's error may quote the one it comes from, or not.
-fn words_of(error: &anyhow::Error) -> String {
-    error.chain().fold(String::new(), |mut words, cause| {
-        let cause = cause.to_string();
-        if !words.contains(&cause) {
-            words += if words.is_empty() { "" } else { ": " };
-            words += &cause;
-        }
-        words
-    })
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
@@ -319,8 +306,13 @@ impl House {
     }
 
     /// Whatever writes the ledger, once no other process does.
+    /// The right to write the lake, once no other command does.
+    async fn turn(&self) -> Result<lake::Turn> {
+        Ok(self.lake.turn(|| eprintln!("Another command writes this lake; this one waits for it.")).await?)
+    }
+
     async fn ingest<'a>(&'a self, progress: &'a progress::Bar) -> Result<Ingest<'a>> {
-        let _turn = self.lake.turn(|| eprintln!("Another command writes this lake; this one waits for it.")).await?;
+        let _turn = self.turn().await?;
         let Self { config, lake, library, engine } = self;
         Ok(Ingest { config, lake, library, engine, progress, _turn })
     }

@@ -129,7 +129,7 @@ pub(crate) async fn run(
     if 0 < landed {
         say(json, "ingest", &format!("{landed} arrivals that had landed before are taken"));
     }
-    let mut missing = Vec::new();
+    let mut not_taken = Vec::new();
     for step in &pipeline.step {
         let bar = progress::Bar::new(json);
         match step {
@@ -137,14 +137,18 @@ pub(crate) async fn run(
                 let drop = folder.join(&step.ingest);
                 if !drop.is_dir() {
                     // A share that is not mounted looks like a quiet night.
-                    missing.push(drop.display().to_string());
+                    let remedy = "there is no such folder; make it, mount it, or correct `ingest` in the pipeline";
+                    not_taken.push(format!("{}: {remedy}", drop.display()));
                     continue;
                 }
-                if sources::arrival::offered(std::slice::from_ref(&drop))?.is_empty() {
+                let offer = sources::arrival::offered(std::slice::from_ref(&drop));
+                if offer.files.is_empty() && offer.faults.is_empty() {
                     say(json, "ingest", &format!("nothing in {}", drop.display()));
                     continue;
                 }
-                let summary = house.ingest(&bar).await?.new_files(&step.source, drop.clone(), crate::now()).await?;
+                let ingest = house.ingest(&bar).await?;
+                let (summary, faults) = ingest.new_files(&step.source, drop.clone(), crate::now()).await?;
+                not_taken.extend(faults);
                 bar.finish();
                 match summary {
                     Some(summary) => crate::ask::print_summary(&summary, json),
@@ -171,6 +175,7 @@ pub(crate) async fn run(
                 say(json, "submission", &said);
             }
             Step::Vacuum(step) => {
+                let _turn = house.turn().await?;
                 let before = crate::now() - chrono::Duration::days(i64::from(step.vacuum_after_days));
                 let lake::vacuum::Vacuumed { files, bytes } = lake::vacuum::vacuum(&house.lake, before).await?;
                 let size = indicatif::HumanBytes(bytes);
@@ -178,11 +183,8 @@ pub(crate) async fn run(
             }
         }
     }
-    if !missing.is_empty() {
-        bail!(
-            "there is no folder {}; make it, mount it, or correct `ingest` in the pipeline (the other steps are done)",
-            missing.join(", ")
-        );
+    if !not_taken.is_empty() {
+        bail!("all else is done, but this could not be taken in: {}", not_taken.join("; "));
     }
     Ok(())
 }

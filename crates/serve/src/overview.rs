@@ -14,7 +14,7 @@ use crate::page::ask::Ask;
 use crate::page::date;
 use crate::page::{
     AlertLine, Benchmark, Coverage, Definition, Headline, Overview, Part, PhaseRow, ProblemRow, SchoolRow, Severity,
-    SilentSchool, Stamp, WeekPoint,
+    SilentSchool, Stamp, WeekPoint, in_words,
 };
 use crate::web::{PageError, Source};
 
@@ -75,9 +75,15 @@ impl Source for LedgerSource {
         if run.n == 0 {
             return Err(PageError::Nothing("Nothing has been taken in yet. Run rollcall ingest first.".to_owned()));
         }
-        let _turn = self.turns.acquire().await.map_err(PageError::failed)?;
-        let session = self.engine.session(&run, AsOf { as_of, known_at }).await.map_err(PageError::failed)?;
-        self.filled(&session).await.map_err(PageError::failed)
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(PageError::failed)?;
+        let source = self.clone();
+        // Work that has begun goes on, and takes its memory, though whoever asked has gone: so does its turn.
+        let filling = tokio::spawn(async move {
+            let _turn = turn;
+            let session = source.engine.session(&run, AsOf { as_of, known_at }).await?;
+            source.filled(&session).await
+        });
+        filling.await.map_err(PageError::failed)?.map_err(PageError::failed)
     }
 }
 
@@ -118,7 +124,7 @@ impl LedgerSource {
                 ),
                 settled_to: settled_to.map(|monday| (monday + friday).to_string()),
             },
-            alerts: Some(alerts.iter().map(|a| self.alert(a)).collect()),
+            alerts: alerts.iter().map(|a| self.alert(a)).collect(),
             silent_schools,
             headlines: total.map(|t| headlines(t, &self.authority, as_of)).unwrap_or_default(),
             weeks: weeks
@@ -138,9 +144,8 @@ impl LedgerSource {
             }),
             phases: phases.iter().map(phase).collect(),
             schools: schools.iter().map(school).collect(),
-            problems: Some(problems.iter().map(|p| self.problem(p)).collect()),
+            problems: problems.iter().map(|p| self.problem(p)).collect(),
             definitions: self.definitions(),
-            contact: None,
         })
     }
 
@@ -157,12 +162,10 @@ impl LedgerSource {
     fn alert(&self, row: &Row) -> AlertLine {
         let rule = words(row, "rule");
         AlertLine {
-            title: title(&rule),
+            title: in_words(&rule),
             about: self.about(&format!("alerts.{rule}")),
             standing: whole(row, "standing").unwrap_or(0),
             new: whole(row, "new").unwrap_or(0),
-            due: 0,
-            overdue: 0,
             retracted: whole(row, "retracted").unwrap_or(0),
             schools: whole(row, "schools"),
             oldest: text(row, "oldest"),
@@ -201,7 +204,7 @@ impl LedgerSource {
             .into_iter()
             .filter_map(|(part, name, columns)| {
                 let header = &self.engine.library().get(name)?.header;
-                let told = |name: &&str| Some(format!("{}: {}.", title(name), header.columns.get(*name)?.doc));
+                let told = |name: &&str| Some(format!("{}: {}.", in_words(name), header.columns.get(*name)?.doc));
                 let about = match columns {
                     [] => header.about.clone(),
                     columns => columns.iter().filter_map(told).collect::<Vec<_>>().join(" "),
@@ -216,15 +219,6 @@ impl LedgerSource {
             })
             .collect()
     }
-}
-
-/// A rule's name in words.
-fn title(rule: &str) -> String {
-    let mut words = rule.replace('_', " ");
-    if let Some(first) = words.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    words
 }
 
 /// Schools of which the newest week holds nothing, those silent longest first.

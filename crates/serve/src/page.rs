@@ -27,8 +27,8 @@ pub struct Overview {
     pub stamp: Stamp,
     /// Who has sent, who has not.
     pub coverage: Coverage,
-    /// Today's work, one line a rule, the most harmful first. `None`: not worked out for this moment.
-    pub alerts: Option<Vec<AlertLine>>,
+    /// Today's work, one line a rule.
+    pub alerts: Vec<AlertLine>,
     /// Schools expected that sent nothing, the longest silent first.
     pub silent_schools: Vec<SilentSchool>,
     /// The headline figures, each in a sentence; four fit a row.
@@ -41,12 +41,10 @@ pub struct Overview {
     pub phases: Vec<PhaseRow>,
     /// Every school expected.
     pub schools: Vec<SchoolRow>,
-    /// What was wrong with what schools sent, by rule. `None`: not worked out for this moment.
-    pub problems: Option<Vec<ProblemRow>>,
+    /// What was wrong with what schools sent, by rule.
+    pub problems: Vec<ProblemRow>,
     /// What the figures mean, shown beside them.
     pub definitions: Vec<Definition>,
-    /// Whom to tell that a figure looks wrong: an address or a name, shown as it is.
-    pub contact: Option<String>,
 }
 
 /// Which figures these are: both times, the year, and the state of the ledger that gave them.
@@ -102,7 +100,7 @@ pub struct SilentSchool {
     pub school_days: Option<u64>,
 }
 
-/// The alerts of one rule, counted by what is to be done about them.
+/// The alerts of one rule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct AlertLine {
     /// Name of the rule.
@@ -113,15 +111,11 @@ pub struct AlertLine {
     pub about: String,
     /// Alerts that stand.
     pub standing: u64,
-    /// Of these, raised by the last run.
+    /// Of these, raised in the last seven days.
     pub new: u64,
-    /// Of these, to be dealt with by now or soon.
-    pub due: u64,
-    /// Of these, past their day.
-    pub overdue: u64,
-    /// Taken back by the last run, since the marks no longer support them.
+    /// Taken back in the last seven days, since the marks no longer support them.
     pub retracted: u64,
-    /// Schools concerned. `None`: the rule spans schools.
+    /// Schools concerned. `None`: none stands, or the rule spans schools.
     pub schools: Option<u64>,
     /// Day on which the oldest that stands was raised.
     pub oldest: Option<String>,
@@ -288,6 +282,13 @@ pub fn percent(value: Option<f64>) -> String {
         Some(value) if value.is_finite() => format!("{value:.1}%"),
         _ => NO_DATA.to_owned(),
     }
+}
+
+/// `Missing column` for `missing_column`.
+pub fn in_words(name: &str) -> String {
+    let words = name.replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// `12,345`.

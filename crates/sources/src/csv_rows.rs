@@ -234,34 +234,14 @@ impl Rows {
         let limit = block.len().min(*at + ROW_LIMIT);
         // A block ends at the end of a line, which may lie within quotes.
         let is_unfinished = goes_on && block.len() < *at + ROW_LIMIT;
-        let (mut read, mut wrote, mut ended) = (0, 0, 0);
-        loop {
-            let input = &block[*at + read..limit];
-            let (result, n, out, ends) = core.read_record(input, &mut row.text[wrote..], &mut row.ends[ended..]);
-            read += n;
-            wrote += out;
-            ended += ends;
-            match result {
-                ReadRecordResult::Record => break,
-                // The end of the stream ends a row too; the end of the limit does not.
-                ReadRecordResult::InputEmpty if limit == block.len() && !input.is_empty() => {}
-                ReadRecordResult::End => break,
-                _ => {
-                    if limit == block.len()
-                        && matches!(result, ReadRecordResult::InputEmpty)
-                        && !in_quotes(&block[*at..limit])
-                    {
-                        let (_, _, out, ends) = core.read_record(&[], &mut row.text[wrote..], &mut row.ends[ended..]);
-                        wrote += out;
-                        ended += ends;
-                        let _ = wrote;
-                        break;
-                    }
-                    return if is_unfinished { Step::Unfinished } else { self.give_up(block, at, line) };
-                }
-            }
+        let (mut result, mut read, wrote, mut ended) =
+            core.read_record(&block[*at..limit], &mut row.text, &mut row.ends);
+        if result == ReadRecordResult::InputEmpty && limit == block.len() && !goes_on {
+            // The end of the stream ends a row as that of a line does: not within quotes, nor where the limit hides the rest.
+            let (at_end, _, _, ends) = core.read_record(b"\n", &mut row.text[wrote..], &mut row.ends[ended..]);
+            (result, read, ended) = (at_end, limit - *at, ended + ends);
         }
-        if limit == block.len() && *at + read == block.len() && in_quotes(&block[*at..limit]) {
+        if result != ReadRecordResult::Record {
             return if is_unfinished { Step::Unfinished } else { self.give_up(block, at, line) };
         }
         *line += memchr::memchr_iter(b'\n', &block[*at..*at + read]).count() as u64;
@@ -280,11 +260,6 @@ impl Rows {
         }
         Step::TooLong
     }
-}
-
-/// Whether a quote is open at the end of `bytes`: an odd number of them.
-fn in_quotes(bytes: &[u8]) -> bool {
-    memchr::memchr_iter(b'"', bytes).count() % 2 == 1
 }
 
 #[cfg(test)]
@@ -353,6 +328,15 @@ mod tests {
     #[test]
     fn a_quote_that_is_never_closed_costs_one_row() {
         assert_eq!(rows(b"a,b\n\"open,c\nd,e\n"), [row(1, &["a", "b"]), row(2, &["TOO LONG"]), row(3, &["d", "e"])]);
+    }
+
+    #[test]
+    fn a_quote_within_a_field_opens_none() {
+        let last = [row(1, &["a", "5\" cut"]), row(2, &["b", "5\" cut"])];
+        assert_eq!(rows(b"a,5\" cut\nb,5\" cut\n"), last);
+        assert_eq!(rows(b"a,5\" cut\nb,5\" cut"), last);
+        assert_eq!(rows(b"a,\"b\"\n\"c\",\"d"), [row(1, &["a", "b"]), row(2, &["TOO LONG"])]);
+        assert_eq!(rows(b"a,\"b\"\nc,\"d\""), [row(1, &["a", "b"]), row(2, &["c", "d"])]);
     }
 
     #[test]

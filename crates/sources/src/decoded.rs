@@ -1,6 +1,7 @@
 //! A file that has been decoded: what it states, of which schools, and what is wrong with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -16,7 +17,6 @@ use crate::grid::SchoolGrid;
 use crate::kind::Kind;
 
 /// What a file states, typed.
-#[derive(Debug)]
 pub enum Content {
     /// Nothing that could be kept.
     Nothing,
@@ -37,7 +37,7 @@ pub enum Content {
 
 /// Of whom the refused rows of a file may speak: what they say is not known, so it is not known either that a child
 /// of theirs is missing from the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Unread {
     /// Children who are named, at their school.
     pub pupils: BTreeSet<(Urn, i64)>,
@@ -64,7 +64,6 @@ impl Unread {
 }
 
 /// A decoded file.
-#[derive(Debug)]
 pub struct Decoded {
     /// Its name, below its archive's where it has one.
     pub name: String,
@@ -88,6 +87,15 @@ pub struct Decoded {
     pub days: Option<(NaiveDate, NaiveDate)>,
     /// What it states.
     pub content: Content,
+}
+
+/// Without what it states: that is of children.
+impl fmt::Debug for Decoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Decoded");
+        shown.field("name", &self.name).field("rows_in", &self.rows_in).field("rows_kept", &self.rows_kept);
+        shown.field("problems", &self.problems).finish_non_exhaustive()
+    }
 }
 
 /// What a file states of one school.

@@ -9,7 +9,6 @@ use crate::decoder::Decoder;
 use crate::kind::Column;
 
 /// Problems of one file while it is read, and its counts.
-#[derive(Debug)]
 pub struct Findings<'a> {
     decoder: &'a Decoder<'a>,
     /// Rows seen.

@@ -17,7 +17,7 @@ pub(crate) const LINES_A_FILE: usize = 20_000_000;
 const PUPILS_A_SCHOOL: usize = 20_000;
 
 /// What a session carries besides its mark.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Detail {
     /// The child.
     pub pupil_key: i64,
@@ -32,7 +32,7 @@ pub struct Detail {
 }
 
 /// The register of one school as one file states it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct SchoolGrid {
     /// The school.
     pub urn: Urn,
@@ -161,9 +161,14 @@ impl SchoolGrid {
         lines.flat_map(move |(week, (pupil, line))| of_line(week, pupil, line))
     }
 
+    /// How many lines it holds.
+    pub(crate) fn lines_held(&self) -> usize {
+        self.weeks.iter().map(|(_, lines)| lines.len()).sum()
+    }
+
     /// Bytes it holds, nearly.
     pub fn size(&self) -> usize {
-        let lines = self.weeks.iter().map(|w| w.1.len() * SESSIONS_A_WEEK).sum::<usize>();
+        let lines = self.lines_held() * SESSIONS_A_WEEK;
         lines + self.upns.len() * size_of::<Upn>() + self.index.capacity() * size_of::<(Upn, usize)>()
     }
 
@@ -185,10 +190,10 @@ impl SchoolGrid {
     }
 
     /// Makes sure that boxes are not taken as withdrawn for want of a row: a refused row may be theirs, of any child
-    /// where none is named, of any week where none is.
-    pub(crate) fn leave_alone(&mut self, pupil: Option<usize>, week: Option<i32>, boxes: u16) {
+    /// where none is named, of any week where none is. Lines that are made for it are added to `held`.
+    pub(crate) fn leave_alone(&mut self, pupil: Option<usize>, week: Option<i32>, boxes: u16, held: &mut usize) {
         if let (Some(pupil), Some(week)) = (pupil, week) {
-            let line = self.line(week, pupil, &mut 0);
+            let line = self.line(week, pupil, held);
             for (_, now) in line.iter_mut().enumerate().filter(|(i, now)| boxes >> i & 1 == 1 && **now == UNSTATED) {
                 *now = REFUSED;
             }
@@ -213,7 +218,7 @@ impl SchoolGrid {
         }
         if session.is_none() {
             // Nor is what it has no row of withdrawn.
-            self.leave_alone(Some(pupil), None, u16::MAX);
+            self.leave_alone(Some(pupil), None, u16::MAX, &mut 0);
         }
         self.details.retain(|d| d.pupil_key != pupil_key || session.is_some_and(|s| s != (d.date, d.session)));
         self.rows_kept = self.rows_kept.saturating_sub(refused);
@@ -228,7 +233,8 @@ impl SchoolGrid {
             for (week, lines) in &refused.weeks {
                 let Some(line) = lines.get(nth) else { continue };
                 let boxes = line.iter().enumerate().filter(|(_, mark)| **mark != UNSTATED);
-                self.leave_alone(Some(pupil), Some(*week), boxes.fold(0, |boxes, (place, _)| boxes | 1 << place));
+                let boxes = boxes.fold(0, |boxes, (place, _)| boxes | 1 << place);
+                self.leave_alone(Some(pupil), Some(*week), boxes, &mut 0);
             }
         }
     }

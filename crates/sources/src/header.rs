@@ -19,7 +19,7 @@ pub struct Header {
     pub columns: Vec<Option<usize>>,
     /// Fields a row should have.
     pub width: usize,
-    /// Folded names as they stood, to know the header again where it is repeated.
+    /// Folded names as the file has them, to know the header again where it is repeated.
     pub names: Vec<String>,
     /// Names that are nearly those of columns the file may have and has not, with these.
     pub misspelt: Vec<(String, &'static str)>,
@@ -38,8 +38,9 @@ pub enum HeaderFault {
 
 /// Reads a first row. `renames` maps other systems' folded header names to ours.
 pub fn read(fields: &[String], renames: &BTreeMap<String, String>) -> Result<Header, HeaderFault> {
+    let written: Vec<String> = fields.iter().map(|field| folded(field)).collect();
     let names: Vec<String> =
-        fields.iter().map(|f| folded(f)).map(|f| renames.get(&f).map_or(f, |to| folded(to))).collect();
+        written.iter().map(|name| renames.get(name).map_or_else(|| name.clone(), |to| folded(to))).collect();
     let mut nearest: Option<(usize, Kind, Vec<&'static str>)> = None;
     for kind in Kind::ALL {
         let place = |column: &str| names.iter().position(|n| *n == folded(column));
@@ -59,7 +60,7 @@ pub fn read(fields: &[String], renames: &BTreeMap<String, String>) -> Result<Hea
             let meant = |name: &String| absent().find(|column| is_slip(name, &folded(column)));
             let unknown = names.iter().zip(fields).filter(|(name, _)| !is_known(name));
             let misspelt = unknown.filter_map(|(name, field)| Some((field.trim().to_owned(), meant(name)?))).collect();
-            return Ok(Header { kind, columns, width: fields.len(), names, misspelt });
+            return Ok(Header { kind, columns, width: fields.len(), names: written, misspelt });
         }
         // More than half of the required columns there: most likely meant as this kind. A column of no kind's may be a
         // missing one under another system's name; one more than are missing is of another kind.
@@ -137,6 +138,7 @@ mod tests {
         let renames =
             BTreeMap::from([("schoolurn".to_owned(), "URN".to_owned()), ("rawmark".to_owned(), "Mark".to_owned())]);
         let fields: Vec<String> = "School URN,UPN,Date,Session,Raw Mark".split(',').map(str::to_owned).collect();
-        assert_eq!(read(&fields, &renames).unwrap().kind, Kind::Marks);
+        let header = read(&fields, &renames).unwrap();
+        assert_eq!((header.kind, header.names[0].as_str()), (Kind::Marks, "schoolurn"));
     }
 }

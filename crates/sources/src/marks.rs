@@ -321,7 +321,7 @@ impl<'a> Grids<'a> {
         }
         match *now {
             UNSTATED | REFUSED if row.deleted => *now = DELETED,
-            // A row that takes the place of a deleted one, whichever comes first.
+            // A deletion takes away the mark that it names, and no other row that took its place.
             _ if row.deleted => {
                 if *now == letter {
                     *now = DELETED;
@@ -374,8 +374,10 @@ impl<'a> Grids<'a> {
     fn leave_alone(&mut self, upn: Upn, day: Option<Day>, session: &[u8]) {
         let school = &mut self.schools[self.school];
         if school.has_room_for(upn) {
-            let pupil = school.pupil(upn, self.pupil);
-            school.leave_alone(Some(pupil), day.map(|day| day.monday), boxes_of(day, session));
+            // Where the file may hold no more lines, any child's are left alone.
+            let pupil = (self.held_lines <= LINES_A_FILE).then(|| school.pupil(upn, self.pupil));
+            let monday = day.map(|day| day.monday);
+            school.leave_alone(pupil, monday, boxes_of(day, session), &mut self.held_lines);
         }
     }
 
@@ -383,7 +385,8 @@ impl<'a> Grids<'a> {
     fn leave_all_alone(&mut self, urn: Urn, date: &[u8], session: &[u8]) {
         let day = self.read_day(date);
         if let Some(place) = self.place(urn) {
-            self.schools[place].leave_alone(None, day.map(|day| day.monday), boxes_of(day, session));
+            let monday = day.map(|day| day.monday);
+            self.schools[place].leave_alone(None, monday, boxes_of(day, session), &mut self.held_lines);
         }
     }
 
@@ -402,7 +405,7 @@ impl<'a> Grids<'a> {
     pub fn finish(mut self) -> Vec<SchoolGrid> {
         for (monday, boxes) in self.unclaimed {
             for school in &mut self.schools {
-                school.leave_alone(None, monday, boxes);
+                school.leave_alone(None, monday, boxes, &mut self.held_lines);
             }
         }
         self.schools

@@ -287,10 +287,9 @@ impl<'a> Reading<'a> {
                 let schools = grids.finish();
                 let lines: usize = schools.iter().map(SchoolGrid::stated_lines).sum();
                 if LINES_A_FILE < lines {
-                    let found = format!(
-                        "few rows for registers of {lines} weeks of children from their first day to their last"
-                    );
-                    findings.file("too_large", None, found, None);
+                    let found = format!("registers of {lines} weeks of children, from the first day to the last");
+                    let expected = format!("{LINES_A_FILE} or fewer in a file: a file a school, or a year");
+                    findings.file("too_large", None, found, Some(expected));
                 }
                 Content::Marks(schools)
             }

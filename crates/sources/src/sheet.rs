@@ -61,7 +61,9 @@ fn rows(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, limit: u64) -> Result<Vec<u8
         // A row that is too long is refused as one: no more of it is held than shows that it is.
         if pending <= ROW_LIMIT {
             pending += text.len();
-            row[column] = text.chars().take(ROW_LIMIT + 1).collect();
+            // A line broken within a cell would move the numbers of all rows below it.
+            let in_one_line = |c: char| if matches!(c, '\n' | '\r') { ' ' } else { c };
+            row[column] = text.chars().take(ROW_LIMIT + 1).map(in_one_line).collect();
         }
         if limit < out.len() as u64 {
             return Err(TOO_LARGE.to_owned());

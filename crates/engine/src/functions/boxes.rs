@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int32Array, StringArray, StringBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int32Array, StringArray};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Int32Type};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::ScalarUDF;
 use model::line::{box_of, day_of};
 use model::{BLANK, CodeTable, SESSIONS_A_WEEK, Session};
 
-use super::{scalar, scalar_of_set};
-use crate::line_book::boxes_with;
+use super::scalar;
 
 /// All boxes of a line.
 pub(super) const WHOLE_WEEK: i32 = (1 << SESSIONS_A_WEEK) - 1;
@@ -32,10 +31,6 @@ pub(super) fn set_of(codes: &CodeTable, name: &str) -> Result<[bool; 128]> {
     }
 }
 
-fn mask_of(marks: &str, set: &[bool; 128]) -> i32 {
-    i32::from(boxes_with(marks.as_bytes(), |mark| set[usize::from(mark & 127)]))
-}
-
 /// Boxes of the week that begins on day `week` which lie from `first` to `last`, both included.
 pub(super) fn between(week: i32, first: i32, last: i32) -> i32 {
     let from = (first.saturating_sub(week)).clamp(0, 7) * 2;
@@ -46,38 +41,6 @@ pub(super) fn between(week: i32, first: i32, last: i32) -> i32 {
 /// The functions of this file.
 pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
     use DataType::{Date32, Int32, Utf8};
-    let with_codes = |codes: &Arc<CodeTable>| Arc::clone(codes);
-    let boxes = {
-        let codes = with_codes(codes);
-        scalar_of_set(&Arc::clone(&codes), "boxes", vec![Utf8, Utf8], Int32, move |a, _| {
-            let set = named_set(&codes, &a[1])?;
-            let masks: Int32Array = a[0].as_string::<i32>().iter().map(|m| m.map(|m| mask_of(m, &set))).collect();
-            Ok(Arc::new(masks))
-        })
-    };
-    let sessions = {
-        let codes = with_codes(codes);
-        // The week says which meaning a code had; no code has changed its class with its date so far.
-        scalar_of_set(&Arc::clone(&codes), "sessions", vec![Utf8, Utf8, Date32], Int32, move |a, _| {
-            let set = named_set(&codes, &a[1])?;
-            let counts: Int32Array =
-                a[0].as_string::<i32>().iter().map(|m| m.map(|m| mask_of(m, &set).count_ones() as i32)).collect();
-            Ok(Arc::new(counts))
-        })
-    };
-    let boxes_between = scalar("boxes_between", vec![Date32, Date32, Date32], Int32, |a, rows| {
-        let (week, first, last) =
-            (a[0].as_primitive::<Date32Type>(), a[1].as_primitive::<Date32Type>(), a[2].as_primitive::<Date32Type>());
-        // No first or last day: no bound on that side.
-        let masks: Int32Array = (0..rows)
-            .map(|i| {
-                let first = if first.is_null(i) { i32::MIN } else { first.value(i) };
-                let last = if last.is_null(i) { i32::MAX } else { last.value(i) };
-                (!week.is_null(i)).then(|| between(week.value(i), first, last))
-            })
-            .collect();
-        Ok(Arc::new(masks))
-    });
     let session_box = scalar("session_box", vec![Date32, Utf8], Int32, |a, _| {
         let days = a[0].as_primitive::<Date32Type>().iter();
         let masks = days.zip(a[1].as_string::<i32>()).map(|(day, session)| {
@@ -85,26 +48,6 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             Some(1 << box_of(day_of(day?), session))
         });
         Ok(Arc::new(masks.collect::<Int32Array>()))
-    });
-    let box_count = scalar("box_count", vec![Int32], Int32, |a, _| {
-        let masks = a[0].as_primitive::<Int32Type>();
-        Ok(Arc::new(masks.iter().map(|m| m.map(|m| m.count_ones() as i32)).collect::<Int32Array>()))
-    });
-    let clip = scalar("clip", vec![Utf8, Date32, Date32, Date32], Utf8, |a, rows| {
-        let marks = a[0].as_string::<i32>();
-        let (week, first, last) =
-            (a[1].as_primitive::<Date32Type>(), a[2].as_primitive::<Date32Type>(), a[3].as_primitive::<Date32Type>());
-        let mut out = StringBuilder::with_capacity(rows, rows * SESSIONS_A_WEEK);
-        for i in 0..rows {
-            if marks.is_null(i) || week.is_null(i) {
-                out.append_null();
-                continue;
-            }
-            let first = if first.is_null(i) { i32::MIN } else { first.value(i) };
-            let last = if last.is_null(i) { i32::MAX } else { last.value(i) };
-            out.append_value(kept_text(marks.value(i), between(week.value(i), first, last)));
-        }
-        Ok(Arc::new(out.finish()))
     });
     let line_of = scalar("line_of", vec![Int32, Utf8], Utf8, |a, rows| {
         let masks = a[0].as_primitive::<Int32Type>();
@@ -115,7 +58,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
         Ok(Arc::new(lines))
     });
     let mark_at = {
-        let codes = with_codes(codes);
+        let codes = Arc::clone(codes);
         scalar("mark_at", vec![Utf8, Int32], Utf8, move |a, rows| {
             let (marks, places) = (a[0].as_string::<i32>(), a[1].as_primitive::<Int32Type>());
             let found: StringArray = (0..rows)
@@ -145,7 +88,7 @@ pub fn all(codes: &Arc<CodeTable>) -> Vec<ScalarUDF> {
             .collect();
         Ok(Arc::new(later))
     });
-    vec![boxes, sessions, add_days, boxes_between, session_box, box_count, clip, line_of, mark_at, first_box_day]
+    vec![add_days, session_box, line_of, mark_at, first_box_day]
 }
 
 /// The marks of the boxes in a mask; the others blank.

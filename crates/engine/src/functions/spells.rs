@@ -108,7 +108,7 @@ pub(super) fn in_weeks(
     let begins = open.map_or(marks.first_week, |open| open.first_week.min(marks.first_week));
     let ends = open.map_or(marks.end(), |open| open.end().max(marks.end()));
     // The school weeks of the window that have a mark, and how many school weeks there were.
-    let mut window: VecDeque<(usize, i32, u16)> = VecDeque::with_capacity(weeks);
+    let mut window: VecDeque<(usize, i32, u16)> = VecDeque::new();
     let (mut school_weeks, mut sessions) = (0, 0);
     let mut found: Option<Reached> = None;
     for monday in (begins..ends).step_by(7) {

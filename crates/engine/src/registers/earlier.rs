@@ -110,7 +110,6 @@ fn line_schema() -> SchemaRef {
 }
 
 /// Registers in order of (urn, pupil_key), their lines numbered.
-#[derive(Debug)]
 pub(super) struct Earlier {
     rows: RecordBatch,
     /// The session's number of each of their lines; none: they are its own.

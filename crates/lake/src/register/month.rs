@@ -92,6 +92,16 @@ struct Lines {
 }
 
 impl Lines {
+    /// The lines of a batch. What is not a line of fourteen boxes was not written by us: it is left for somebody to mend.
+    fn of(batch: RecordBatch) -> Result<Self, LakeError> {
+        let marks = batch.column(3).as_string::<i32>();
+        if marks.iter().any(|line| line.is_none_or(|line| line.len() != SESSIONS_A_WEEK)) {
+            let reason = format!("a line of other than {SESSIONS_A_WEEK} boxes");
+            return Err(LakeError::Damaged { path: path::table(Table::RegisterWeek).to_string(), reason });
+        }
+        Ok(Self { batch, row: 0 })
+    }
+
     fn urns(&self) -> &[Urn] {
         self.batch.column(0).as_primitive::<Int32Type>().values()
     }
@@ -188,7 +198,7 @@ impl Stream {
             if let Some(reader) = &mut self.reader {
                 match reader.next() {
                     Some(batch) => {
-                        self.lines = Some(Lines { batch: batch?, row: 0 });
+                        self.lines = Some(Lines::of(batch?)?);
                         continue;
                     }
                     None => self.reader = None,
@@ -489,7 +499,7 @@ mod tests {
             let bytes = lake.read_existing(&join(&path::table(Table::RegisterWeek), &file.path)).await.unwrap();
             let mut of_file = Vec::new();
             for batch in read(bytes, BATCH_ROWS).unwrap() {
-                let mut lines = Lines { batch: batch.unwrap(), row: 0 };
+                let mut lines = Lines::of(batch.unwrap()).unwrap();
                 while let Some(urn) = lines.urns().get(lines.row).copied() {
                     let held = lines.held();
                     of_file.push((urn, held.pupil_key, held.week, held.marks[0]));

@@ -93,7 +93,7 @@ pub(super) async fn record(
         let names: Vec<String> = figures.iter().cloned().chain([stands.to_owned()]).collect();
         // A figure of the authority's own that fails takes no marks away: whoever asks for it is told.
         if let Err(error) = session.build(&names, &figures, &|_| {}).await {
-            tracing::warn!(error = model::id::without_values(&error.to_string()), "figures are not kept");
+            tracing::warn!(error = model::id::words_of(&error), "figures are not kept");
         }
     }
     tracing::debug!(arrival = receipt.n, "figures worked out");

@@ -33,7 +33,7 @@ use lake::landing::{self, Receipt, ReceiptFile, SetAside};
 use lake::register::Roots;
 use lake::{Lake, LakeError, RunRecord, Table, TableState, Turn};
 use model::{AsOf, Problem};
-use sources::arrival::{Offered, offered};
+use sources::arrival::{Offer, Offered, offered};
 use sources::{Decoded, Kind, OfSchool, Packed};
 use tokio::task::JoinHandle;
 
@@ -122,21 +122,25 @@ impl Ingest<'_> {
     /// Takes in files and folders as one arrival.
     pub async fn arrival(&self, source: &str, paths: &[PathBuf], received_at: DateTime<Utc>) -> Result<Summary> {
         let run = self.finish_what_was_cut_off().await?;
-        let landed = self.land_all(source, self.offered(paths)?, trimmed(received_at)).await?;
+        let Offer { files, faults } = self.offered(paths)?;
+        if !faults.is_empty() {
+            bail!("nothing was taken in: {}", faults.join("; "));
+        }
+        let landed = self.land_all(source, files, trimmed(received_at)).await?;
         self.received(run, source, landed, trimmed(received_at)).await
     }
 
     /// Takes in, as one arrival, those files of a folder that do not lie there as they were taken the last time; none
     /// where nothing is new. A file that stays in its folder was sent once: taken again every night, it would undo
-    /// what was corrected since.
+    /// what was corrected since. And what there cannot be taken in, with the reason.
     pub async fn new_files(
         &self,
         source: &str,
         folder: PathBuf,
         received_at: DateTime<Utc>,
-    ) -> Result<Option<Summary>> {
+    ) -> Result<(Option<Summary>, Vec<String>)> {
         let run = self.finish_what_was_cut_off().await?;
-        let mut files = self.offered(&[folder])?;
+        let Offer { mut files, faults } = self.offered(&[folder])?;
         let mut names: BTreeSet<String> = files.iter().map(|f| f.name.clone()).collect();
         // Several may have one name once no child stands in it.
         let mut before: BTreeMap<String, Vec<ReceiptFile>> = BTreeMap::new();
@@ -162,23 +166,23 @@ impl Ingest<'_> {
         let mut is_new = is_new.into_iter();
         files.retain(|_| is_new.next().unwrap_or(true));
         if files.is_empty() {
-            return Ok(None);
+            return Ok((None, faults));
         }
         let landed = self.land_all(source, files, trimmed(received_at)).await?;
-        Ok(Some(self.received(run, source, landed, trimmed(received_at)).await?))
+        Ok((Some(self.received(run, source, landed, trimmed(received_at)).await?), faults))
     }
 
-    /// The files below some paths, of which there are some.
-    fn offered(&self, paths: &[PathBuf]) -> Result<Vec<Offered>> {
+    /// What lies below some paths, where there is anything.
+    fn offered(&self, paths: &[PathBuf]) -> Result<Offer> {
         self.refuse_the_lake_itself(paths)?;
-        let files = offered(paths)?;
-        if files.is_empty() {
+        let offer = offered(paths);
+        if offer.files.is_empty() && offer.faults.is_empty() {
             bail!(
                 "no file was found in {}",
                 paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
             );
         }
-        Ok(files)
+        Ok(offer)
     }
 
     /// Copies files into landing, in order of name, and decodes marks on the way. They are received once a receipt

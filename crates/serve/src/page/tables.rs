@@ -2,44 +2,39 @@
 
 use super::ask::{Ask, Phase, SortBy};
 use super::table::{Cell, Column, Row, Sort, Table};
-use super::{
-    AlertLine, Overview, PhaseRow, ProblemRow, SchoolRow, Severity, SilentSchool, WeekPoint, count, date, schools,
-};
+use super::{Overview, PhaseRow, SchoolRow, Severity, SilentSchool, WeekPoint, count, date, in_words, schools};
 
 /// `1 September 2026 to 20 November 2026`.
 pub(super) fn period(overview: &Overview) -> String {
     format!("{} to {}", date::day_in_words(&overview.stamp.from), date::day_in_words(&overview.stamp.as_of))
 }
 
-pub(super) fn alerts(overview: &Overview, alerts: &[AlertLine]) -> Table {
+pub(super) fn alerts(overview: &Overview) -> Table {
     Table {
         id: "alerts-table",
         caption: format!(
-            "Alerts by rule and by what they ask for, as at {}",
+            "Alerts by rule, as at {}; new and taken back in the seven days before",
             date::day_in_words(&overview.stamp.as_of)
         ),
         columns: vec![
             Column::text("Rule"),
             Column::number("Standing"),
             Column::number("New"),
-            Column::number("Due"),
-            Column::number("Overdue"),
             Column::number("Taken back"),
             Column::number("Schools"),
             Column::text("Oldest raised"),
         ],
-        rows: alerts
+        rows: overview
+            .alerts
             .iter()
             .map(|line| {
-                let overdue = Cell::count(line.overdue);
+                let schools = line.schools.or((line.standing == 0).then_some(0));
                 Row::of([
                     Cell::noted(&line.title, &line.about),
                     Cell::count(line.standing),
                     Cell::count(line.new),
-                    Cell::count(line.due),
-                    if line.overdue > 0 { Cell { tag: Some("red"), ..overdue } } else { overdue },
                     Cell::count(line.retracted),
-                    line.schools.map_or_else(|| Cell::text("spans schools"), Cell::count),
+                    schools.map_or_else(|| Cell::text("spans schools"), Cell::count),
                     Cell::day(line.oldest.as_deref(), "none stands"),
                 ])
             })
@@ -204,7 +199,7 @@ fn sort_link(sort: SortBy, ask: &Ask) -> Sort {
     }
 }
 
-pub(super) fn problems(overview: &Overview, problems: &[ProblemRow]) -> Table {
+pub(super) fn problems(overview: &Overview) -> Table {
     Table {
         id: "problems-table",
         caption: format!("Open problems in what schools sent, {}", period(overview)),
@@ -215,11 +210,12 @@ pub(super) fn problems(overview: &Overview, problems: &[ProblemRow]) -> Table {
             Column::number("Schools"),
             Column::number("Rows or files"),
         ],
-        rows: problems
+        rows: overview
+            .problems
             .iter()
             .map(|problem| {
                 Row::of([
-                    Cell::noted(spoken(&problem.rule), &problem.about),
+                    Cell::noted(in_words(&problem.rule), &problem.about),
                     Cell::text(&problem.expected),
                     match problem.severity {
                         Severity::RefuseFile => Cell::tagged("File refused", "red"),
@@ -232,11 +228,4 @@ pub(super) fn problems(overview: &Overview, problems: &[ProblemRow]) -> Table {
             })
             .collect(),
     }
-}
-
-/// `Missing column` for `missing_column`.
-fn spoken(rule: &str) -> String {
-    let words = rule.replace('_', " ");
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -45,7 +45,6 @@ struct Page<'a> {
     facts: Vec<Fact>,
     missing: Option<String>,
     alerts: Option<Table>,
-    overdue: Option<String>,
     silent: Option<Table>,
     silent_rest: Option<Table>,
     headlines: Vec<Tile<'a>>,
@@ -105,12 +104,7 @@ impl<'a> Page<'a> {
             period: tables::period(overview),
             facts: facts(overview),
             missing: missing(overview),
-            alerts: overview
-                .alerts
-                .as_ref()
-                .filter(|lines| !lines.is_empty())
-                .map(|lines| tables::alerts(overview, lines)),
-            overdue: overdue(overview),
+            alerts: (!overview.alerts.is_empty()).then(|| tables::alerts(overview)),
             silent: table_of("silent-table", "", first),
             silent_rest: table_of("silent-rest-table", ", continued", rest),
             headlines: overview.headlines.iter().map(Tile::of).collect(),
@@ -127,11 +121,7 @@ impl<'a> Page<'a> {
             schools,
             choices: choices(overview, ask),
             mixed_ranking: ask.phase.is_none() && ask.sort.is_rate(),
-            problems: overview
-                .problems
-                .as_ref()
-                .filter(|rows| !rows.is_empty())
-                .map(|rows| tables::problems(overview, rows)),
+            problems: (!overview.problems.is_empty()).then(|| tables::problems(overview)),
             query: ask.query(),
             kept: ask.pairs().into_iter().filter(|(name, _)| *name != "as_of").collect(),
         }
@@ -187,14 +177,6 @@ fn facts(overview: &Overview) -> Vec<Fact> {
             note: format!("UK time; ledger version {}", count(stamp.ledger_version)),
         },
     ]
-}
-
-fn overdue(overview: &Overview) -> Option<String> {
-    match overview.alerts.iter().flatten().map(|line| line.overdue).sum() {
-        0 => None,
-        1 => Some("1 alert is overdue.".to_owned()),
-        more => Some(format!("{} alerts are overdue.", count(more))),
-    }
 }
 
 fn missing(overview: &Overview) -> Option<String> {

@@ -1,6 +1,6 @@
 //! What a reader is told when a page cannot be shown, and what only the log is told.
 
-use std::fmt::Display;
+use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::StatusCode;
@@ -37,8 +37,8 @@ static FAILURES: AtomicU64 = AtomicU64::new(0);
 
 impl PageError {
     /// Our fault, in the words of whatever failed.
-    pub fn failed(why: impl Display) -> Self {
-        PageError::Failed(model::id::without_values(&why.to_string()))
+    pub fn failed(why: impl Error + 'static) -> Self {
+        PageError::Failed(model::id::words_of(&why))
     }
 
     /// The error for a reader that is a program.

@@ -94,7 +94,7 @@ async fn a_wrong_value_is_named_and_cannot_write_markup() {
 
 #[tokio::test]
 async fn a_failure_shows_nothing_of_the_inside() {
-    let address = served(Made(Err(PageError::failed("secret table /lake/x at 10.0.0.1")))).await;
+    let address = served(Made(Err(PageError::failed(std::io::Error::other("secret table /lake/x at 10.0.0.1"))))).await;
     for path in ["/", "/weeks.csv", "/schools.csv", "/api/overview.json"] {
         let Answer(status, _, body) = ask(address, "GET", path, "").await;
         assert!(status == 500 && body.contains("reference") && !body.contains("secret"), "{path}: {body}");

@@ -374,6 +374,26 @@ fn more_children_or_schools_than_there_are_fill_nothing() {
 }
 
 #[test]
+fn refused_rows_fill_no_more_than_kept_ones() {
+    // One refused row a child, then one a week of the last child: lines of all children for each week.
+    let mut text = "URN,UPN,Date,Session,Mark\n".to_owned();
+    for urn in 140_001..140_012 {
+        for i in 0..20_000 {
+            text += &format!("{urn},Q8502001{i:05},2026-09-07,XX,/\n");
+        }
+        for week in 1..150 {
+            let day = NaiveDate::from_ymd_opt(2026, 9, 7).unwrap() - chrono::Days::new(7 * week);
+            text += &format!("{urn},Q850200119999,{day},XX,/\n");
+        }
+    }
+    let files = read(bytes(text), &Mapping::default(), 1 << 30);
+    let Content::Marks(schools) = &files[0].content else { panic!("{:?}", files[0].problems.first()) };
+    let lines: usize = schools.iter().map(SchoolGrid::lines_held).sum();
+    assert!((20_000_000..=20_020_000).contains(&lines), "{lines}");
+    assert_eq!((files[0].rows_kept, files[0].rows_refused), (0, 11 * 20_149));
+}
+
+#[test]
 fn a_row_of_a_child_is_never_shown_as_it_stands() {
     let (upn, name, born) = ("Q850200120003", "Zzcanary", "2015-01-23");
     let shifted = format!("140001,{upn},{name},{born},AM,/");
