@@ -103,3 +103,58 @@ fn a_run_that_another_takes_in_is_replaced() {
     let told = authority.ask(told, &["--as-of", "2026-10-09"]);
     assert!(!told.is_empty() && told.iter().all(|status| status == "replaced"), "{told:?}");
 }
+
+#[test]
+fn a_run_that_went_on_since_it_was_told_is_replaced_by_what_is_left_of_it() {
+    let authority = started();
+    let mondays = ["2026-09-07", "2026-09-14", "2026-09-21", "2026-09-28"];
+    for (monday, friday) in mondays.iter().zip(["09-11", "09-18", "09-25", "10-02"]) {
+        let marks = week(140001, monday, &[(PUPILS[0], "OOOOOOOOOO")]);
+        authority.receive(&format!("2026-{friday}T18:00:00Z"), &[("m.csv", &marks)]);
+    }
+    // The first two weeks, after which the alert was told, turn out to have been illness until their last day.
+    let ill = week(140001, mondays[0], &[(PUPILS[0], "IIIIIIIIII")])
+        + week(140001, mondays[1], &[(PUPILS[0], "IIIIIIIIOO")]).split_once('\n').unwrap().1
+        + week(140001, mondays[2], &[(PUPILS[0], "IIOOOOOOOO")]).split_once('\n').unwrap().1
+        + week(140001, mondays[3], &[(PUPILS[0], "OOOOOOOOOO")]).split_once('\n').unwrap().1
+        + week(140001, "2026-10-05", &[(PUPILS[0], "OOOOOOOOOO")]).split_once('\n').unwrap().1;
+    authority.receive("2026-10-09T18:00:00Z", &[("m.csv", &ill)]);
+    let history = "SELECT event_from, from_status, to_status FROM alerts.history WHERE rule = 'unauthorised_10_days'";
+    let told = ["2026-09-07,,open", "2026-09-07,open,replaced", "2026-09-22,,open"];
+    assert_eq!(authority.ask(history, &["--as-of", "2026-10-09"]), told);
+}
+
+#[test]
+fn an_alert_of_a_roll_says_why_it_stands_no_longer() {
+    let with = |leaving: &str| {
+        let authority = Authority::new();
+        let on_roll = roll(140001, &PUPILS);
+        authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll.csv", &on_roll)]);
+        authority.receive("2026-09-15T05:00:00Z", &[("roll.csv", &roll(140001, &PUPILS[1..]))]);
+        let header = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingDate,LeavingGround,Destination\n";
+        let row = |upn: &str, leaving: &str| format!("140001,{upn},A,A,2016-03-01,F,5,2026-09-01,{leaving}\n");
+        let rows = [row(PUPILS[0], leaving), row(PUPILS[1], ",,"), row(PUPILS[2], ",,")].concat();
+        authority.receive("2026-09-29T05:00:00Z", &[("roll.csv", &format!("{header}{rows}"))]);
+        let history = "SELECT to_status, reason FROM alerts.history WHERE rule = 'off_roll_no_destination' \
+                       AND from_status = 'open'";
+        authority.ask(history, &["--as-of", "2026-09-30"])
+    };
+    // Missing from the 15th on: it left on the 14th, as far as anybody knew.
+    let goes_on = "\"it goes on as another: its first day, or the UPN, is told otherwise now\"";
+    assert_eq!(with("2026-09-21,n,"), [format!("replaced,{goes_on}")]);
+    assert_eq!(with("2026-09-14,a,Another School"), ["ended,\"a roll says where the child is, or where it went\""]);
+    assert_eq!(with(",,"), ["retracted,the roll says no longer that the child left then"]);
+}
+
+#[test]
+fn days_that_pass_raise_alerts_though_nothing_new_is_said() {
+    let authority = Authority::new();
+    let header = "URN,UPN,Surname,Forename,DOB,Sex,NCYear,EntryDate,LeavingDate,LeavingGround\n";
+    let row = |upn: &str, leaving: &str| format!("140001,{upn},A,A,2016-03-01,F,5,2026-09-01,{leaving}\n");
+    let on_roll = [header, &row(PUPILS[0], "2026-09-11,n"), &row(PUPILS[1], ","), &row(PUPILS[2], ",")].concat();
+    for day in ["2026-09-04", "2026-09-14"] {
+        authority.receive(&format!("{day}T05:00:00Z"), &[("gias.csv", SCHOOLS), ("roll.csv", &on_roll)]);
+    }
+    let history = "SELECT changed_at, to_status FROM alerts.history";
+    assert_eq!(authority.ask(history, &["--as-of", "2026-09-14"]), ["2026-09-14T05:00:00Z,open"]);
+}

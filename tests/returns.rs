@@ -517,6 +517,10 @@ fn a_deletion_takes_its_own_mark_and_what_stands_beside_it() {
     let rows = row("N", "", "N") + &row("N", "", "Y") + &row("I", "", "N");
     authority.receive("2026-09-09T18:00:00Z", &[("m.csv", &format!("{header}{rows}"))]);
     assert!(believed(&authority)[0].ends_with(",I............."), "{:?}", believed(&authority));
+    // What is deleted needs no code that anybody knows.
+    let out = authority.receive("2026-09-10T18:00:00Z", &[("m.csv", &format!("{header}{}", row("QQ", "", "Y")))]);
+    assert!(said(&out).contains("1 kept + 0 refused"), "{}", said(&out));
+    assert!(believed(&authority)[0].ends_with(",.............."), "{:?}", believed(&authority));
 }
 
 #[test]

@@ -18,12 +18,7 @@ last_seen_on = { doc = "Last day with a mark that says the child was seen, at an
 due_on = { doc = "When the authority must have acted; null: the rule sets no day", visibility = "area" }
 evidence = { doc = "What the alert rests on, in words", visibility = "pupil" }
 */
-WITH seen AS (
-  SELECT r.pupil_key, max(last_day_with(r.register, 'seen')) AS last_seen_on
-  FROM (SELECT DISTINCT pupil_key FROM alerts.standing) a JOIN tables.register_year r ON a.pupil_key = r.pupil_key
-  GROUP BY r.pupil_key
-)
 SELECT a.alert_id, a.rule, a.upn, a.pupil_key, a.urn, a.raised_on, a.event_from, a.event_to, a.sessions,
        s.last_seen_on, a.status, CAST(NULL AS DATE) AS due_on,
        coalesce(CAST(a.sessions AS VARCHAR) || ' sessions, ', '') || CAST(a.event_from AS VARCHAR) || ' to ' || CAST(a.event_to AS VARCHAR) AS evidence
-FROM alerts.standing a LEFT JOIN seen s ON s.pupil_key = a.pupil_key
+FROM alerts.standing a LEFT JOIN tables.last_seen s ON s.pupil_key = a.pupil_key

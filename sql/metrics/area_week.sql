@@ -30,15 +30,14 @@ WITH phased AS (
   SELECT w.week_start, w.academic_year, greatest(w.week_start, y.first_day) AS first_day, least(add_days(w.week_start, $last_weekday), y.last_day) AS last_day
   FROM reference.academic_year y
   JOIN (SELECT DISTINCT week_start, academic_year FROM metrics.school_week) w ON CAST(y.academic_year AS VARCHAR) = w.academic_year
-), sent AS (
-  -- Of any age: a school may have none of the cohort yet.
-  SELECT DISTINCT urn, week_start, academic_year FROM tables.school_week_count WHERE sent <> 0
 ), expected AS (
-  -- A school that has closed may still send; it does not stand in for one that is silent.
-  SELECT p.la_code, p.phase, w.week_start, w.academic_year, count(*) AS schools_expected, count(s.urn) AS schools_received
+  -- A school that has closed may still send; it does not stand in for one that is silent. One whose roll has not come
+  -- has sent, and its marks are still to be counted.
+  SELECT p.la_code, p.phase, w.week_start, w.academic_year, count(*) AS schools_expected, count(s.urn) AS schools_received,
+         count(*) = count(*) FILTER (WHERE s.is_on_roll) AS all_counted
   FROM phased p
   JOIN part w ON coalesce(p.open_date, w.first_day) <= w.last_day AND w.first_day <= coalesce(p.close_date, w.first_day)
-  LEFT JOIN sent s ON s.urn = p.urn AND s.week_start = w.week_start AND s.academic_year = w.academic_year
+  LEFT JOIN tables.sent_week s ON s.urn = p.urn AND s.week_start = w.week_start AND s.academic_year = w.academic_year
   LEFT JOIN tables.closed_week c ON c.urn = p.urn AND c.week_start = w.week_start
   WHERE c.urn IS NULL OR s.urn IS NOT NULL
   GROUP BY p.la_code, p.phase, w.week_start, w.academic_year
@@ -48,8 +47,10 @@ WITH phased AS (
   FROM metrics.school_week w JOIN phased p ON p.urn = w.urn
   GROUP BY p.la_code, p.phase, w.week_start, w.academic_year
 )
-SELECT w.la_code, w.week_start, w.academic_year, w.phase, coalesce(e.schools_expected, 0) AS schools_expected, coalesce(e.schools_received, 0) AS schools_received, w.possible, w.attended, w.absent, w.authorised, w.unauthorised, w.late,
+SELECT coalesce(w.la_code, e.la_code) AS la_code, coalesce(w.week_start, e.week_start) AS week_start, coalesce(w.academic_year, e.academic_year) AS academic_year, coalesce(w.phase, e.phase) AS phase,
+       coalesce(e.schools_expected, 0) AS schools_expected, coalesce(e.schools_received, 0) AS schools_received,
+       coalesce(w.possible, 0) AS possible, coalesce(w.attended, 0) AS attended, coalesce(w.absent, 0) AS absent, coalesce(w.authorised, 0) AS authorised, coalesce(w.unauthorised, 0) AS unauthorised, coalesce(w.late, 0) AS late,
        100.0 * w.absent / nullif(w.possible, 0) AS absence_percent,
-       w.each_settled AND coalesce(e.schools_expected <= e.schools_received, true) AS is_settled
--- Where nobody is expected, a school that has closed may still send.
-FROM week w LEFT JOIN expected e ON e.la_code = w.la_code AND e.phase = w.phase AND e.week_start = w.week_start AND e.academic_year = w.academic_year
+       coalesce(w.each_settled, true) AND coalesce(e.all_counted, true) AS is_settled
+-- Where nobody is expected, a school that has closed may still send; a phase of which nobody has sent says so.
+FROM week w FULL JOIN expected e ON e.la_code = w.la_code AND e.phase = w.phase AND e.week_start = w.week_start AND e.academic_year = w.academic_year

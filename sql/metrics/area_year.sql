@@ -29,13 +29,13 @@ WITH phased AS (
   SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
   WHERE phase IN ('Primary', 'Secondary', 'Special')
 ), sent AS (
-  -- Of any age: a school may have none of the cohort yet.
-  SELECT DISTINCT urn, academic_year FROM tables.school_week_count WHERE sent <> 0
+  SELECT DISTINCT urn, academic_year FROM tables.sent_week
 ), expected AS (
   SELECT p.la_code, p.phase, CAST(y.academic_year AS VARCHAR) AS academic_year, count(*) AS schools_expected, count(s.urn) AS schools_received
   FROM phased p
   JOIN reference.academic_year y
     ON coalesce(p.open_date, y.first_day) <= least(y.last_day, $as_of) AND y.first_day <= coalesce(p.close_date, y.last_day)
+  JOIN (SELECT DISTINCT academic_year FROM metrics.school_year) h ON h.academic_year = CAST(y.academic_year AS VARCHAR)
   LEFT JOIN sent s ON s.urn = p.urn AND s.academic_year = CAST(y.academic_year AS VARCHAR)
   GROUP BY p.la_code, p.phase, y.academic_year
 ), area AS (
@@ -44,9 +44,11 @@ WITH phased AS (
   FROM metrics.school_year y JOIN phased p ON p.urn = y.urn
   GROUP BY p.la_code, p.phase, y.academic_year
 )
-SELECT a.la_code, a.academic_year, a.phase, coalesce(e.schools_expected, 0) AS schools_expected, coalesce(e.schools_received, 0) AS schools_received, a.enrolments, a.possible, a.attended, a.absent, a.authorised, a.unauthorised, a.late,
+SELECT coalesce(a.la_code, e.la_code) AS la_code, coalesce(a.academic_year, e.academic_year) AS academic_year, coalesce(a.phase, e.phase) AS phase,
+       coalesce(e.schools_expected, 0) AS schools_expected, coalesce(e.schools_received, 0) AS schools_received, coalesce(a.enrolments, 0) AS enrolments,
+       coalesce(a.possible, 0) AS possible, coalesce(a.attended, 0) AS attended, coalesce(a.absent, 0) AS absent, coalesce(a.authorised, 0) AS authorised, coalesce(a.unauthorised, 0) AS unauthorised, coalesce(a.late, 0) AS late,
        100.0 * a.absent / nullif(a.possible, 0) AS absence_percent,
-       a.persistent, 100.0 * a.persistent / nullif(a.enrolments, 0) AS persistent_percent,
-       a.severe, 100.0 * a.severe / nullif(a.enrolments, 0) AS severe_percent
--- Where nobody is expected, a school that has closed may still send.
-FROM area a LEFT JOIN expected e ON e.la_code = a.la_code AND e.phase = a.phase AND e.academic_year = a.academic_year
+       coalesce(a.persistent, 0) AS persistent, 100.0 * a.persistent / nullif(a.enrolments, 0) AS persistent_percent,
+       coalesce(a.severe, 0) AS severe, 100.0 * a.severe / nullif(a.enrolments, 0) AS severe_percent
+-- Where nobody is expected, a school that has closed may still send; a phase of which nobody has sent says so.
+FROM area a FULL JOIN expected e ON e.la_code = a.la_code AND e.phase = a.phase AND e.academic_year = a.academic_year

@@ -29,7 +29,7 @@ WITH returned AS (
   SELECT max(week_start) AS week_start FROM metrics.area_week
   WHERE la_code = $la_code AND phase = 'Total' AND academic_year = (SELECT academic_year FROM year) AND 0 < possible
 ), sent AS (
-  SELECT DISTINCT c.urn FROM newest n JOIN tables.school_week_count c ON c.week_start = n.week_start WHERE c.sent <> 0
+  SELECT DISTINCT s.urn FROM newest n JOIN tables.sent_week s ON s.week_start = n.week_start
 ), school_days AS (
   -- The days on which any school of the authority was open.
   SELECT e.la_code, register_union(c.calendar) AS calendar

@@ -17,7 +17,7 @@ WITH stated AS (
 )
 SELECT urn, register_union(calendar) AS calendar
 FROM (
-  SELECT urn, opened(register) AS calendar FROM tables.register GROUP BY urn
+  SELECT urn, calendar FROM tables.opened
   UNION ALL
   SELECT urn, register(line_of(mask, '/'), week_start) AS calendar FROM stated GROUP BY urn
 )

@@ -308,6 +308,8 @@ impl<'a> Grids<'a> {
                 findings.gather(rule, line, Some(urn), &self.decoder.shown_mark(row.mark), place);
                 letter
             }
+            // What is deleted needs no code.
+            Judged::Refused(_) if row.deleted => BLANK,
             Judged::Refused(rule) => {
                 if *now == UNSTATED {
                     *now = REFUSED;

@@ -144,7 +144,14 @@ pub(super) async fn record(
             others.push(alert);
         }
     }
+    let leavings = match before.values().any(|alert| !by_marks(alert) && alert.status == "open") {
+        true => leavings(&session, roots).await?,
+        false => HashSet::new(),
+    };
+    // A run that was open went on, though its last day was told when the rule was met.
+    let told_until = days_from_epoch(before_run.known_at.date_naive());
     for (id, alert) in before {
+        let until = if alert.status == "open" { alert.to.max(Some(told_until)) } else { alert.to };
         // One of last year stands or falls by last year's marks, once they have been asked.
         let is_judged = match by_marks(&alert) {
             true => alert.to.is_none() || is_of(&alert, year) || last_year.is_some() && is_of(&alert, last),
@@ -154,12 +161,14 @@ pub(super) async fn record(
         let mut others = others.get(&alert.whose(roots)).into_iter().flatten();
         let (after, reason) = if !is_judged || stood.contains_key(id) {
             ("ended", "its school year is over")
-        } else if others.any(|other| other.from <= alert.to && alert.from <= other.to) {
+        } else if others.any(|other| !by_marks(&alert) || other.from <= until && alert.from <= other.to) {
             ("replaced", "it goes on as another: its first day, or the UPN, is told otherwise now")
         } else if by_marks(&alert) {
             ("retracted", "the marks known now no longer meet the rule")
+        } else if leavings.contains(&(alert.whose(roots).1, alert.urn, alert.from)) {
+            ("ended", "a roll says where the child is, or where it went")
         } else {
-            ("ended", "a roll says where the child is")
+            ("retracted", "the roll says no longer that the child left then")
         };
         if alert.status != after {
             events.push(Event { id, alert, before: Some(alert.status), after, reason });
@@ -173,6 +182,24 @@ pub(super) async fn record(
 async fn standing(session: &Session) -> Result<Vec<Rows>> {
     let sql = "SELECT alert_id, rule, pupil_key, urn, event_from, event_to, sessions, status FROM alerts.standing";
     session.rows(sql).await?.into_iter().map(|batch| Rows::of(batch, "status")).collect()
+}
+
+/// Who left which school on which day, as rolls say or as the school closed.
+async fn leavings(session: &Session, roots: &Roots) -> Result<HashSet<(i64, Option<i32>, Option<i32>)>> {
+    let sql = "SELECT e.pupil_key, e.urn, least(e.last_day, s.close_date) AS event_from \
+               FROM tables.school s RIGHT JOIN tables.enrolment e ON s.urn = e.urn \
+               WHERE e.last_day IS NOT NULL OR s.close_date IS NOT NULL";
+    let mut leavings = HashSet::new();
+    for batch in session.rows(sql).await? {
+        let (keys, urns, days) = (batch.column(0), batch.column(1), batch.column(2));
+        let (keys, urns) = (keys.as_primitive::<Int64Type>(), urns.as_primitive::<Int32Type>());
+        let days = days.as_primitive::<Date32Type>();
+        leavings.extend(
+            (0..batch.num_rows())
+                .map(|row| (root_of(roots, keys.value(row)), Some(urns.value(row)), Some(days.value(row)))),
+        );
+    }
+    Ok(leavings)
 }
 
 /// Whether registers of days before a school year have moved. A week that it shares with the year before says nothing

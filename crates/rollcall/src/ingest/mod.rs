@@ -460,7 +460,9 @@ impl Ingest<'_> {
             self.appending(&staged.run, Table::ReturnSchool, problems::return_school_rows(receipt, &taken)?),
         ];
         let moved = |table: Table| staged.run.table(table).files != before.run.table(table).files;
-        if self.library.rests_on("alerts.standing").into_iter().any(moved) {
+        // Days that pass raise and end alerts too, whatever has come.
+        let day_after = before.run.known_at.date_naive() < receipt.received_at.date_naive();
+        if day_after || self.library.rests_on("alerts.standing").into_iter().any(moved) {
             // After a first load others follow: its figures are worked out when somebody asks.
             let lines = |run: &RunRecord| -> u64 { run.table(Table::RegisterWeek).files.iter().map(|f| f.rows).sum() };
             let is_first_load = lines(&before.run) * 2 < lines(&staged.run);
