@@ -1,5 +1,5 @@
 /*
-about = "The same for each child over all its schools together."
+about = "Sessions of each child of the cohort in a school year, all its schools together."
 grain = ["pupil_key", "academic_year"]
 source = "contract.md 4; users.md B7"
 

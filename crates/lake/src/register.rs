@@ -36,8 +36,8 @@ impl fmt::Debug for Stated {
 }
 
 impl Stated {
-    /// What one file says of one child under this key and another: that the other has no row of a session, or a blank
-    /// one, takes no mark away, nor does want of a row where one was refused.
+    /// What one file says of one child under this key and another: a mark stands before a blank, a blank before a refused
+    /// row, that before a missing one.
     fn joined_with(&self, other: &Self) -> Self {
         let mut boxes = other.boxes;
         for (now, said) in boxes.iter_mut().zip(self.boxes) {
@@ -62,7 +62,8 @@ pub fn root_of(roots: &Roots, key: PupilKey) -> PupilKey {
     roots.get(&key).copied().unwrap_or(key)
 }
 
-/// What is said of each child of several keys in each week, by the root of its keys: of two marks that of the newer key.
+/// What is said of each child of several keys in each week, by the root of its keys: of two
+/// marks that of a key that replaced another.
 pub fn by_child(stated: &[Stated], roots: &Roots) -> BTreeMap<(PupilKey, i32), Stated> {
     let mut of_child: BTreeMap<(PupilKey, i32), Stated> = BTreeMap::new();
     let joined = stated.iter().filter_map(|line| Some((*roots.get(&line.pupil_key)?, line)));

@@ -97,8 +97,8 @@ pub fn merge(
     Ok(Merged { current, closed, opened: opened.len() })
 }
 
-/// Of the rows to keep, those of which another that stands has the same key: one that is on roll and goes on, else the
-/// one known last, of two known at once the one that no roll is without.
+/// Of the rows to keep, those that a better one of the same key takes the place of: one still on roll stands before one
+/// that has left or is missing, then the one known last, then the one that no roll is without.
 fn superseded(current: &RecordBatch, keys: &Rows, keep: &[bool]) -> Result<Vec<usize>, LakeError> {
     let from = current.column(current.schema().index_of("known_from")?).as_primitive::<TimestampMicrosecondType>();
     let is_blank = |name: &str, row: usize| current.column_by_name(name).is_none_or(|column| column.is_null(row));

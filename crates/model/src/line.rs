@@ -45,7 +45,7 @@ pub fn monday_of(day: NaiveDate) -> NaiveDate {
 }
 
 /// The Monday of a day's week, both as days from 1970-01-01, a Thursday.
-pub fn monday_before(day: i32) -> i32 {
+pub fn monday_of_day(day: i32) -> i32 {
     day - (day + 3).rem_euclid(7)
 }
 
@@ -72,7 +72,7 @@ mod tests {
     fn boxes_run_from_monday_morning_to_sunday_afternoon() {
         let friday = NaiveDate::from_ymd_opt(2026, 9, 4).unwrap();
         assert_eq!(monday_of(friday), NaiveDate::from_ymd_opt(2026, 8, 31).unwrap());
-        assert_eq!(day_of(monday_before(days_from_epoch(friday))), monday_of(friday));
+        assert_eq!(day_of(monday_of_day(days_from_epoch(friday))), monday_of(friday));
         assert_eq!(box_of(friday, Session::Am), 8);
         assert_eq!(box_of(friday + Days::new(2), Session::Pm), 13);
         assert_eq!(day_of(days_from_epoch(friday)), friday);

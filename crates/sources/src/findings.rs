@@ -87,7 +87,7 @@ impl<'a> Findings<'a> {
         Found(self.problems.push_mut(problem))
     }
 
-    /// A kept row of which there may be very many: one problem for all that were found alike.
+    /// A row of which there may be very many: one problem for all that were found alike.
     pub fn gather(
         &mut self,
         rule: &'static str,

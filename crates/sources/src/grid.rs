@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use lake::register::{REFUSED, Stated, UNSENT, UNSTATED};
-use model::line::{box_of, days_from_epoch, monday_before};
+use model::line::{box_of, days_from_epoch, monday_of_day};
 use model::{BLANK, Line, SESSIONS_A_WEEK, Session, Upn, Urn};
 
 /// A box whose row says that it was deleted: no mark, and another row of the file may hold one.
@@ -189,8 +189,8 @@ impl SchoolGrid {
         Self { urn, changes_only, ..Self::default() }
     }
 
-    /// Makes sure that boxes are not taken as withdrawn for want of a row: a refused row may be theirs, of any child
-    /// where none is named, of any week where none is. Lines that are made for it are added to `held`.
+    /// Marks boxes as refused, so that the file's silence about them withdraws nothing: of any child where none is
+    /// named, of any week where none is. Lines that are made for it are added to `held`.
     pub(crate) fn leave_alone(&mut self, pupil: Option<usize>, week: Option<i32>, boxes: u16, held: &mut usize) {
         if let (Some(pupil), Some(week)) = (pupil, week) {
             let line = self.line(week, pupil, held);
@@ -292,7 +292,7 @@ impl SchoolGrid {
 
 /// The Mondays of the weeks from one day's to another's.
 fn weeks_between(first: i32, last: i32) -> impl Iterator<Item = i32> {
-    (monday_before(first)..=last).step_by(7)
+    (monday_of_day(first)..=last).step_by(7)
 }
 
 /// Lays one file's statements over an earlier file's of the same school and arrival, child by child, in order of

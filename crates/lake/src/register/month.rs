@@ -129,7 +129,7 @@ pub struct Reach {
     /// The first and the last week.
     weeks: (i32, i32),
     apart: i32,
-    /// The week of this month that lay apart and does no longer.
+    /// The week of this month that had files of its own until this run.
     ended: Option<i32>,
 }
 

@@ -19,7 +19,7 @@ use lake::landing::Receipt;
 use lake::register::{Roots, root_of};
 use lake::{DataFile, RunRecord, Table};
 use model::AcademicYear;
-use model::line::{day_of, days_from_epoch, monday_before};
+use model::line::{day_of, days_from_epoch, monday_of_day};
 
 use super::{Ingest, Staged};
 
@@ -211,7 +211,7 @@ fn moved_before(before: &RunRecord, run: &RunRecord, year: AcademicYear) -> bool
         run.table(Table::RegisterWeek).files.into_iter().filter(is_earlier).collect::<Vec<_>>()
     };
     let now = earlier(run);
-    now.iter().any(|f| f.weeks.is_none_or(|(least, _)| least < monday_before(first))) && now != earlier(before)
+    now.iter().any(|f| f.weeks.is_none_or(|(least, _)| least < monday_of_day(first))) && now != earlier(before)
 }
 
 /// Rows that speak of alerts, with their texts as one kind of array.

@@ -1,7 +1,7 @@
 //! What returns say of which days and children: a problem is mended by the return that says it anew.
 
 use lake::register::{Roots, root_of};
-use model::line::monday_before;
+use model::line::monday_of_day;
 use sources::SchoolGrid;
 
 /// What a file has stated of a school: for which days, of which children.
@@ -48,7 +48,7 @@ impl Coverage {
     /// fewer rows a day than the first of two numbers, divided by the second.
     pub fn of_all(files: &[Self], child: Option<i64>, (first, last): (i32, i32), least: (i64, i64)) -> Option<i64> {
         let is_of_week = |day: &i32| {
-            let monday = monday_before(*day);
+            let monday = monday_of_day(*day);
             files.iter().any(|file| file.days.0 <= monday + 6 && monday <= file.days.1)
         };
         let is_between = |day: &i32| !is_weekend(*day) && is_of_week(day);
@@ -67,7 +67,7 @@ impl Coverage {
 }
 
 fn is_weekend(day: i32) -> bool {
-    monday_before(day) + 5 <= day
+    monday_of_day(day) + 5 <= day
 }
 
 /// How many of some days are from Monday to Friday; one at least.

@@ -14,16 +14,39 @@ use sources::{Content, Decoded, SchoolGrid};
 
 use crate::ingest::{Ingest, tables};
 
-/// Runs the rules over a wave, and takes out what they refuse.
+/// So many bytes of registers are put together at once, or those of one file: an archive may hold an authority's year.
+const AT_ONCE: usize = 64 * 1024 * 1024;
+
+/// Runs the rules over files, and takes out what they refuse.
 pub(in crate::ingest) async fn judge(
     ingest: &Ingest<'_>,
     session: &Arc<engine::session::Session>,
     receipt: &Receipt,
     files: Vec<Decoded>,
 ) -> Result<Vec<Decoded>> {
-    if files.is_empty() {
-        return Ok(files);
+    let (mut judged, mut part, mut bytes) = (Vec::with_capacity(files.len()), Vec::new(), 0);
+    for file in files {
+        if let Content::Marks(grids) = &file.content {
+            bytes += grids.iter().map(SchoolGrid::registers_size).sum::<usize>();
+        }
+        part.push(file);
+        if AT_ONCE <= bytes {
+            judged.extend(judge_part(ingest, session, receipt, std::mem::take(&mut part)).await?);
+            bytes = 0;
+        }
     }
+    if !part.is_empty() {
+        judged.extend(judge_part(ingest, session, receipt, part).await?);
+    }
+    Ok(judged)
+}
+
+async fn judge_part(
+    ingest: &Ingest<'_>,
+    session: &Arc<engine::session::Session>,
+    receipt: &Receipt,
+    files: Vec<Decoded>,
+) -> Result<Vec<Decoded>> {
     let putting = {
         let (session, of_source) = (Arc::clone(session), ingest.config.school_of(&receipt.source));
         tokio::task::spawn_blocking(move || {

@@ -103,7 +103,7 @@ impl SchoolRoll {
             if of_it.iter().any(|s| s.entry == known.entry) {
                 return false;
             }
-            // The stint itself may stand on a row that was refused: on one of anybody's, where no other overlaps it.
+            // A row that could not be read may be of this stint; where it may be anybody's, so that no other overlaps it.
             is_unread
                 || !of_it.iter().any(|s| {
                     let overlaps = s.leaving.is_none_or(|leaving| known.entry <= leaving);
