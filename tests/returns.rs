@@ -219,6 +219,20 @@ fn the_night_takes_a_file_once_and_undoes_no_correction() {
 }
 
 #[test]
+fn what_cannot_be_read_in_a_folder_keeps_nothing_else_back() {
+    let authority = started();
+    let drop = authority.lake().join("drop");
+    std::fs::write(drop.join("m.csv"), week(140001, "2026-09-07", &[(A, "OOOOOOOOOO")])).unwrap();
+    std::os::unix::fs::symlink("/nowhere", drop.join("gone.csv")).unwrap();
+    let out = authority.run(&["run", "nightly", "--as-of", "2026-09-12"]);
+    assert!(!out.status.success() && said(&out).contains("gone.csv: No such file"), "{}", said(&out));
+    assert_eq!(authority.ask("SELECT DISTINCT code FROM ledger.mark", &[]), ["O"]);
+    // Of one arrival that somebody asks for, nothing is taken before all of it can be.
+    let out = authority.run(&["ingest", drop.to_str().unwrap()]);
+    assert!(!out.status.success() && said(&out).contains("nothing was taken in"), "{}", said(&out));
+}
+
+#[test]
 fn an_arrival_that_should_not_have_been_is_set_aside() {
     let authority = started();
     let said_of = |marks: &str| week(140001, "2026-09-07", &[(A, marks)]);

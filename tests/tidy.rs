@@ -20,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("sources", &["lake", "model"]),
     ("engine", &["lake", "model"]),
     ("outputs", &["model"]),
-    ("serve", &["engine", "lake", "model"]),
+    ("serve", &["engine", "model"]),
     ("rollcall", &["model", "lake", "sources", "engine", "outputs", "serve"]),
 ];
 /// Who alone may name a library, by the beginning of its name.

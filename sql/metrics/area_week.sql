@@ -20,11 +20,8 @@ absence_percent = { doc = "100 absent / possible; null where nothing was possibl
 is_settled = { doc = "Every expected school has sent the week and no N is within the days allowed", visibility = "public" }
 */
 WITH phased AS (
-  SELECT urn, la_code, phase, open_date, close_date FROM tables.expected_school
-  UNION ALL
-  -- The DfE's total: primary, secondary and special; alternative provision stands beside it.
-  SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
-  WHERE phase IN ('Primary', 'Secondary', 'Special')
+  SELECT s.urn, s.la_code, c.counted_as AS phase, s.open_date, s.close_date
+  FROM reference.counted_phase c JOIN tables.expected_school s ON s.phase = c.phase
 ), part AS (
   -- Two school years may share a week: each has its own days of it.
   SELECT w.week_start, w.academic_year, greatest(w.week_start, y.first_day) AS first_day, least(add_days(w.week_start, $last_weekday), y.last_day) AS last_day

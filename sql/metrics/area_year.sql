@@ -23,11 +23,8 @@ severe = { doc = "Severely absent enrolments", visibility = "area" }
 severe_percent = { doc = "100 severe / enrolments", visibility = "area" }
 */
 WITH phased AS (
-  SELECT urn, la_code, phase, open_date, close_date FROM tables.expected_school
-  UNION ALL
-  -- The DfE's total: primary, secondary and special; alternative provision stands beside it.
-  SELECT urn, la_code, 'Total' AS phase, open_date, close_date FROM tables.expected_school
-  WHERE phase IN ('Primary', 'Secondary', 'Special')
+  SELECT s.urn, s.la_code, c.counted_as AS phase, s.open_date, s.close_date
+  FROM reference.counted_phase c JOIN tables.expected_school s ON s.phase = c.phase
 ), sent AS (
   SELECT DISTINCT urn, academic_year FROM tables.sent_week
 ), expected AS (

@@ -43,15 +43,10 @@ WITH alike AS (
   SELECT la_code, phase, academic_year, c['c0'] AS cohort, c['c1'] AS value, sum(enrolments) AS enrolments, sum(possible) AS possible,
          sum(absent) AS absent, sum(persistent) AS persistent, sum(severe) AS severe
   FROM grouped GROUP BY la_code, phase, academic_year, c['c0'], c['c1']
-), phased AS (
-  -- The DfE's total: primary, secondary and special; alternative provision stands beside it.
-  SELECT counted.*, unnest(CASE WHEN phase IN ('Primary', 'Secondary', 'Special') THEN make_array(phase, 'Total')
-                                ELSE make_array(phase) END) AS of_phase
-  FROM counted
 )
-SELECT la_code, academic_year, of_phase AS phase, cohort, value, sum(enrolments) AS enrolments,
-       sum(possible) AS possible, sum(absent) AS absent, 100.0 * sum(absent) / nullif(sum(possible), 0) AS absence_percent,
-       sum(persistent) AS persistent, 100.0 * sum(persistent) / nullif(sum(enrolments), 0) AS persistent_percent,
-       sum(severe) AS severe, 100.0 * sum(severe) / nullif(sum(enrolments), 0) AS severe_percent
-FROM phased
-GROUP BY la_code, academic_year, of_phase, cohort, value
+SELECT n.la_code, n.academic_year, c.counted_as AS phase, n.cohort, n.value, sum(n.enrolments) AS enrolments,
+       sum(n.possible) AS possible, sum(n.absent) AS absent, 100.0 * sum(n.absent) / nullif(sum(n.possible), 0) AS absence_percent,
+       sum(n.persistent) AS persistent, 100.0 * sum(n.persistent) / nullif(sum(n.enrolments), 0) AS persistent_percent,
+       sum(n.severe) AS severe, 100.0 * sum(n.severe) / nullif(sum(n.enrolments), 0) AS severe_percent
+FROM reference.counted_phase c JOIN counted n ON n.phase = c.phase
+GROUP BY n.la_code, n.academic_year, c.counted_as, n.cohort, n.value

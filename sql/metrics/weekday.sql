@@ -17,11 +17,7 @@ WITH school AS (
   SELECT urn, academic_year, d['session'] AS session, d['weekday'] AS weekday, d['possible'] AS possible, d['absent'] AS absent
   FROM (SELECT urn, academic_year, unnest(counts_by_weekday(counts)) AS d FROM tables.session_count WHERE in_cohort)
 ), phased AS (
-  SELECT urn, la_code, phase FROM tables.expected_school
-  UNION ALL
-  -- The DfE's total: primary, secondary and special; alternative provision stands beside it.
-  SELECT urn, la_code, 'Total' AS phase FROM tables.expected_school
-  WHERE phase IN ('Primary', 'Secondary', 'Special')
+  SELECT s.urn, s.la_code, c.counted_as AS phase FROM reference.counted_phase c JOIN tables.expected_school s ON s.phase = c.phase
 )
 SELECT p.la_code, s.academic_year, p.phase, s.weekday, s.session, sum(s.possible) AS possible, sum(s.absent) AS absent,
        100.0 * sum(s.absent) / nullif(sum(s.possible), 0) AS absence_percent

@@ -27,7 +27,7 @@ WITH year AS (
   -- Schools that are open on the day, as the DfE counts them from GIAS.
   SELECT la_code, phase, count(*) FILTER (WHERE is_open) AS schools_open,
          count(*) FILTER (WHERE is_open AND in_figures) AS open_in_figures, count(*) FILTER (WHERE in_figures) AS in_figures
-  FROM school WHERE phase IN ('Primary', 'Secondary', 'Special') GROUP BY la_code, phase
+  FROM school WHERE phase IN (SELECT phase FROM reference.counted_phase WHERE counted_as = 'Total') GROUP BY la_code, phase
 ), roll AS (
   SELECT s.la_code, s.phase, count(*) AS on_roll
   FROM school s JOIN tables.enrolled e ON s.urn = e.urn

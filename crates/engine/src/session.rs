@@ -91,8 +91,13 @@ impl Engine {
     }
 
     /// The lake.
-    pub fn lake(&self) -> &Lake {
+    pub(crate) fn lake(&self) -> &Lake {
         &self.lake
+    }
+
+    /// The newest run of the lake.
+    pub async fn newest(&self) -> Result<RunRecord, EngineError> {
+        Ok(RunRecord::newest(&self.lake).await?)
     }
 
     /// Whether registers of a run are joined by hashing.

@@ -305,12 +305,12 @@ impl House {
         Ok(Self { config, lake, library, engine })
     }
 
-    /// Whatever writes the ledger, once no other process does.
     /// The right to write the lake, once no other command does.
     async fn turn(&self) -> Result<lake::Turn> {
         Ok(self.lake.turn(|| eprintln!("Another command writes this lake; this one waits for it.")).await?)
     }
 
+    /// Whatever writes the ledger, once no other command does.
     async fn ingest<'a>(&'a self, progress: &'a progress::Bar) -> Result<Ingest<'a>> {
         let _turn = self.turn().await?;
         let Self { config, lake, library, engine } = self;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use engine::Engine;
 use engine::session::Session;
-use lake::RunRecord;
 use model::{AcademicYear, AsOf};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -71,7 +70,7 @@ impl Source for LedgerSource {
         let now = (self.clock)();
         let as_of = ask.as_of.as_deref().and_then(date::day).or(self.as_of).unwrap_or_else(|| now.date_naive());
         let known_at = ask.known_at.as_deref().and_then(model::known_at).unwrap_or(now);
-        let run = RunRecord::newest(self.engine.lake()).await.map_err(PageError::failed)?;
+        let run = self.engine.newest().await.map_err(PageError::failed)?;
         if run.n == 0 {
             return Err(PageError::Nothing("Nothing has been taken in yet. Run rollcall ingest first.".to_owned()));
         }

@@ -144,6 +144,7 @@ pub(super) async fn record(
             others.push(alert);
         }
     }
+    // Asked for only where one that was open stands no longer.
     let leavings = match before.values().any(|alert| !by_marks(alert) && alert.status == "open") {
         true => leavings(&session, roots).await?,
         false => HashSet::new(),
@@ -151,7 +152,8 @@ pub(super) async fn record(
     // A run that was open went on, though its last day was told when the rule was met.
     let told_until = days_from_epoch(before_run.known_at.date_naive());
     for (id, alert) in before {
-        let until = if alert.status == "open" { alert.to.max(Some(told_until)) } else { alert.to };
+        let is_open = alert.status == "open";
+        let until = if is_open { alert.to.max(Some(told_until)) } else { alert.to };
         // One of last year stands or falls by last year's marks, once they have been asked.
         let is_judged = match by_marks(&alert) {
             true => alert.to.is_none() || is_of(&alert, year) || last_year.is_some() && is_of(&alert, last),
@@ -161,11 +163,11 @@ pub(super) async fn record(
         let mut others = others.get(&alert.whose(roots)).into_iter().flatten();
         let (after, reason) = if !is_judged || stood.contains_key(id) {
             ("ended", "its school year is over")
-        } else if others.any(|other| !by_marks(&alert) || other.from <= until && alert.from <= other.to) {
+        } else if others.any(|other| is_open && !by_marks(&alert) || other.from <= until && alert.from <= other.to) {
             ("replaced", "it goes on as another: its first day, or the UPN, is told otherwise now")
         } else if by_marks(&alert) {
             ("retracted", "the marks known now no longer meet the rule")
-        } else if leavings.contains(&(alert.whose(roots).1, alert.urn, alert.from)) {
+        } else if !is_open || leavings.contains(&(alert.whose(roots).1, alert.urn, alert.from)) {
             ("ended", "a roll says where the child is, or where it went")
         } else {
             ("retracted", "the roll says no longer that the child left then")
