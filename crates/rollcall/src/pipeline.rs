@@ -147,8 +147,8 @@ pub(crate) async fn run(
                     continue;
                 }
                 let ingest = house.ingest(&bar).await?;
-                let (summary, faults) = ingest.new_files(&step.source, drop.clone(), crate::now()).await?;
-                not_taken.extend(faults);
+                let summary = ingest.new_files(&step.source, &drop, offer.files, crate::now()).await?;
+                not_taken.extend(offer.faults);
                 bar.finish();
                 match summary {
                     Some(summary) => crate::ask::print_summary(&summary, json),

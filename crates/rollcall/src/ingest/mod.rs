@@ -18,7 +18,7 @@ mod tables;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -130,17 +130,18 @@ impl Ingest<'_> {
         self.received(run, source, landed, trimmed(received_at)).await
     }
 
-    /// Takes in, as one arrival, those files of a folder that do not lie there as they were taken the last time; none
+    /// Takes in, as one arrival, those files offered by a folder that do not lie there as they were taken the last time; none
     /// where nothing is new. A file that stays in its folder was sent once: taken again every night, it would undo
-    /// what was corrected since. And what there cannot be taken in, with the reason.
+    /// what was corrected since.
     pub async fn new_files(
         &self,
         source: &str,
-        folder: PathBuf,
+        folder: &Path,
+        mut files: Vec<Offered>,
         received_at: DateTime<Utc>,
-    ) -> Result<(Option<Summary>, Vec<String>)> {
+    ) -> Result<Option<Summary>> {
+        self.refuse_the_lake_itself(&[folder])?;
         let run = self.finish_what_was_cut_off().await?;
-        let Offer { mut files, faults } = self.offered(&[folder])?;
         let mut names: BTreeSet<String> = files.iter().map(|f| f.name.clone()).collect();
         // Several may have one name once no child stands in it.
         let mut before: BTreeMap<String, Vec<ReceiptFile>> = BTreeMap::new();
@@ -166,10 +167,10 @@ impl Ingest<'_> {
         let mut is_new = is_new.into_iter();
         files.retain(|_| is_new.next().unwrap_or(true));
         if files.is_empty() {
-            return Ok((None, faults));
+            return Ok(None);
         }
         let landed = self.land_all(source, files, trimmed(received_at)).await?;
-        Ok((Some(self.received(run, source, landed, trimmed(received_at)).await?), faults))
+        Ok(Some(self.received(run, source, landed, trimmed(received_at)).await?))
     }
 
     /// What lies below some paths, where there is anything.
@@ -208,11 +209,11 @@ impl Ingest<'_> {
     }
 
     /// What a lake is made of is no return.
-    fn refuse_the_lake_itself(&self, paths: &[PathBuf]) -> Result<()> {
+    fn refuse_the_lake_itself(&self, paths: &[impl AsRef<Path>]) -> Result<()> {
         let Some(lake) = self.lake.on_disk(&Default::default()).and_then(|root| root.canonicalize().ok()) else {
             return Ok(());
         };
-        for path in paths {
+        for path in paths.iter().map(AsRef::as_ref) {
             if path.canonicalize().is_ok_and(|p| lake.starts_with(&p) || p.starts_with(&lake)) {
                 bail!("the lake itself lies in {}; name the files or the folder that schools sent", path.display());
             }
