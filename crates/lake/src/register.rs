@@ -14,6 +14,12 @@ pub const UNSTATED: u8 = 0;
 pub const REFUSED: u8 = 1;
 /// A box of a whole register that has no row for its session: no mark is held, and one that was is withdrawn.
 pub const UNSENT: u8 = 2;
+
+/// Whether a box says what is to be believed of its session.
+pub fn says(stated: u8) -> bool {
+    !matches!(stated, UNSTATED | REFUSED)
+}
+
 /// What a run says about one pupil's week: a box holds a letter, [`BLANK`] (no mark is held),
 /// [`UNSENT`], [`REFUSED`] or [`UNSTATED`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 /// A Delta table of the ledger.
@@ -270,6 +271,16 @@ impl Table {
 /// Instants in the ledger: microseconds, UTC.
 pub fn stamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// A column of [`stamp`]s, given in microseconds.
+pub fn stamps(micros: impl Into<TimestampMicrosecondArray>) -> ArrayRef {
+    Arc::new(micros.into().with_data_type(stamp()))
+}
+
+/// So many rows of one instant, given in microseconds.
+pub fn stamped(micros: i64, rows: usize) -> ArrayRef {
+    stamps(vec![micros; rows])
 }
 
 fn must(name: &str, kind: DataType) -> Field {

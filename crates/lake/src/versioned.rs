@@ -7,12 +7,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{filter_record_batch, interleave_record_batch, take_record_batch};
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use arrow::row::{RowConverter, Rows, SortField};
 
 use crate::LakeError;
+use crate::table::stamped;
 
 /// Columns that say when a version was believed, and from which roll on, not what it says.
 const TIMES: [&str; 4] = ["known_from", "known_to", "return_id", "snapshot_date"];
@@ -126,8 +127,7 @@ fn close(rows: &RecordBatch, at_micros: i64) -> Result<RecordBatch, LakeError> {
     let lasting: UInt32Array = (0..rows.num_rows()).filter(|i| from.value(*i) < at_micros).map(|i| i as u32).collect();
     let rows = take_record_batch(rows, &lasting)?;
     let mut columns = rows.columns().to_vec();
-    columns[schema.index_of("known_to")?] =
-        Arc::new(TimestampMicrosecondArray::from(vec![at_micros; rows.num_rows()]).with_timezone("UTC"));
+    columns[schema.index_of("known_to")?] = stamped(at_micros, rows.num_rows());
     Ok(RecordBatch::try_new(schema, columns)?)
 }
 
@@ -145,11 +145,11 @@ pub fn nothing(schema: &SchemaRef) -> RecordBatch {
 mod tests {
     use super::*;
     use crate::Table;
+    use crate::table::stamps;
     use arrow::array::{Int32Array, Int64Array, StringArray};
 
     fn links(rows: &[(i32, i32, &str, i64)]) -> RecordBatch {
         let schema = Table::SchoolLink.schema();
-        let time = |v: Vec<Option<i64>>| Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC"));
         RecordBatch::try_new(
             Arc::clone(&schema),
             vec![
@@ -157,8 +157,8 @@ mod tests {
                 Arc::new(Int32Array::from_iter_values(rows.iter().map(|r| r.1))),
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.2))),
                 arrow::array::new_null_array(schema.field(3).data_type(), rows.len()),
-                time(rows.iter().map(|r| Some(r.3)).collect()),
-                time(vec![None; rows.len()]),
+                stamps(rows.iter().map(|r| r.3).collect::<Vec<_>>()),
+                stamps(vec![None; rows.len()]),
                 Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.3))),
             ],
         )

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
-use lake::register::{REFUSED, Stated, UNSENT, UNSTATED};
+use lake::register::{REFUSED, Stated, UNSENT, UNSTATED, says};
 use model::line::{box_of, days_from_epoch, monday_of_day};
 use model::{BLANK, Line, SESSIONS_A_WEEK, Session, Upn, Urn};
 
@@ -105,7 +105,7 @@ impl SchoolGrid {
             for lines in &weeks {
                 match lines.and_then(|w| w.get(pupil)) {
                     Some(line) => {
-                        let shown = |b: &u8| if matches!(*b, UNSTATED | REFUSED | DELETED) { BLANK } else { *b };
+                        let shown = |b: &u8| if says(*b) && *b != DELETED { *b } else { BLANK };
                         register.extend(line.iter().map(shown));
                     }
                     None => register.extend_from_slice(&[BLANK; SESSIONS_A_WEEK]),
@@ -140,7 +140,7 @@ impl SchoolGrid {
 
     /// Whether a row of a child was kept: of one of whom all were refused it says nothing.
     fn is_stated(&self, pupil: usize) -> bool {
-        let is_kept = |line: &Line| line.iter().any(|b| !matches!(*b, UNSTATED | REFUSED));
+        let is_kept = |line: &Line| line.iter().any(|b| says(*b));
         self.weeks.iter().any(|(_, lines)| lines.get(pupil).is_some_and(is_kept))
     }
 
@@ -152,7 +152,7 @@ impl SchoolGrid {
     /// The children and days of which it has a row that was kept.
     pub fn days_with_rows(&self) -> impl Iterator<Item = (i64, i32)> + '_ {
         let of_line = |week: i32, pupil: usize, line: &Line| {
-            let is_kept = |day: &i32| line[*day as usize * 2..][..2].iter().any(|b| !matches!(*b, UNSTATED | REFUSED));
+            let is_kept = |day: &i32| line[*day as usize * 2..][..2].iter().any(|b| says(*b));
             let days: Vec<i32> = (0..7).filter(is_kept).collect();
             let key = self.upns[pupil].key();
             days.into_iter().map(move |day| (key, week + day))
@@ -210,7 +210,7 @@ impl SchoolGrid {
         for (week, lines) in &mut self.weeks {
             let Some(line) = lines.get_mut(pupil) else { continue };
             for (i, now) in line.iter_mut().enumerate() {
-                if only.is_none_or(|only| only == (*week, i)) && !matches!(*now, UNSTATED | REFUSED) {
+                if only.is_none_or(|only| only == (*week, i)) && says(*now) {
                     *now = REFUSED;
                     refused += 1;
                 }
@@ -308,14 +308,13 @@ pub fn overlay(
     for line in later {
         all.entry((root(line.pupil_key), line.week))
             .and_modify(|now| {
-                for (i, (was, says)) in now.boxes.iter_mut().zip(line.boxes).enumerate() {
-                    if !matches!(says, UNSTATED | REFUSED) {
-                        let mark = |said: u8| if said == UNSENT { BLANK } else { said };
-                        if !matches!(*was, UNSTATED | UNSENT | REFUSED) && mark(*was) != mark(says) {
-                            disagreed.push((line, i));
-                        }
-                        *was = says;
+                for (i, (was, said)) in now.boxes.iter_mut().zip(line.boxes).enumerate().filter(|(_, (_, b))| says(*b))
+                {
+                    let mark = |said: u8| if said == UNSENT { BLANK } else { said };
+                    if says(*was) && *was != UNSENT && mark(*was) != mark(said) {
+                        disagreed.push((line, i));
                     }
+                    *was = said;
                 }
                 (now.pupil_key, now.return_id) = (line.pupil_key, line.return_id);
             })

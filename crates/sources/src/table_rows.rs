@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Int32Builder, Int64Array, Int64Builder, RecordBatch,
-    StringBuilder, TimestampMicrosecondArray, new_null_array,
+    StringBuilder, new_null_array,
 };
 use arrow::datatypes::DataType;
 use chrono::NaiveDate;
+use lake::table::stamped;
 use model::line::days_from_epoch;
 use model::{Session, Upn, Urn};
 
@@ -297,10 +298,7 @@ impl TableRows {
             by_name.insert(name, array);
         }
         let columns = schema.fields().iter().map(|field| match field.name().as_str() {
-            "known_from" => Arc::new(
-                TimestampMicrosecondArray::from(vec![decoder.received_at.timestamp_micros(); rows])
-                    .with_timezone("UTC"),
-            ) as ArrayRef,
+            "known_from" => stamped(decoder.received_at.timestamp_micros(), rows),
             "return_id" => Arc::new(Int64Array::from(vec![return_id; rows])),
             name => match by_name.get(name) {
                 // A key that a file may leave out is empty text, not unknown.

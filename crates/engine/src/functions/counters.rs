@@ -4,101 +4,39 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BinaryViewBuilder, BooleanArray, Int64Array, StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BinaryViewBuilder, Int64Array, StringArray,
 };
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::{Result, not_impl_err};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
-};
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::Result;
+use datafusion::logical_expr::{AggregateUDF, EmitTo};
 use model::SESSIONS_A_WEEK;
 
+use super::aggregate::{Groups, Rows, aggregate};
 use super::lists::Lists;
 use super::session_counts::{SessionCounts, WeekCounts, write_counts};
 use super::weeks::Weeks;
-use super::{Book, counts};
 use crate::line_book::{LETTERS, LineBook, NumberedLines};
 use crate::register::Register;
 
 /// Bytes of a block of counts: some schools' years.
 const COUNTS_BLOCK: u32 = 2 << 20;
 
-/// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Counted {
-    Letters,
-    Sessions,
-}
-
 /// `code_counts` and `session_counts`.
 pub(super) fn aggregates(book: &Arc<LineBook>) -> Vec<AggregateUDF> {
-    let of = |counted| {
-        AggregateUDF::from(CountersAggregate {
-            counted,
-            book: Book(Arc::clone(book)),
-            signature: Signature::exact(vec![DataType::BinaryView], Volatility::Immutable),
-        })
-    };
-    vec![of(Counted::Letters), of(Counted::Sessions)]
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct CountersAggregate {
-    counted: Counted,
-    book: Book,
-    signature: Signature,
-}
-
-impl AggregateUDFImpl for CountersAggregate {
-    fn name(&self) -> &str {
-        match self.counted {
-            Counted::Letters => "code_counts",
-            Counted::Sessions => "session_counts",
-        }
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(match self.counted {
-            Counted::Letters => letters().data_type(),
-            Counted::Sessions => DataType::BinaryView,
-        })
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format!("{}[counters]", args.name), DataType::Binary, true))])
-    }
-
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        not_impl_err!("{}() without GROUP BY", self.name())
-    }
-
-    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(match self.counted {
-            Counted::Letters => Box::new(Letters::of(&self.book.0)),
-            Counted::Sessions => Box::new(Sessions::of(&self.book.0)),
-        })
-    }
+    let (of_letters, of_sessions) = (Arc::clone(book), Arc::clone(book));
+    let takes = vec![DataType::BinaryView];
+    vec![
+        aggregate("code_counts", takes.clone(), letters().data_type(), move || Letters::of(&of_letters)),
+        aggregate("session_counts", takes, DataType::BinaryView, move || Sessions::of(&of_sessions)),
+    ]
 }
 
 /// The registers of the rows that count, with their groups.
-fn registers<'a>(
-    values: &'a ArrayRef,
-    group_indices: &'a [usize],
-    filter: Option<&'a BooleanArray>,
-) -> impl Iterator<Item = (usize, Register<'a>)> {
-    let registers = values.as_binary_view();
-    group_indices.iter().enumerate().filter_map(move |(row, group)| {
-        let is_there = registers.is_valid(row) && counts(filter, row);
-        Some((*group, is_there.then(|| Register::read(registers.value(row))).flatten()?))
+fn registers<'a>(values: &'a [ArrayRef], rows: Rows<'a>) -> impl Iterator<Item = (usize, Register<'a>)> {
+    let registers = values[0].as_binary_view();
+    rows.each().filter_map(move |(row, group)| {
+        let is_there = registers.is_valid(row);
+        Some((group, is_there.then(|| Register::read(registers.value(row))).flatten()?))
     })
 }
 
@@ -117,10 +55,6 @@ impl Letters {
         Self { book: Arc::clone(book), groups: Vec::new(), of_line: Vec::new(), lines: Vec::new() }
     }
 
-    fn resize(&mut self, groups: usize) {
-        self.groups.resize(groups, [0; LETTERS]);
-    }
-
     /// Spells the lines counted out to a group.
     fn spell(&mut self, known: &NumberedLines, group: usize) {
         let letters = &mut self.groups[group];
@@ -131,20 +65,17 @@ impl Letters {
     }
 }
 
-impl GroupsAccumulator for Letters {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        filter: Option<&BooleanArray>,
-        total_num_groups: usize,
-    ) -> Result<()> {
-        self.resize(total_num_groups);
+impl Groups for Letters {
+    fn grow(&mut self, groups: usize) {
+        self.groups.resize(groups, [0; LETTERS]);
+    }
+
+    fn add(&mut self, values: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
         let book = Arc::clone(&self.book);
         let known = book.read();
         self.of_line.resize(known.len(), 0);
         let mut at_hand = None;
-        for (group, register) in registers(&values[0], group_indices, filter) {
+        for (group, register) in registers(values, rows) {
             if let Some(before) = at_hand.replace(group).filter(|before| *before != group) {
                 self.spell(&known, before);
             }
@@ -162,12 +93,9 @@ impl GroupsAccumulator for Letters {
         Ok(())
     }
 
-    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.resize(total_num_groups);
-        let states = values[0].as_binary::<i32>();
-        for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
-            let counts = &mut self.groups[*group];
-            for (count, bytes) in counts.iter_mut().zip(states.value(row).chunks_exact(8)) {
+    fn add_states(&mut self, states: &ArrayRef, rows: Rows<'_>) -> Result<()> {
+        for (state, group) in rows.states(states) {
+            for (count, bytes) in self.groups[group].iter_mut().zip(state.chunks_exact(8)) {
                 *count += u64::from_le_bytes(bytes.try_into().unwrap_or_default());
             }
         }
@@ -175,9 +103,9 @@ impl GroupsAccumulator for Letters {
     }
 
     /// The letters that stand anywhere, in order.
-    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+    fn values(&mut self, taken: EmitTo) -> Result<ArrayRef> {
         let (mut found, mut sessions, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
-        for counts in emit_to.take_needed(&mut self.groups) {
+        for counts in taken.take_needed(&mut self.groups) {
             let before = sessions.len();
             for (letter, count) in counts.iter().enumerate().filter(|(_, count)| 0 < **count) {
                 found.push(char::from(letter as u8).to_string());
@@ -189,19 +117,12 @@ impl GroupsAccumulator for Letters {
         Ok(letters().array(columns, lengths, None))
     }
 
-    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+    fn states(&mut self, taken: EmitTo) -> Result<ArrayRef> {
         let mut out = BinaryBuilder::new();
-        for letters in emit_to.take_needed(&mut self.groups) {
+        for letters in taken.take_needed(&mut self.groups) {
             out.append_value(letters.map(u64::to_le_bytes).as_flattened());
         }
-        Ok(vec![Arc::new(out.finish())])
-    }
-
-    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self::of(&self.book);
-        let rows: Vec<usize> = (0..values[0].len()).collect();
-        each.update_batch(values, &rows, filter, rows.len())?;
-        each.state(EmitTo::All)
+        Ok(Arc::new(out.finish()))
     }
 
     fn size(&self) -> usize {
@@ -325,12 +246,7 @@ impl Sessions {
         Ok(group)
     }
 
-    fn begin(&mut self, groups: usize) {
-        self.groups.resize(groups, Group::default());
-        self.batch += 1;
-    }
-
-    /// Puts by the groups of which this batch has nothing.
+    /// Ends a batch: puts by the groups of which it has nothing.
     fn end(&mut self) {
         let (known, batch, groups) = (self.book.read(), self.batch, &mut self.groups);
         self.counting.sort_unstable();
@@ -357,18 +273,16 @@ impl Sessions {
     }
 }
 
-impl GroupsAccumulator for Sessions {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        filter: Option<&BooleanArray>,
-        total_num_groups: usize,
-    ) -> Result<()> {
-        self.begin(total_num_groups);
+impl Groups for Sessions {
+    fn grow(&mut self, groups: usize) {
+        self.groups.resize(groups, Group::default());
+    }
+
+    fn add(&mut self, values: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
+        self.batch += 1;
         let book = Arc::clone(&self.book);
         let known = book.read();
-        for (group, register) in registers(&values[0], group_indices, filter) {
+        for (group, register) in registers(values, rows) {
             let group = self.group(group)?;
             let weeks = group.weeks.from(register.first_week, register.weeks())?;
             for (week, number) in weeks.iter_mut().zip(register.numbers()) {
@@ -384,18 +298,17 @@ impl GroupsAccumulator for Sessions {
         Ok(())
     }
 
-    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.begin(total_num_groups);
-        let states = values[0].as_binary::<i32>();
-        for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
-            self.group(*group)?.add(states.value(row))?;
+    fn add_states(&mut self, states: &ArrayRef, rows: Rows<'_>) -> Result<()> {
+        self.batch += 1;
+        for (state, group) in rows.states(states) {
+            self.group(group)?.add(state)?;
         }
         self.end();
         Ok(())
     }
 
-    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let values = self.taken(emit_to);
+    fn values(&mut self, taken: EmitTo) -> Result<ArrayRef> {
+        let values = self.taken(taken);
         let mut out = BinaryViewBuilder::with_capacity(values.len()).with_fixed_block_size(COUNTS_BLOCK);
         for value in values {
             out.try_append_value(value)?;
@@ -403,15 +316,8 @@ impl GroupsAccumulator for Sessions {
         Ok(Arc::new(out.finish()))
     }
 
-    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![Arc::new(BinaryArray::from_iter_values(self.taken(emit_to)))])
-    }
-
-    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self::of(&self.book);
-        let rows: Vec<usize> = (0..values[0].len()).collect();
-        each.update_batch(values, &rows, filter, rows.len())?;
-        each.state(EmitTo::All)
+    fn states(&mut self, taken: EmitTo) -> Result<ArrayRef> {
+        Ok(Arc::new(BinaryArray::from_iter_values(self.taken(taken))))
     }
 
     fn size(&self) -> usize {
@@ -445,14 +351,16 @@ mod tests {
         // In three batches, between which the group rests, and half of it counted elsewhere.
         let (mut sessions, mut elsewhere) = (Sessions::of(&book), Sessions::of(&book));
         for (from, rows) in [(0, 300), (300, 200)] {
-            sessions.update_batch(&[registers.slice(from, rows)], &vec![0; rows], None, 2).unwrap();
-            sessions.update_batch(&[registers.slice(0, 1)], &[1], None, 2).unwrap();
+            sessions.grow(2);
+            sessions.add(&[registers.slice(from, rows)], Rows::all(&vec![0; rows])).unwrap();
+            sessions.add(&[registers.slice(0, 1)], Rows::all(&[1])).unwrap();
             assert!(sessions.groups[0].weeks.each.is_empty());
         }
-        elsewhere.update_batch(&[registers.slice(500, 500)], &[0; 500], None, 1).unwrap();
-        sessions.merge_batch(&elsewhere.state(EmitTo::All).unwrap(), &[0], 2).unwrap();
-        let counted = sessions.evaluate(EmitTo::First(1)).unwrap();
-        let of_other = sessions.evaluate(EmitTo::All).unwrap();
+        elsewhere.grow(1);
+        elsewhere.add(&[registers.slice(500, 500)], Rows::all(&[0; 500])).unwrap();
+        sessions.add_states(&elsewhere.states(EmitTo::All).unwrap(), Rows::all(&[0])).unwrap();
+        let counted = sessions.values(EmitTo::First(1)).unwrap();
+        let of_other = sessions.values(EmitTo::All).unwrap();
         assert_eq!(SessionCounts::read(of_other.as_binary_view().value(0)).unwrap().weeks().count(), 1);
         let counted = SessionCounts::read(counted.as_binary_view().value(0)).unwrap();
         let weeks: Vec<WeekCounts> = counted.weeks().collect();

@@ -3,6 +3,7 @@
 //! Boxes are also spoken of as a mask: bit 0 is Monday AM, bit 13 Sunday PM. A set of codes is named as in
 //! [`model::CodeTable::set`]: a class, a measure, or `codes:G N O U`.
 
+mod aggregate;
 mod boxes;
 mod counters;
 mod identity;
@@ -18,7 +19,7 @@ mod weeks;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Date32Array};
+use datafusion::arrow::array::{Array, ArrayRef, Date32Array};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::execution::FunctionRegistry;
@@ -39,7 +40,8 @@ pub(crate) fn register_all(
     for function in boxes::all(codes).into_iter().chain(registers).chain(identity::all()).chain([stints::scalar()]) {
         registry.register_udf(Arc::new(function))?;
     }
-    for function in counters::aggregates(book).into_iter().chain(union::aggregates(book)).chain([stints::aggregate()]) {
+    for function in counters::aggregates(book).into_iter().chain(union::aggregates(book)).chain([stints::of_several()])
+    {
         registry.register_udaf(Arc::new(function))?;
     }
     Ok(())
@@ -48,27 +50,6 @@ pub(crate) fn register_all(
 /// Whether a function is one of these.
 pub(crate) fn is_ours(function: &ScalarUDF) -> bool {
     function.inner().downcast_ref::<Scalar>().is_some()
-}
-
-/// The book of an aggregate's session, equal to any other: there is one a session.
-#[derive(Clone, Debug)]
-struct Book(Arc<LineBook>);
-
-impl PartialEq for Book {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Book {}
-
-impl Hash for Book {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
-}
-
-/// Whether an aggregate's filter lets a row count.
-fn counts(filter: Option<&BooleanArray>, row: usize) -> bool {
-    filter.is_none_or(|f| f.is_valid(row) && f.value(row))
 }
 
 /// A day of a column, or what stands for none.

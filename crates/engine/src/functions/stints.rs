@@ -3,15 +3,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray};
-use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef};
-use datafusion::common::{Result, not_impl_err};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ScalarUDF, Signature, Volatility,
-};
+use datafusion::arrow::array::{ArrayRef, AsArray, BinaryBuilder};
+use datafusion::arrow::datatypes::{DataType, Date32Type};
+use datafusion::common::Result;
+use datafusion::logical_expr::{AggregateUDF, EmitTo, ScalarUDF};
 
-use super::{counts, day_or};
+use super::aggregate::{Groups, Rows, aggregate, of_each_row};
+use super::day_or;
 
 /// Stretches of days as a value: pairs of first and last day, four bytes each, least first, in order and apart
 /// from one another.
@@ -37,66 +35,28 @@ impl Stints {
     }
 }
 
-/// The function of one stint, which says what the aggregate says of it alone.
-pub fn scalar() -> ScalarUDF {
+/// `stint`, which says what `stints` says of one alone.
+pub(super) fn scalar() -> ScalarUDF {
     super::scalar("stint", vec![DataType::Date32, DataType::Date32], DataType::Binary, |days, _| {
-        let each = Groups::default().convert_to_state(days, None)?;
-        Ok(Arc::clone(&each[0]))
+        of_each_row(Stretches::default(), days)
     })
 }
 
-/// The aggregate. No first or last day: no bound on that side. A stretch that ends before it begins is none; null
-/// where there is none at all.
-pub fn aggregate() -> AggregateUDF {
-    AggregateUDF::from(StintsAggregate {
-        signature: Signature::exact(vec![DataType::Date32, DataType::Date32], Volatility::Immutable),
-    })
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct StintsAggregate {
-    signature: Signature,
-}
-
-impl AggregateUDFImpl for StintsAggregate {
-    fn name(&self) -> &str {
-        "stints"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Binary)
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format!("{}[stints]", args.name), DataType::Binary, true))])
-    }
-
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        not_impl_err!("stints() without GROUP BY")
-    }
-
-    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Groups::default()))
-    }
+/// `stints`. No first or last day: no bound on that side. A stretch that ends before it begins is none; null where
+/// there is none at all.
+pub(super) fn of_several() -> AggregateUDF {
+    aggregate("stints", vec![DataType::Date32, DataType::Date32], DataType::Binary, Stretches::default)
 }
 
 /// The first stretch of each group, and the few further ones: nearly every child has one stint.
 #[derive(Default)]
-struct Groups {
+struct Stretches {
     first: Vec<Option<(i32, i32)>>,
     more: Vec<(usize, (i32, i32))>,
 }
 
-impl Groups {
-    fn add(&mut self, group: usize, days: (i32, i32)) {
+impl Stretches {
+    fn stretch(&mut self, group: usize, days: (i32, i32)) {
         if days.1 < days.0 {
             return;
         }
@@ -130,48 +90,32 @@ impl Groups {
     }
 }
 
-impl GroupsAccumulator for Groups {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        filter: Option<&BooleanArray>,
-        total_num_groups: usize,
-    ) -> Result<()> {
-        self.first.resize(total_num_groups, None);
+impl Groups for Stretches {
+    fn grow(&mut self, groups: usize) {
+        self.first.resize(groups, None);
+    }
+
+    fn add(&mut self, values: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
         let (first, last) = (values[0].as_primitive::<Date32Type>(), values[1].as_primitive::<Date32Type>());
-        for (row, group) in group_indices.iter().enumerate() {
-            if counts(filter, row) {
-                self.add(*group, (day_or(first, row, i32::MIN), day_or(last, row, i32::MAX)));
-            }
+        for (row, group) in rows.each() {
+            self.stretch(group, (day_or(first, row, i32::MIN), day_or(last, row, i32::MAX)));
         }
         Ok(())
     }
 
-    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.first.resize(total_num_groups, None);
-        let states = values[0].as_binary::<i32>();
-        for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| states.is_valid(*row)) {
-            for days in Stints::read(states.value(row)) {
-                self.add(*group, days);
-            }
+    fn add_states(&mut self, states: &ArrayRef, rows: Rows<'_>) -> Result<()> {
+        for (state, group) in rows.states(states) {
+            Stints::read(state).for_each(|days| self.stretch(group, days));
         }
         Ok(())
     }
 
-    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        Ok(self.take(emit_to))
+    fn states(&mut self, taken: EmitTo) -> Result<ArrayRef> {
+        Ok(self.take(taken))
     }
 
-    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![self.take(emit_to)])
-    }
-
-    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self::default();
-        let rows: Vec<usize> = (0..values[0].len()).collect();
-        each.update_batch(values, &rows, filter, rows.len())?;
-        each.state(EmitTo::All)
+    fn values(&mut self, taken: EmitTo) -> Result<ArrayRef> {
+        Ok(self.take(taken))
     }
 
     fn size(&self) -> usize {
@@ -186,9 +130,9 @@ mod tests {
 
     #[test]
     fn stints_that_touch_the_same_day_are_one_and_empty_ones_none() {
-        let mut groups = Groups { first: vec![None; 3], more: Vec::new() };
+        let mut groups = Stretches { first: vec![None; 3], more: Vec::new() };
         for (group, days) in [(2, (5, 9)), (0, (1, 3)), (2, (1, 5)), (1, (4, 2)), (2, (11, 12)), (0, (2, 2))] {
-            groups.add(group, days);
+            groups.stretch(group, days);
         }
         let first = groups.take(EmitTo::First(1));
         let rest = groups.take(EmitTo::All);

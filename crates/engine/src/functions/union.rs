@@ -5,20 +5,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BinaryViewBuilder, BooleanArray,
-};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BinaryViewBuilder};
 use datafusion::arrow::compute::{cast, interleave};
-use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef};
-use datafusion::common::{Result, not_impl_err};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
-};
+use datafusion::arrow::datatypes::{DataType, Date32Type};
+use datafusion::common::Result;
+use datafusion::logical_expr::{AggregateUDF, EmitTo};
 use model::{BLANK, SESSIONS_A_WEEK};
 
+use super::aggregate::{Groups, Rows, aggregate};
 use super::weeks::Weeks;
-use super::{Book, counts};
 use crate::line_book::{BLANK_LINE, Line, LineBook, NumberedLines};
 use crate::register::Register;
 
@@ -44,64 +39,19 @@ pub(super) fn greater_of(line: &mut Line, marks: &[u8]) {
     }
 }
 
-/// `register`, `register_union` and `opened`.
+/// `register`, `register_union` and `opened`, of which the last counts marks that open a session alone, as [`OPEN`].
 pub(super) fn aggregates(book: &Arc<LineBook>) -> Vec<AggregateUDF> {
-    let of = |name, takes, is_opening| {
-        let signature = Signature::exact(takes, Volatility::Immutable);
-        AggregateUDF::from(Union { name, is_opening, book: Book(Arc::clone(book)), signature })
-    };
+    let [of_lines, of_registers, of_openings] = std::array::from_fn(|_| Arc::clone(book));
+    let (lines, registers) = (vec![DataType::Utf8, DataType::Date32], vec![DataType::BinaryView]);
     vec![
-        of("register", vec![DataType::Utf8, DataType::Date32], false),
-        of("register_union", vec![DataType::BinaryView], false),
-        of("opened", vec![DataType::BinaryView], true),
+        aggregate("register", lines, DataType::BinaryView, move || Registers::of(&of_lines)),
+        aggregate("register_union", registers.clone(), DataType::BinaryView, move || Registers::of(&of_registers)),
+        aggregate("opened", registers, DataType::BinaryView, move || Openings::of(&of_openings)),
     ]
 }
 
 /// The mark of an open session in a calendar.
 const OPEN: u8 = b'/';
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Union {
-    name: &'static str,
-    /// Whether marks that open a session count alone, as [`OPEN`].
-    is_opening: bool,
-    book: Book,
-    signature: Signature,
-}
-
-impl AggregateUDFImpl for Union {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::BinaryView)
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        // Views share their buffers, and what is exchanged between cores would be counted once for each of its parts.
-        Ok(vec![Arc::new(Field::new(format!("{}[register]", args.name), DataType::Binary, true))])
-    }
-
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        not_impl_err!("{}() without GROUP BY", self.name)
-    }
-
-    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
-        true
-    }
-
-    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(match self.is_opening {
-            false => Box::new(Registers::of(&self.book.0)),
-            true => Box::new(Openings::of(&self.book.0)),
-        })
-    }
-}
 
 /// Registers as they come in (views) or as they are exchanged (contiguous).
 enum Given<'a> {
@@ -143,15 +93,15 @@ impl Registers {
         Self { book: Arc::clone(book), arrays: Vec::new(), first: Vec::new(), gathered: BTreeMap::new(), given: 0 }
     }
 
-    fn add_registers(&mut self, values: &ArrayRef, groups: &[usize], filter: Option<&BooleanArray>) -> Result<()> {
+    fn add_registers(&mut self, values: &ArrayRef, rows: Rows<'_>) -> Result<()> {
         let registers = Given::of(values);
         let known = self.book.read();
         let mut room = Vec::new();
-        for (row, group) in groups.iter().enumerate() {
-            let Some(register) = counts(filter, row).then(|| registers.register(row)).flatten() else { continue };
-            match (self.first[*group], self.gathered.contains_key(group)) {
+        for (row, group) in rows.each() {
+            let Some(register) = registers.register(row) else { continue };
+            match (self.first[group], self.gathered.contains_key(&group)) {
                 (None, false) => {
-                    self.first[*group] = Some((self.arrays.len(), row));
+                    self.first[group] = Some((self.arrays.len(), row));
                     self.given += 4 * register.weeks();
                 }
                 (Some((array, row)), false) => {
@@ -160,11 +110,11 @@ impl Registers {
                     for register in [before, Some(register)].into_iter().flatten() {
                         lay_over(&mut both, register.first_week, register.boxes(&known, &mut room))?;
                     }
-                    self.first[*group] = None;
-                    self.gathered.insert(*group, both);
+                    self.first[group] = None;
+                    self.gathered.insert(group, both);
                 }
                 (_, true) => {
-                    let gathered = self.gathered.entry(*group).or_default();
+                    let gathered = self.gathered.entry(group).or_default();
                     lay_over(gathered, register.first_week, register.boxes(&known, &mut room))?;
                 }
             }
@@ -202,44 +152,31 @@ impl Registers {
     }
 }
 
-impl GroupsAccumulator for Registers {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        filter: Option<&BooleanArray>,
-        total_num_groups: usize,
-    ) -> Result<()> {
-        self.first.resize(total_num_groups, None);
-        let [marks, weeks] = values else { return self.add_registers(&values[0], group_indices, filter) };
+impl Groups for Registers {
+    fn grow(&mut self, groups: usize) {
+        self.first.resize(groups, None);
+    }
+
+    fn add(&mut self, values: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
+        let [marks, weeks] = values else { return self.add_registers(&values[0], rows) };
         let (marks, weeks) = (marks.as_string::<i32>(), weeks.as_primitive::<Date32Type>());
-        for (row, group) in group_indices.iter().enumerate() {
-            if counts(filter, row) && marks.is_valid(row) && weeks.is_valid(row) {
-                let gathered = self.gathered.entry(*group).or_default();
-                lay_over(gathered, weeks.value(row), marks.value(row).as_bytes())?;
-            }
+        for (row, group) in rows.each().filter(|(row, _)| marks.is_valid(*row) && weeks.is_valid(*row)) {
+            let gathered = self.gathered.entry(group).or_default();
+            lay_over(gathered, weeks.value(row), marks.value(row).as_bytes())?;
         }
         Ok(())
     }
 
-    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.first.resize(total_num_groups, None);
-        self.add_registers(&values[0], group_indices, None)
+    fn add_states(&mut self, states: &ArrayRef, rows: Rows<'_>) -> Result<()> {
+        self.add_registers(states, rows)
     }
 
-    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        Ok(cast(&self.take(emit_to)?, &DataType::BinaryView)?)
+    fn states(&mut self, taken: EmitTo) -> Result<ArrayRef> {
+        Ok(cast(&self.take(taken)?, &DataType::Binary)?)
     }
 
-    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![cast(&self.take(emit_to)?, &DataType::Binary)?])
-    }
-
-    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self::of(&self.book);
-        let rows: Vec<usize> = (0..values[0].len()).collect();
-        each.update_batch(values, &rows, filter, rows.len())?;
-        each.state(EmitTo::All)
+    fn values(&mut self, taken: EmitTo) -> Result<ArrayRef> {
+        Ok(cast(&self.take(taken)?, &DataType::BinaryView)?)
     }
 
     fn size(&self) -> usize {
@@ -259,26 +196,39 @@ impl Openings {
         Self { book: Arc::clone(book), groups: Vec::new() }
     }
 
-    fn add(
-        &mut self,
-        values: &ArrayRef,
-        group_indices: &[usize],
-        filter: Option<&BooleanArray>,
-        boxes_of: fn(&NumberedLines, u32) -> u16,
-    ) -> Result<()> {
+    fn open(&mut self, values: &ArrayRef, rows: Rows<'_>, boxes_of: fn(&NumberedLines, u32) -> u16) -> Result<()> {
         let registers = Given::of(values);
         let known = self.book.read();
-        for (row, group) in group_indices.iter().enumerate() {
-            let Some(register) = counts(filter, row).then(|| registers.register(row)).flatten() else { continue };
-            let weeks = self.groups[*group].from(register.first_week, register.weeks())?;
+        for (row, group) in rows.each() {
+            let Some(register) = registers.register(row) else { continue };
+            let weeks = self.groups[group].from(register.first_week, register.weeks())?;
             weeks.iter_mut().zip(register.numbers()).for_each(|(week, number)| *week |= boxes_of(&known, number));
         }
         Ok(())
     }
+}
 
-    fn take(&mut self, emit: EmitTo) -> Result<ArrayRef> {
+impl Groups for Openings {
+    fn grow(&mut self, groups: usize) {
+        self.groups.resize(groups, Weeks::default());
+    }
+
+    fn add(&mut self, values: &[ArrayRef], rows: Rows<'_>) -> Result<()> {
+        self.open(&values[0], rows, NumberedLines::opened)
+    }
+
+    /// Every mark of what was gathered in parts says that a session was open.
+    fn add_states(&mut self, states: &ArrayRef, rows: Rows<'_>) -> Result<()> {
+        self.open(states, rows, NumberedLines::marked)
+    }
+
+    fn states(&mut self, taken: EmitTo) -> Result<ArrayRef> {
+        Ok(cast(&self.values(taken)?, &DataType::Binary)?)
+    }
+
+    fn values(&mut self, taken: EmitTo) -> Result<ArrayRef> {
         let mut out = BinaryViewBuilder::new();
-        for group in emit.take_needed(&mut self.groups) {
+        for group in taken.take_needed(&mut self.groups) {
             if group.each.iter().all(|boxes| *boxes == 0) {
                 out.append_null();
                 continue;
@@ -288,40 +238,6 @@ impl Openings {
             out.try_append_value(self.book.register_of(group.first_week, &lines))?;
         }
         Ok(Arc::new(out.finish()))
-    }
-}
-
-impl GroupsAccumulator for Openings {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        filter: Option<&BooleanArray>,
-        total_num_groups: usize,
-    ) -> Result<()> {
-        self.groups.resize(total_num_groups, Weeks::default());
-        self.add(&values[0], group_indices, filter, NumberedLines::opened)
-    }
-
-    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.groups.resize(total_num_groups, Weeks::default());
-        // Every mark of what was gathered in parts says that a session was open.
-        self.add(&values[0], group_indices, None, NumberedLines::marked)
-    }
-
-    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        self.take(emit_to)
-    }
-
-    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![cast(&self.take(emit_to)?, &DataType::Binary)?])
-    }
-
-    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let mut each = Self::of(&self.book);
-        let rows: Vec<usize> = (0..values[0].len()).collect();
-        each.update_batch(values, &rows, filter, rows.len())?;
-        each.state(EmitTo::All)
     }
 
     fn size(&self) -> usize {
@@ -365,10 +281,11 @@ mod tests {
         let c = value(7, &[b".O............"]);
         let column = |values: &[&[u8]]| Arc::new(values.iter().map(Some).collect::<BinaryViewArray>()) as ArrayRef;
         let mut registers = Registers::of(&book);
-        registers.update_batch(&[column(&[&a, &b])], &[0, 2], None, 3).unwrap();
-        registers.update_batch(&[column(&[&c, &c])], &[2, 3], None, 4).unwrap();
+        registers.grow(4);
+        registers.add(&[column(&[&a, &b])], Rows::all(&[0, 2])).unwrap();
+        registers.add(&[column(&[&c, &c])], Rows::all(&[2, 3])).unwrap();
         let first = registers.take(EmitTo::First(1)).unwrap();
-        registers.update_batch(&[column(&[&a])], &[1], None, 3).unwrap();
+        registers.add(&[column(&[&a])], Rows::all(&[1])).unwrap();
         let rest = registers.take(EmitTo::All).unwrap();
         assert_eq!(first.as_binary_view().value(0), a);
         let rest = rest.as_binary_view();
@@ -383,10 +300,12 @@ mod tests {
         let value = |week: i32, line: &[u8; 14]| book.register_of(week, &[*line]);
         let (a, b, closed) = (value(0, b"/#IZ.........."), value(7, b".\\...........O"), value(0, b"##ZZ.........."));
         let column: ArrayRef = Arc::new([a, b, closed].iter().map(Some).collect::<BinaryViewArray>());
-        let mut whole = Openings::of(&book);
-        let state = whole.convert_to_state(&[column], None).unwrap();
-        whole.merge_batch(&state, &[0, 0, 1], 2).unwrap();
-        let calendar = whole.take(EmitTo::All).unwrap();
+        let (mut apart, mut whole) = (Openings::of(&book), Openings::of(&book));
+        apart.grow(3);
+        apart.add(&[column], Rows::all(&[0, 1, 2])).unwrap();
+        whole.grow(2);
+        whole.add_states(&apart.states(EmitTo::All).unwrap(), Rows::all(&[0, 0, 1])).unwrap();
+        let calendar = whole.values(EmitTo::All).unwrap();
         let calendar = calendar.as_binary_view();
         assert_eq!(calendar.value(0), book.register_of(0, &[*b"/./...........", *b"./.........../"]));
         assert!(calendar.is_null(1));

@@ -8,10 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
-};
+use arrow::array::{AsArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -26,7 +23,7 @@ use super::{Changed, Held, Roots, Stated, Withdrawn, merge_lines};
 use crate::parquet_file::{FileWriter, read};
 use crate::path::join;
 use crate::run::{DataFile, TableState};
-use crate::table::{CURRENT, PAST};
+use crate::table::{CURRENT, PAST, stamps};
 use crate::{Lake, LakeError, Table, append, path};
 
 /// A believed file is ended at the next school once it holds so many lines.
@@ -66,8 +63,6 @@ impl Columns {
     fn take(&mut self) -> Result<RecordBatch, LakeError> {
         let columns = std::mem::take(self);
         let rows = columns.len();
-        let stamps =
-            |v: Vec<Option<i64>>| Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC")) as ArrayRef;
         let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(SESSIONS_A_WEEK, rows));
         let marks = StringArray::try_new(offsets, Buffer::from_vec(columns.marks), None)?;
         Ok(RecordBatch::try_new(
@@ -77,7 +72,7 @@ impl Columns {
                 Arc::new(Int64Array::from(columns.pupil_key)),
                 Arc::new(Date32Array::from(columns.week)),
                 Arc::new(marks),
-                stamps(columns.known_from.into_iter().map(Some).collect()),
+                stamps(columns.known_from),
                 stamps(columns.known_to),
                 Arc::new(Int64Array::from(columns.return_id)),
             ],

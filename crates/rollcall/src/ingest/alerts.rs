@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    UInt32Array, new_null_array,
+    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+    new_null_array,
 };
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -17,6 +17,7 @@ use chrono::Days;
 use engine::session::Session;
 use lake::landing::Receipt;
 use lake::register::{Roots, root_of};
+use lake::table::{stamp, stamped};
 use lake::{DataFile, RunRecord, Table};
 use model::AcademicYear;
 use model::line::{day_of, days_from_epoch, monday_of_day};
@@ -278,14 +279,13 @@ impl Rows {
 fn rows(events: &[Event<'_>], receipt: &Receipt) -> Result<RecordBatch> {
     let n = events.len();
     let at = receipt.received_at.timestamp_micros();
-    let stamps = || Arc::new(TimestampMicrosecondArray::from(vec![at; n]).with_timezone("UTC")) as ArrayRef;
     let text =
         |f: &dyn Fn(&Event<'_>) -> String| Arc::new(StringArray::from_iter_values(events.iter().map(f))) as ArrayRef;
     Ok(RecordBatch::try_new(
         Table::AlertEvent.schema(),
         vec![
             text(&|e| e.id.to_owned()),
-            stamps(),
+            stamped(at, n),
             Arc::new(events.iter().map(|e| e.before).collect::<StringArray>()),
             text(&|e| e.after.to_owned()),
             text(&|_| "rollcall".to_owned()),
@@ -296,8 +296,8 @@ fn rows(events: &[Event<'_>], receipt: &Receipt) -> Result<RecordBatch> {
             Arc::new(events.iter().map(|e| e.alert.from).collect::<Date32Array>()),
             Arc::new(events.iter().map(|e| e.alert.to).collect::<Date32Array>()),
             Arc::new(events.iter().map(|e| e.alert.sessions).collect::<Int64Array>()),
-            stamps(),
-            new_null_array(&lake::table::stamp(), n),
+            stamped(at, n),
+            new_null_array(&stamp(), n),
             Arc::new(Int64Array::from(vec![receipt.n as i64; n])),
         ],
     )?)

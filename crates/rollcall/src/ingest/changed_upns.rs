@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow::array::{Array, AsArray, Int64Array, RecordBatch, TimestampMicrosecondArray, new_null_array};
+use arrow::array::{Array, AsArray, Int64Array, RecordBatch, new_null_array};
 use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::NaiveDate;
 use lake::register::{Roots, root_of};
+use lake::table::stamped;
 use lake::{RunRecord, Table};
 use model::Problem;
 use sources::{Content, Decoded, Kind};
@@ -197,14 +198,13 @@ pub(super) async fn join(
     if joined.is_empty() {
         return Ok((roots.clone(), joined));
     }
-    let stamps = TimestampMicrosecondArray::from(vec![at; joined.len()]).with_timezone("UTC");
     let schema = Table::Identity.schema();
     let rows = RecordBatch::try_new(
         Arc::clone(&schema),
         vec![
             Arc::new(Int64Array::from_iter_values(joined.iter().map(|j| j.0))),
             Arc::new(Int64Array::from_iter_values(joined.iter().map(|j| j.1))),
-            Arc::new(stamps),
+            stamped(at, joined.len()),
             new_null_array(schema.field(3).data_type(), joined.len()),
             Arc::new(Int64Array::from_iter_values(joined.iter().map(|j| j.2))),
         ],

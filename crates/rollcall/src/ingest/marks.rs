@@ -10,13 +10,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use arrow::array::{
-    Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
-};
+use arrow::array::{Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, new_null_array};
 use futures::StreamExt;
 use lake::Table;
 use lake::landing::{Receipt, ReceiptFile};
 use lake::register::{Roots, Stated, Withdrawn, by_child, root_of};
+use lake::table::stamped;
 use model::line::{day_of, days_from_epoch};
 use model::{Problem, Session};
 use sources::grid::{Detail, overlay};
@@ -404,7 +403,7 @@ async fn state_details(
             Arc::new(StringArray::from_iter_values(details.iter().map(|d| d.1.session.as_str()))),
             Arc::new(details.iter().map(|d| d.1.minutes_late).collect::<Int32Array>()),
             Arc::new(details.iter().map(|d| d.1.comment.clone()).collect::<StringArray>()),
-            Arc::new(TimestampMicrosecondArray::from(vec![at; details.len()]).with_timezone("UTC")),
+            stamped(at, details.len()),
             new_null_array(schema.field(7).data_type(), details.len()),
             Arc::new(Int64Array::from_iter_values(details.iter().map(|d| d.2))),
         ],

@@ -7,14 +7,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow::array::{
-    ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    new_null_array,
-};
-use arrow::datatypes::DataType;
+use arrow::array::{ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, new_null_array};
 use lake::landing::Receipt;
 use lake::path::hex;
 use lake::register::Roots;
+use lake::table::{stamp, stamped};
 use lake::{RunRecord, Table};
 use model::line::days_from_epoch;
 use model::{Outcome, Problem};
@@ -26,10 +23,6 @@ use self::mending::Mending;
 pub(super) use self::mending::Stated;
 use super::tables::day_columns;
 use super::{Ingest, Taken};
-
-fn stamps(at: i64, rows: usize) -> ArrayRef {
-    Arc::new(TimestampMicrosecondArray::from(vec![at; rows]).with_timezone("UTC"))
-}
 
 fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
@@ -66,14 +59,14 @@ pub(super) fn return_rows(arrival: &Arrival<'_>, taken: &[Taken]) -> Result<Reco
             Arc::new(taken.iter().map(|t| t.urn).collect::<Int32Array>()),
             texts(taken.iter().map(|t| t.file.as_str())),
             texts(taken.iter().map(|t| t.sha256.as_str())),
-            stamps(at, n),
+            stamped(at, n),
             count(|t| t.rows.0),
             count(|t| t.rows.1),
             count(|t| t.rows.2),
             texts(taken.iter().map(|t| if t.refused { "refused" } else { "taken" })),
             first_day,
             last_day,
-            stamps(at, n),
+            stamped(at, n),
             new_null_array(&lake::table::stamp(), n),
             Arc::new(Int64Array::from_iter_values(taken.iter().map(|t| t.return_id))),
         ],
@@ -93,7 +86,7 @@ pub(super) fn return_school_rows(receipt: &Receipt, taken: &[Taken]) -> Result<R
             Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, s, _)| s.rows as i64))),
             first_day,
             last_day,
-            stamps(receipt.received_at.timestamp_micros(), rows.len()),
+            stamped(receipt.received_at.timestamp_micros(), rows.len()),
             new_null_array(&lake::table::stamp(), rows.len()),
             Arc::new(Int64Array::from_iter_values(rows.iter().map(|(t, ..)| t.return_id))),
         ],
@@ -222,7 +215,7 @@ fn fix_rows(fixes: &[(&Id, i64)], at: i64) -> Result<RecordBatch> {
         Table::ProblemFix.schema(),
         vec![
             texts(fixes.iter().map(|f| text_of(f.0))),
-            stamps(at, fixes.len()),
+            stamped(at, fixes.len()),
             new_null_array(&lake::table::stamp(), fixes.len()),
             Arc::new(Int64Array::from_iter_values(fixes.iter().map(|f| f.1))),
         ],
@@ -249,8 +242,8 @@ fn problem_rows(arrival: &Arrival<'_>, new: &[&Raised<'_>], at: i64) -> Result<R
             Arc::new(all().map(|(_, p)| p.session.map(|s| days_from_epoch(s.0))).collect::<Date32Array>()),
             Arc::new(all().map(|(_, p)| p.session.map(|s| s.1.as_str())).collect::<StringArray>()),
             texts(all().map(|(t, _)| t.kind)),
-            stamps(at, n),
-            new_null_array(&DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into())), n),
+            stamped(at, n),
+            new_null_array(&stamp(), n),
             Arc::new(Int64Array::from_iter_values(all().map(|(t, _)| t.return_id))),
         ],
     )?)

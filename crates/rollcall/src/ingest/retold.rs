@@ -12,7 +12,7 @@ use arrow::array::{AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type, Schema, TimestampMicrosecondType};
 use engine::session::Session;
 use lake::landing::{self, Receipt};
-use lake::register::{REFUSED, Stated, UNSTATED, by_child};
+use lake::register::{Stated, UNSTATED, by_child, says};
 use model::{Line, SESSIONS_A_WEEK};
 use sources::{Content, Decoded};
 
@@ -209,10 +209,8 @@ async fn said(
             let now = by_child(&stated, &staged.roots);
             for ((root, week), line) in now.into_iter().filter(|(child, _)| children.contains(child)) {
                 let boxes = said.entry((urn, root, week)).or_insert([UNSTATED; SESSIONS_A_WEEK]);
-                for (now, says) in
-                    boxes.iter_mut().zip(line.boxes).filter(|(_, says)| !matches!(*says, UNSTATED | REFUSED))
-                {
-                    *now = says;
+                for (now, stated) in boxes.iter_mut().zip(line.boxes).filter(|(_, said)| says(*said)) {
+                    *now = stated;
                 }
             }
         }

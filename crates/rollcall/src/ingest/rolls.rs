@@ -7,12 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int32Array, Int64Array, RecordBatch};
 use arrow::compute::{concat_batches, interleave_record_batch};
 use arrow::datatypes::{Date32Type, Int32Type, Int64Type};
 use lake::register::{Roots, root_of};
+use lake::table::stamped;
 use lake::{RunRecord, Table};
 use model::Problem;
 use model::line::days_from_epoch;
@@ -376,12 +375,11 @@ impl Values {
     fn in_place_of(self, rows: &RecordBatch, at: i64) -> Result<RecordBatch> {
         let schema = rows.schema();
         let mut columns = rows.columns().to_vec();
-        let since = TimestampMicrosecondArray::from(vec![at; rows.num_rows()]).with_timezone("UTC");
         let replaced: [(&str, ArrayRef); 4] = [
             ("missing_since", Arc::new(Date32Array::from(self.missing))),
             ("dob", Arc::new(Date32Array::from(self.born))),
             ("return_id", Arc::new(Int64Array::from(self.returns))),
-            ("known_from", Arc::new(since)),
+            ("known_from", stamped(at, rows.num_rows())),
         ];
         for (name, column) in replaced {
             columns[schema.index_of(name)?] = column;
