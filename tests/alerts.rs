@@ -25,6 +25,12 @@ fn an_alert_is_raised_ended_and_retracted() {
         &["--as-of", "2026-09-28", "--known-at", "2026-09-26"],
     );
     assert_eq!(then, ["unauthorised_10_days"]);
+    let listed = |more: &[&str]| authority.ok(&[&["alerts", "--as-of", "2026-09-28"], more].concat());
+    assert!(listed(&["--known-at", "2026-09-26"]).contains("unauthorised_10_days"));
+    assert!(!listed(&[]).contains("unauthorised_10_days"));
+    let objects = listed(&["--known-at", "2026-09-26", "--json"]);
+    let rule = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["rule"].clone();
+    assert!(objects.lines().any(|line| rule(line) == "unauthorised_10_days"), "{objects}");
     let now = authority
         .ask("SELECT rule FROM alerts.current WHERE rule = 'unauthorised_10_days'", &["--as-of", "2026-09-28"]);
     assert_eq!(now, [""; 0]);

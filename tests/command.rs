@@ -1,6 +1,8 @@
 //! The command as a new user meets it: what works, and what each wrong word, file or configuration says.
 
-use crate::authority::{A, B, all_files, rollcall, said, started, week};
+use crate::authority::{A, B, all_files, roll, rollcall, said, started, week};
+
+const C: &str = "T850200720001";
 
 #[test]
 fn a_first_week_from_files_to_figures() {
@@ -103,14 +105,21 @@ fn a_question_cannot_write_or_read_files() {
 fn no_child_stands_in_logs_messages_or_file_names() {
     let authority = started();
     let bad = format!("URN,UPN,Date,Session,Mark\n140001,{A},2026-09-07,AM,QQ\n140001,{A}X,2026-09-07,AM,/\n");
-    let folder = authority.offer("2026-09-11T18:00:00Z", &[("m.csv", &bad)]);
+    // A roll of a changed UPN, and a row whose date of birth is none.
+    let changed = roll(140001, &[B]).replace(&format!("{B},"), &format!("{B},{A}"));
+    let unreadable = format!("140001,{C},,Made,Up,20166-01-01,F,5,2026-09-01,,\n");
+    let folder = authority.offer("2026-09-11T18:00:00Z", &[("m.csv", &bad), ("r.csv", &(changed + &unreadable))]);
     let out = rollcall()
         .args(["ingest", folder.to_str().unwrap(), "--received-at", "2026-09-11T18:00:00Z"])
         .env("ROLLCALL_LOG", "trace")
         .current_dir(authority.lake())
         .output()
         .unwrap();
-    assert!(!said(&out).contains(A) && !said(&out).contains("Made"), "a child in the output");
+    let told = said(&out);
+    assert!(told.contains("r.csv"), "{told}");
+    for secret in [A, B, C, "Made"] {
+        assert!(!told.contains(secret), "a child in the output");
+    }
     let asked = format!("SELECT count(*) FROM metrics.pupil_year WHERE upn = '{A}'");
     let out =
         rollcall().args(["query", &asked]).env("ROLLCALL_LOG", "trace").current_dir(authority.lake()).output().unwrap();

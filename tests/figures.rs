@@ -109,3 +109,34 @@ fn the_page_knows_who_has_sent_the_newest_week() {
         ["3"]
     );
 }
+
+#[test]
+fn the_dfes_file_tells_who_has_sent_from_who_is_there() {
+    let authority = Authority::new();
+    let schools = gias(&[
+        (140001, "01", 1, "Primary", "", ""),
+        (140002, "01", 1, "Primary", "", ""),
+        (140003, "01", 1, "Primary", "", ""),
+    ]);
+    authority.receive(
+        "2026-09-12T05:00:00Z",
+        &[
+            ("gias.csv", &schools),
+            ("r1.csv", &roll(140001, &[A])),
+            ("r2.csv", &roll(140002, &[B])),
+            ("r3.csv", &roll(140003, &[C])),
+            ("m1.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\OO")])),
+            ("m2.csv", &week(140002, "2026-09-07", &[(B, PRESENT)])),
+        ],
+    );
+    authority.ok(&["submission", "attendance_open_data", "--as-of", "2026-09-11"]);
+    let file = authority.lake().join("submissions/attendance_open_data_850_202627.csv");
+    let text = std::fs::read_to_string(file).unwrap();
+    let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    let row: Vec<&str> = text.lines().find(|row| row.contains(",Primary,")).unwrap().split(',').collect();
+    let of = |name: &str| {
+        row[header.iter().position(|column| *column == name).unwrap_or_else(|| panic!("{name}: {header:?}"))]
+    };
+    let told = ["num_schools", "total_num_schools", "enrolments", "total_enrolments"].map(of);
+    assert_eq!(told, ["2", "3", "2", "3"]);
+}

@@ -4,7 +4,7 @@
 use lake::Table;
 use proptest::prelude::*;
 
-use crate::authority::{Authority, SCHOOLS, roll, rollcall, said, week};
+use crate::authority::{Authority, SCHOOLS, all_files, roll, rollcall, said, week};
 use crate::property::{cases, hold};
 
 pub const PUPILS: [&str; 3] = ["Q850200120003", "H850200723000", "T20110001804V"];
@@ -149,6 +149,59 @@ fn rows_in_are_rows_kept_and_refused_whatever_the_bytes() {
         authority.ask("SELECT count(*) FROM ledger.return WHERE rows_in <> rows_kept + rows_refused", &[]),
         ["0"]
     );
+}
+
+#[test]
+fn what_was_tampered_with_is_told_and_nothing_is_made_of_it() {
+    let authority = started();
+    authority
+        .receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(PUPILS[0], "/\\/\\/\\/\\/\\")]))]);
+    authority.ok(&["doctor"]);
+    let belief = authority.ask(BELIEF, &[]);
+    let lake = authority.lake().join("lake");
+    let written = all_files(&lake);
+    let restore = || {
+        std::fs::remove_dir_all(&lake).unwrap();
+        for (path, bytes) in &written {
+            std::fs::create_dir_all(lake.join(path).parent().unwrap()).unwrap();
+            std::fs::write(lake.join(path), bytes).unwrap();
+        }
+    };
+    let below = |folder: &str, ending: &str| -> Vec<&(std::path::PathBuf, Vec<u8>)> {
+        let is_of = |path: &std::path::Path| path.starts_with(folder) && path.to_string_lossy().ends_with(ending);
+        written.iter().filter(|(path, _)| is_of(path)).collect()
+    };
+    let changed = |(path, bytes): &(std::path::PathBuf, Vec<u8>), from: &str, to: &str| {
+        let text = String::from_utf8_lossy(bytes);
+        assert!(text.contains(from), "{}", path.display());
+        std::fs::write(lake.join(path), text.replacen(from, to, 1)).unwrap();
+    };
+    let receipts = below("landing/receipts", ".json");
+    let marks =
+        below("landing/drop", "").into_iter().find(|(_, bytes)| bytes.starts_with(b"URN,UPN,Date,Session,Mark"));
+    let tampered: [(&str, &dyn Fn()); 3] = [
+        ("are not those that landed", &|| changed(marks.unwrap(), "AM,/", "AM,O")),
+        ("does not name the receipt before it", &|| changed(receipts[0], "05:00:00", "06:00:00")),
+        ("have a receipt", &|| std::fs::remove_file(lake.join(&receipts[1].0)).unwrap()),
+    ];
+    for (says, tamper) in tampered {
+        tamper();
+        for command in ["doctor", "replay"] {
+            let out = authority.run(&[command]);
+            assert!(!out.status.success() && said(&out).contains(says), "{command}: {}", said(&out));
+        }
+        assert_eq!(all_files(&lake.join("runs")).len(), 2, "{says}");
+        restore();
+    }
+    // What is made of landing can be made again.
+    let (path, mut bytes) = below("tables/register_week", ".parquet")[0].clone();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(lake.join(path), bytes).unwrap();
+    let out = authority.run(&["doctor"]);
+    assert!(!out.status.success() && said(&out).contains("its content has changed"), "{}", said(&out));
+    authority.ok(&["replay"]);
+    authority.ok(&["doctor"]);
+    assert_eq!(authority.ask(BELIEF, &[]), belief);
 }
 
 #[test]

@@ -130,12 +130,21 @@ mod datafusion_free {
 }
 
 /// Numbers a definition may write: everything else is policy, and stands in `[params]` or `reference/`.
-const PLAIN: [&str; 5] = ["0", "1", "100", "100.0", "2"];
+const PLAIN: [&str; 4] = ["0", "1", "100", "100.0"];
+
+/// What is no policy: half days of a day, and the month in which a school year begins.
+const ARITHMETIC: [(&str, &[&str]); 2] = [("tables.closed_week", &["2"]), ("tables.enrolment_year", &["9"])];
 
 fn policy_numbers(name: &str, body: &str) -> Vec<String> {
     // `GROUP BY 1, 2` counts columns.
-    let body = strip_comments(body).replace("GROUP BY 1, 2", "");
-    numbers_in(&body).into_iter().filter(|n| !PLAIN.contains(&n.as_str())).map(|n| format!("{name}: {n}")).collect()
+    let is_of_list = |c: char| c.is_ascii_digit() || matches!(c, ',' | ' ');
+    let without = strip_comments(body);
+    let without: String = without.split("GROUP BY ").map(|part| part.trim_start_matches(is_of_list)).collect();
+    let plain = ARITHMETIC.iter().filter(|(of, _)| *of == name).flat_map(|(_, numbers)| *numbers).chain(&PLAIN);
+    let plain: Vec<&str> = plain.copied().collect();
+    let dates = body.split("DATE '").skip(1).filter_map(|rest| rest.split_once('\'')).map(|(date, _)| date.to_owned());
+    let numbers = numbers_in(&without).into_iter().filter(|n| !plain.contains(&n.as_str()));
+    numbers.chain(dates).map(|n| format!("{name}: {n}")).collect()
 }
 
 fn library() -> Library {
@@ -145,10 +154,10 @@ fn library() -> Library {
 #[test]
 fn policy_numbers_stand_in_params_or_reference() {
     let library = library();
-    let judged = library.in_order().filter(|d| matches!(d.folder(), "metrics" | "alerts" | "rules" | "quality"));
-    let found: Vec<String> = judged.flat_map(|d| policy_numbers(&d.name, &d.body)).collect();
+    let found: Vec<String> = library.in_order().flat_map(|d| policy_numbers(&d.name, &d.body)).collect();
     assert_eq!(found, [""; 0]);
-    assert_eq!(policy_numbers("x", "SELECT 10 * absent >= possible, '50' -- 15\n"), ["x: 10"]);
+    let broken = "SELECT 10 * absent >= possible, '50', DATE '2024-08-19' -- 15\n";
+    assert_eq!(policy_numbers("x", broken), ["x: 10", "x: 2024-08-19"]);
 }
 
 const CLOCKS: [&str; 6] = ["now(", "current_date", "current_timestamp", "current_time", "random(", "uuid("];
@@ -166,8 +175,15 @@ fn no_clock_in_sql() {
     assert_eq!(clocks("SELECT CURRENT_DATE, now()"), ["now(", "current_date"]);
 }
 
-fn without_example(names: impl Iterator<Item = String>, has: impl Fn(&str) -> bool) -> Vec<String> {
-    names.filter(|name| !has(name)).collect()
+/// Whether examples ask a definition, and are given at least one row of it. A rule is asked by the name of its problem.
+fn is_example_of(name: &str, slt: &str) -> bool {
+    let asks = |statement: &&str| statement.contains(name) && statement.starts_with("query");
+    let answers = slt.split("\n\n").map(str::trim_start).filter(asks);
+    answers.filter_map(|statement| statement.split_once("----\n")).any(|(_, rows)| !rows.trim().is_empty())
+}
+
+fn without_example(names: impl Iterator<Item = String>, slt: impl Fn(&str) -> String) -> Vec<String> {
+    names.filter(|name| !is_example_of(name, &slt(name))).collect()
 }
 
 #[test]
@@ -175,9 +191,44 @@ fn every_metric_alert_and_rule_has_its_examples() {
     let library = library();
     let judged = library.in_order().filter(|d| matches!(d.folder(), "metrics" | "alerts" | "rules" | "quality"));
     let names: Vec<String> = judged.map(|d| d.name.clone()).collect();
-    let has = |name: &str| sql_folder().join(name.replacen('.', "/", 1) + ".slt").exists();
-    assert_eq!(without_example(names.into_iter(), has), [""; 0]);
-    assert_eq!(without_example(["a".to_owned()].into_iter(), |_| false), ["a"]);
+    let slt = |name: &str| {
+        std::fs::read_to_string(sql_folder().join(name.replacen('.', "/", 1) + ".slt")).unwrap_or_default()
+    };
+    assert_eq!(without_example(names.into_iter(), slt), [""; 0]);
+    for broken in ["", "query I\nSELECT 1\n----\n1\n", "query I\nSELECT x FROM a.b\n----\n"] {
+        assert_eq!(without_example(["a.b".to_owned()].into_iter(), |_| broken.to_owned()), ["a.b"], "{broken}");
+    }
+    assert!(is_example_of("a.b", "query I\nSELECT x FROM a.b\n----\n1\n"));
+}
+
+/// Measures that outsiders read as whole numbers.
+const COUNTS: [&str; 14] = [
+    "possible",
+    "attended",
+    "absent",
+    "authorised",
+    "unauthorised",
+    "late",
+    "missing_marks",
+    "enrolments",
+    "persistent",
+    "severe",
+    "sessions",
+    "schools_expected",
+    "schools_received",
+    "received",
+];
+
+/// Columns that are not of the type outsiders rely on: rates are DOUBLE, counts BIGINT.
+fn wrong_types(name: &str, columns: &arrow::datatypes::Schema) -> Vec<String> {
+    use arrow::datatypes::DataType;
+    let is_wrong = |field: &arrow::datatypes::Field| match field.name().as_str() {
+        rate if rate.contains("percent") => *field.data_type() != DataType::Float64,
+        count if COUNTS.contains(&count) => *field.data_type() != DataType::Int64,
+        _ => false,
+    };
+    let wrong = columns.fields().iter().filter(|field| is_wrong(field));
+    wrong.map(|field| format!("{name}.{} is {}", field.name(), field.data_type())).collect()
 }
 
 /// What a definition says otherwise than its columns are, or not at all.
@@ -216,9 +267,15 @@ fn every_view_says_its_grain_and_every_column_who_may_see_it() {
             let columns = session.columns(&definition.name).await.unwrap();
             let real = columns.fields().iter().map(|f| f.name().clone()).collect();
             wrong.extend(wrong_columns(definition, &real));
+            if matches!(definition.folder(), "metrics" | "alerts" | "quality") {
+                wrong.extend(wrong_types(&definition.name, &columns));
+            }
         }
     });
     assert_eq!(wrong, [""; 0]);
+    let broken = ["late", "absence_percent"]
+        .map(|name| arrow::datatypes::Field::new(name, arrow::datatypes::DataType::Int32, true));
+    assert_eq!(wrong_types("x", &arrow::datatypes::Schema::new(broken.to_vec())).len(), 2);
     let broken =
         "/*\nabout = \"x\"\ngrain = [\"b\"]\n[columns]\na = { doc = \"\", visibility = \"all\" }\n*/\nSELECT 1 AS c";
     let broken = engine::Definition::parse("metrics/x.sql", broken).unwrap();
@@ -273,9 +330,12 @@ fn files_are_named_for_ideas() {
 /// Items whose derived `Debug` would show a child: a field of theirs holds its key, or rows.
 fn shown_children(code: &str) -> Vec<&str> {
     let is_of_child = |line: &str| {
-        let field = line.trim_start().trim_start_matches("pub ");
-        ["pupil_key: ", "pupil: Upn", "upns: ", "comment: "].iter().any(|of| field.starts_with(of))
-            || field.contains("RecordBatch") && field.contains(": ")
+        let (name, kind) = line.trim().split_once(": ").unwrap_or_default();
+        let name = name.rsplit(' ').next().unwrap_or_default();
+        let is_of_child =
+            ["pupil_key", "pupil", "pupils", "child", "children", "unread", "key", "keys", "upns", "comment"];
+        is_of_child.contains(&name) && ["i64", "Upn", "PupilKey", "String"].iter().any(|of| kind.contains(of))
+            || kind.contains("RecordBatch")
     };
     let items = code.split("#[derive(").skip(1);
     let derived = items.filter_map(|item| item.split_once(")]\n")).filter(|(derives, _)| derives.contains("Debug"));
@@ -295,4 +355,49 @@ fn no_derived_debug_shows_a_child() {
     let broken = "#[derive(Clone, Debug)]\npub struct Seen {\n    pub pupil_key: i64,\n}\n";
     assert_eq!(shown_children(broken), ["pub struct Seen {"]);
     assert_eq!(shown_children(&broken.replace(", Debug", "")), [""; 0]);
+    for field in
+        ["pub(super) children: Vec<(i64, Option<i32>)>", "unread: HashSet<i64>", "pub child: i64", "rows: RecordBatch"]
+    {
+        assert_eq!(shown_children(&broken.replace("pub pupil_key: i64", field)), ["pub struct Seen {"], "{field}");
+    }
+}
+
+/// The row of a month of birth in the table of compulsory school age: from the first of three days on or after the
+/// fifth birthday of whoever is born last in it, to the last Friday of June in the school year of the sixteenth.
+fn of_compulsory_school_age(year: i32, month: u32) -> String {
+    use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
+    let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap();
+    let born = day(year, month, 1) + Months::new(1) - Days::new(1);
+    let fifth = day(born.year() + 5, month, 1) + Months::new(1) - Days::new(1);
+    let starts = [day(fifth.year(), 3, 31), day(fifth.year(), 8, 31), day(fifth.year(), 12, 31)];
+    let starts = starts.into_iter().find(|start| fifth <= *start).unwrap();
+    let leaves = if month < 9 { born.year() + 16 } else { born.year() + 17 };
+    let mut ends = day(leaves, 6, 30);
+    while ends.weekday() != Weekday::Fri {
+        ends = ends - Days::new(1);
+    }
+    format!("{year},{month},{starts},{ends}")
+}
+
+#[test]
+fn compulsory_school_age_is_what_the_law_says() {
+    let table = include_str!("../sql/reference/compulsory_school_age.csv");
+    let months = (1995..2045).flat_map(|year| (1..=12).map(move |month| of_compulsory_school_age(year, month)));
+    assert_eq!(table.lines().skip(1).collect::<Vec<_>>(), months.collect::<Vec<_>>());
+    // Domain.md 2.1: of those who turn sixteen in that school year the last Friday is 25 June 2027.
+    assert_eq!(of_compulsory_school_age(2010, 9), "2010,9,2015-12-31,2027-06-25");
+    assert_eq!(of_compulsory_school_age(2021, 3), "2021,3,2026-03-31,2037-06-26");
+}
+
+#[test]
+fn school_years_in_sql_are_those_of_the_program() {
+    let table = include_str!("../sql/reference/academic_year.csv");
+    for row in table.lines().skip(1) {
+        let [label, first, last, starts] = row.split(',').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        let year = model::AcademicYear(starts.parse().unwrap());
+        assert_eq!((label, first), (year.label().as_str(), year.first_day().to_string().as_str()));
+        let next = model::AcademicYear(year.0 + 1).first_day();
+        assert_eq!(last, (next - chrono::Days::new(1)).to_string());
+        assert_eq!(model::AcademicYear::of(last.parse().unwrap()), year);
+    }
 }

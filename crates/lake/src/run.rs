@@ -158,3 +158,18 @@ impl RunRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_two_runs_of_one_number_the_first_stands() {
+        let store = std::sync::Arc::new(object_store::memory::InMemory::new());
+        let lake = Lake::over(store, url::Url::parse("memory:///lake/").unwrap());
+        let of = |arrivals| RunRecord { n: 1, arrivals, ..RunRecord::default() };
+        of(1).put(&lake).await.unwrap();
+        assert!(matches!(of(2).put(&lake).await, Err(LakeError::Overtaken(1))));
+        assert_eq!(RunRecord::newest(&lake).await.unwrap().arrivals, 1);
+    }
+}

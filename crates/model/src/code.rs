@@ -137,6 +137,11 @@ mod tests {
         assert_eq!(members("authorised"), "C C1 C2 E I J1 M R S T H F I01 I02");
         assert_eq!(members("unauthorised"), "G N O U");
         assert_eq!(members("late"), "L U");
+        assert_eq!(members("seen"), "/ \\ L B K P V W U");
+        let closed: Vec<&str> = vec!["#", "Z"];
+        let codes = table();
+        let opening = codes.set("opening").unwrap();
+        assert_eq!(codes.iter().filter(|c| !opening[c.letter as usize]).map(|c| &c.code).collect::<Vec<_>>(), closed);
         assert_eq!(members("not_possible"), "D Q X Y Y1 Y2 Y3 Y4 Y5 Y6 Y7 X00 X01 X02 X03 X04 X05 X06 X07");
         assert_eq!(members("codes:G N O"), "G N O");
         assert!(table().set("no such class").is_none());

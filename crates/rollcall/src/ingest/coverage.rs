@@ -5,7 +5,6 @@ use model::line::monday_of_day;
 use sources::SchoolGrid;
 
 /// What a file has stated of a school: for which days, of which children.
-#[derive(Debug)]
 pub(super) struct Coverage {
     /// First and last day.
     days: (i32, i32),

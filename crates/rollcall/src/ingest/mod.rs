@@ -454,6 +454,8 @@ impl Ingest<'_> {
         tables::judge_held(self, &staged.run, receipt, &mut taken).await?;
         let arrival = problems::Arrival { receipt, again: &again };
         problems::record(self, &mut staged.run, &arrival, &taken, &stated, &staged.roots).await?;
+        // Every child of the arrival: figures need the room.
+        drop(stated);
         tracing::debug!(arrival = receipt.n, "problems recorded");
         // No figure that is kept rests on returns: they are recorded meanwhile.
         let returns = [

@@ -100,9 +100,13 @@ fn meaning(files: &[Decoded]) -> Vec<Meaning> {
 }
 
 #[test]
-fn every_rule_that_is_named_has_its_words() {
+fn every_rule_has_its_words_and_something_that_finds_it() {
     let rules: FieldRules = toml::from_str(RULES).unwrap();
     let code = [
+        include_str!("../csv_rows.rs"),
+        include_str!("../date.rs"),
+        include_str!("../header.rs"),
+        include_str!("../sheet.rs"),
         include_str!("../decode.rs"),
         include_str!("../decoded.rs"),
         include_str!("../reading.rs"),
@@ -120,6 +124,15 @@ fn every_rule_that_is_named_has_its_words() {
     .concat();
     for name in rules.keys() {
         assert!(code.contains(&format!("\"{name}\"")), "nothing finds {name}");
+    }
+    // A rule is named as what is found begins to be told, or as the judgement of a field.
+    let told = ["refuse(", "list(", "gather(", "file(", "Refused(", "Warned(", "fields, ", "rules, "];
+    let after = told.iter().flat_map(|call| code.split(call).skip(1));
+    let named = after.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split_once('"'));
+    let named: std::collections::BTreeSet<&str> = named.map(|(name, _)| name).collect();
+    assert!(20 < named.len(), "{named:?}");
+    for name in named {
+        assert!(rules.contains_key(name), "{name} has no words");
     }
 }
 
@@ -449,6 +462,53 @@ fn codes_of_the_pandemic_count_on_their_days_alone() {
     let line = schools[0].stated(0, |_| true)[0].boxes;
     let class = |i: usize| codes.letter(line[i]).map(|c| (c.code.as_str(), c.class.as_str()));
     assert_eq!((class(0), class(1)), (Some(("X01", "not_possible")), Some(("I02", "authorised"))));
+}
+
+#[test]
+fn a_code_is_judged_by_its_day_and_half_day() {
+    let rows = [
+        "2026-09-07,AM,H",
+        "2026-09-07,PM,f",
+        "2026-09-08,AM,J",
+        "2026-09-08,PM,Y",
+        "2026-09-09,AM,\\",
+        "2026-09-09,PM,/",
+        "2024-08-18,AM,C1",
+        "2024-08-19,AM,C1",
+        "2024-08-18,PM,K",
+        "2024-08-19,PM,K",
+        "2024-08-16,AM,H",
+        "2026-09-10,AM,QQ",
+    ];
+    let text =
+        format!("URN,UPN,Date,Session,Mark\n{}", rows.map(|row| format!("140001,Q850200120003,{row}\n")).concat());
+    let file = read(bytes(text), &Mapping::default(), 1 << 20).remove(0);
+    assert_eq!((file.rows_in, file.rows_kept), (12, 9));
+    let told: Vec<_> =
+        file.problems.iter().map(|p| (p.rule.as_str(), p.outcome, p.line, p.found.as_str(), p.rows)).collect();
+    let (warn, refuse) = (model::Outcome::Warn, model::Outcome::RefuseRow);
+    let expected = [
+        ("legacy_code", warn, Some(2), "H", 1),
+        ("legacy_code", warn, Some(3), "f", 1),
+        ("legacy_code", warn, Some(4), "J", 1),
+        ("legacy_code", warn, Some(5), "Y", 1),
+        ("present_code_of_other_session", warn, Some(6), "\\", 1),
+        ("present_code_of_other_session", warn, Some(7), "/", 1),
+        ("code_not_valid_on_day", refuse, Some(8), "C1", 1),
+        ("code_not_valid_on_day", refuse, Some(10), "K", 1),
+        ("unknown_code", refuse, Some(13), "QQ", 1),
+    ];
+    assert_eq!(told, expected);
+    let Content::Marks(schools) = &file.content else { panic!("no marks") };
+    let stated = schools[0].stated(0, |_| true);
+    let of = |monday: &str| {
+        let monday: NaiveDate = monday.parse().unwrap();
+        let line = stated.iter().find(|line| line.week == model::line::days_from_epoch(monday)).unwrap();
+        line.boxes.map(char::from).iter().collect::<String>()
+    };
+    // What is between is stated without a mark; a refused row leaves what was believed.
+    assert_eq!(of("2024-08-12"), "\0\0\0\0\0\0\0\0H\u{2}\u{2}\u{2}\u{1}\u{1}");
+    assert_eq!(of("2026-09-07"), "HFJY\\/\u{1}\0\0\0\0\0\0\0");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 /// A stint of a child at the school.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Known {
     /// Where its row lies: which rows, and which of them.
     pub row: (usize, usize),
@@ -38,7 +38,7 @@ impl Known {
 }
 
 /// What a roll says besides its rows.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Roll {
     /// Its day.
     pub day: i32,
@@ -58,7 +58,7 @@ pub(super) struct Absent {
 }
 
 /// Every stint known of the school, in order of child.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct SchoolRoll(pub Vec<Known>);
 
 impl SchoolRoll {
