@@ -495,18 +495,17 @@ impl Session {
 
     /// Plans every definition without reading any data; [`Incoming::put`](crate::Incoming::put) comes first.
     pub async fn check(&self) -> Result<usize, EngineError> {
-        let names: Vec<String> = self.engine.library.in_order().map(|d| d.name.clone()).collect();
         let mut planned = 0;
-        for name in names {
-            self.plan([name.clone()]).await?;
-            let frame = self.context.table(name.as_str()).await?;
-            let schema = Arc::clone(frame.schema().inner());
-            let unplanned = |e| EngineError::Definition { name: name.clone(), source: Box::new(e) };
-            frame.create_physical_plan().await.map_err(unplanned)?;
-            if let Some(definition) = self.engine.library.get(&name) {
-                let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-                definition.check_header(&names).map_err(EngineError::Question)?;
-            }
+        for definition in self.engine.library.in_order() {
+            self.plan_one(definition).await?;
+            let frame = self.context.table(definition.name.as_str()).await?;
+            let unplanned = |e| EngineError::Definition { name: definition.name.clone(), source: Box::new(e) };
+            let schema = frame.create_physical_plan().await.map_err(unplanned)?.schema();
+            let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+            definition.check_header(&names).map_err(EngineError::Question)?;
+            // Whoever reads it finds a result, as where it is worked out: a view would be planned anew for each of them, and
+            // what those read for each of theirs.
+            self.put(definition.folder(), short(&definition.name), in_memory(RecordBatch::new_empty(schema))?)?;
             planned += 1;
         }
         Ok(planned)
