@@ -20,7 +20,7 @@ pub(super) trait Groups: Send + 'static {
     /// Adds the rows that count.
     fn add(&mut self, values: &[ArrayRef], rows: Rows<'_>) -> Result<()>;
 
-    /// Adds what another part made of the groups of these rows: a column of [`Groups::STATE`].
+    /// Adds what another part made of the groups of these rows, as its [`states`](Self::states) say.
     fn add_states(&mut self, states: &ArrayRef, rows: Rows<'_>) -> Result<()>;
 
     /// Takes groups out as states to exchange.
