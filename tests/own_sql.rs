@@ -61,6 +61,38 @@ fn a_rule_of_ones_own_refuses_the_rows_it_names_and_no_others() {
     assert_eq!(authority.ask(rows, &[]), ["10,9,1"]);
     let problem = "SELECT urn, line, found, expected FROM quality.problem WHERE rule = 'no_d'";
     assert_eq!(authority.ask(problem, &[]), ["140001,2,D,no D here"]);
+    // One that is not as it should be takes nothing in, instead of nothing out.
+    for (nth, (header, statement, says)) in [
+        (
+            "outcome = \"refuse_row\"\nexpected = \"no D here\"",
+            statement.replace("AS pupil_key", "AS child"),
+            "`child` is no column of a rule",
+        ),
+        (
+            "outcome = \"refuse_row\"\nexpected = \"no D here\"",
+            statement.replace("file_id, ", ""),
+            "it must give `file_id`",
+        ),
+        ("", statement.to_owned(), "must say `outcome`"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        write(&authority, "rules/no_d.sql", header, &statement);
+        let out = authority.receive("2026-09-12T17:00:00Z", &[("m.csv", &marks("D\\..OOOO/\\"))]);
+        assert!(!out.status.success() && said(&out).contains(says), "{}", said(&out));
+        assert!(!authority.run(&["check"]).status.success(), "{says}");
+        let again = authority.run(&["ingest"]);
+        assert!(said(&again).contains("not at fault") && !said(&again).contains("set-aside"), "{}", said(&again));
+        assert_eq!(authority.ask(held, &[]), ["/\\/\\IIDD/\\...."]);
+        write(
+            &authority,
+            "rules/no_d.sql",
+            "outcome = \"refuse_row\"\nexpected = \"no D here\"",
+            "SELECT file_id FROM incoming.file WHERE false",
+        );
+        authority.ok(&["set-aside", &(4 + nth).to_string(), "--reason", "a test"]);
+    }
     // Of a child without a session: all of the child's rows.
     let whole = statement.replace("nth_day(register, 'codes:D', 1) AS session_date, 'AM' AS session, ", "");
     write(&authority, "rules/no_d.sql", "outcome = \"refuse_row\"\nexpected = \"no D here\"", &whole);
@@ -83,6 +115,12 @@ fn a_definition_that_would_fail_or_deceive_later_is_told_by_check() {
         ("metrics/a.sql", "grain = [\"nobody\"]", "SELECT urn FROM tables.school", "`nobody`"),
         ("alerts/a.sql", "raises = true", "SELECT urn FROM tables.school", "it must give `alert_id`"),
         ("alerts/a.sql", "[params]\ndays = 3", OFTEN_LATE, "does not say `raises = true`"),
+        (
+            "alerts/a.sql",
+            "raises = true\n[params]\ndays = 3",
+            &OFTEN_LATE.replace("last_day_with(register, 'late') AS", "'today' AS"),
+            "`event_to` is Utf8",
+        ),
         ("rules/a.sql", "outcome = \"warn\"", "SELECT urn FROM incoming.register", "it must give `file_id`"),
     ];
     for (path, header, statement, says) in cases {

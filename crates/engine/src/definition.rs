@@ -128,6 +128,9 @@ pub enum DefinitionError {
     Body(String, String),
 }
 
+/// The columns of what a rule finds, as far as it knows them.
+const FOUND: [&str; 7] = ["file_id", "urn", "pupil_key", "session_date", "session", "rows", "found"];
+
 /// The columns of an alert, whatever its rule.
 pub(crate) const ALERT: [&str; 10] =
     ["alert_id", "rule", "upn", "pupil_key", "urn", "raised_on", "event_from", "event_to", "sessions", "status"];
@@ -161,6 +164,19 @@ impl Definition {
                 self.folder(),
                 needed.join(", ")
             ));
+        }
+        if self.folder() == "rules" {
+            if header.outcome.is_none() || header.expected.is_empty() {
+                return Err(format!("{}: its header must say `outcome` and `expected`", self.name));
+            }
+            // A misspelt name of the child or the day would take in all children, or all days.
+            if let Some(column) = given.iter().find(|column| !FOUND.contains(column)) {
+                return Err(format!(
+                    "{}: `{column}` is no column of a rule; those are {}",
+                    self.name,
+                    FOUND.join(", ")
+                ));
+            }
         }
         match header.columns.values().find(|c| !VISIBILITIES.contains(&c.visibility.as_str())) {
             Some(wrong) => Err(format!(

@@ -111,6 +111,9 @@ pub(crate) async fn explain(session: &Session, name: &str, json: bool) -> Result
     println!("  one row for each  {}", if header.grain.is_empty() { "-".to_owned() } else { header.grain.join(", ") });
     println!("  source            {}", header.source);
     println!("  reads             {}", definition.reads.join(", "));
+    if let Some(outcome) = header.outcome {
+        println!("  outcome           {}\n  expected          {}", outcome.as_str(), header.expected);
+    }
     for (param, value) in &header.params {
         println!("  ${param:<16} {}", value.literal());
     }

@@ -128,6 +128,9 @@ impl Config {
                 config.earliest_year
             );
         }
+        if config.unpacked_limit_mib == 0 {
+            bail!("{}: unpacked_limit_mib is 0; expected 1 or more, or every file is refused", path.display());
+        }
         if config.memory_mib < LEAST_MEMORY {
             bail!("{}: memory_mib is {}; expected {LEAST_MEMORY} or more", path.display(), config.memory_mib);
         }
@@ -319,6 +322,7 @@ mod tests {
         assert!(said.contains("la_code: found string \"850\", expected a whole number"), "{said}");
         assert!(read("la_code = 850\nthreads = 1000\n").unwrap_err().to_string().contains("128 at most"));
         assert!(read("la_code = 850\nmemory_mib = 1\n").unwrap_err().to_string().contains("64 or more"));
+        assert!(read("la_code = 850\nunpacked_limit_mib = 0\n").unwrap_err().to_string().contains("1 or more"));
     }
 
     #[test]

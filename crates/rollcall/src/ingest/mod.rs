@@ -26,7 +26,7 @@ use anyhow::{Context as _, Result, bail};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use chrono::{DateTime, NaiveDate, Utc};
-use engine::{Engine, Library};
+use engine::{Engine, EngineError, Library};
 use futures::StreamExt;
 use lake::delta::Target;
 use lake::landing::{self, Receipt, ReceiptFile, SetAside};
@@ -350,12 +350,20 @@ impl Ingest<'_> {
         let mut returns = Vec::new();
         for (i, receipt) in receipts.iter().enumerate() {
             landing::verify_files(self.lake, receipt).await?;
-            let (next, taken) = self.take(&staged, receipt, None, summary).await.with_context(|| {
+            let (next, taken) = self.take(&staged, receipt, None, summary).await.map_err(|error| {
                 let Receipt { n, source, received_at, .. } = receipt;
-                format!(
-                    "arrival {n} ({source}, received {received_at}) cannot be taken; mend what stops it and run the same \
-                     again; if it lies in the files and cannot be mended, `rollcall set-aside {n} --reason …` passes them over"
-                )
+                let which = format!("arrival {n} ({source}, received {received_at}) cannot be taken");
+                let is_of_sql = |cause: &EngineError| !matches!(cause, EngineError::Lake(_) | EngineError::Arrow(_));
+                match error.downcast_ref::<EngineError>().is_some_and(is_of_sql) {
+                    true => error.context(format!(
+                        "{which}, and its files are not at fault: a definition in SQL is; `rollcall check` helps to find it, and \
+                         once it is mended `rollcall ingest` goes on"
+                    )),
+                    false => error.context(format!(
+                        "{which}; mend what stops it and run the same again; if it lies in the files and cannot be mended, \
+                         `rollcall set-aside {n} --reason …` passes them over"
+                    )),
+                }
             })?;
             returns.extend(taken);
             staged = next;
