@@ -40,6 +40,15 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Whether a definition in SQL is at fault: not the store, nor the memory that the work was given.
+    pub fn is_of_definition(&self) -> bool {
+        match self {
+            Self::Question(_) | Self::Definition { .. } => true,
+            Self::Failed { source, .. } => !matches!(source.find_root(), DataFusionError::ResourcesExhausted(_)),
+            Self::Running(_) | Self::Lake(_) | Self::Arrow(_) => false,
+        }
+    }
+
     /// What went wrong while a definition was worked out, with its name.
     pub(crate) fn of(self, name: &str) -> Self {
         match self {

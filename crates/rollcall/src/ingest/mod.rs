@@ -353,8 +353,7 @@ impl Ingest<'_> {
             let (next, taken) = self.take(&staged, receipt, None, summary).await.map_err(|error| {
                 let Receipt { n, source, received_at, .. } = receipt;
                 let which = format!("arrival {n} ({source}, received {received_at}) cannot be taken");
-                let is_of_sql = |cause: &EngineError| !matches!(cause, EngineError::Lake(_) | EngineError::Arrow(_));
-                match error.downcast_ref::<EngineError>().is_some_and(is_of_sql) {
+                match error.downcast_ref::<EngineError>().is_some_and(EngineError::is_of_definition) {
                     true => error.context(format!(
                         "{which}, and its files are not at fault: a definition in SQL is; `rollcall check` helps to find it, and \
                          once it is mended `rollcall ingest` goes on"
