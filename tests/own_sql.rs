@@ -46,6 +46,8 @@ fn an_alert_of_ones_own_is_raised_and_retracted_like_ours() {
     assert_eq!(authority.ask(history, &[]), [",open", "open,retracted"]);
 }
 
+const NO_D: &str = "outcome = \"refuse_row\"\nexpected = \"no D here\"";
+
 #[test]
 fn a_rule_of_ones_own_refuses_the_rows_it_names_and_no_others() {
     let authority = authority();
@@ -53,7 +55,7 @@ fn a_rule_of_ones_own_refuses_the_rows_it_names_and_no_others() {
     authority.receive("2026-09-08T18:00:00Z", &[("m.csv", &marks("/\\........"))]);
     let statement = "SELECT file_id, urn, line_key AS pupil_key, nth_day(register, 'codes:D', 1) AS session_date, 'AM' AS session, \
                      'D' AS found FROM incoming.register WHERE 0 < days_with(register, 'codes:D', NULL, NULL)";
-    write(&authority, "rules/no_d.sql", "outcome = \"refuse_row\"\nexpected = \"no D here\"", statement);
+    write(&authority, "rules/no_d.sql", NO_D, statement);
     authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &marks("D\\/\\IIDD/\\"))]);
     let held = "SELECT marks FROM ledger.register_week WHERE known_to IS NULL";
     assert_eq!(authority.ask(held, &[]), ["/\\/\\IIDD/\\...."]);
@@ -63,16 +65,8 @@ fn a_rule_of_ones_own_refuses_the_rows_it_names_and_no_others() {
     assert_eq!(authority.ask(problem, &[]), ["140001,2,D,no D here"]);
     // One that is not as it should be takes nothing in, instead of nothing out.
     for (nth, (header, statement, says)) in [
-        (
-            "outcome = \"refuse_row\"\nexpected = \"no D here\"",
-            statement.replace("AS pupil_key", "AS child"),
-            "`child` is no column of a rule",
-        ),
-        (
-            "outcome = \"refuse_row\"\nexpected = \"no D here\"",
-            statement.replace("file_id, ", ""),
-            "it must give `file_id`",
-        ),
+        (NO_D, statement.replace("AS pupil_key", "AS child"), "`child` is no column of a rule"),
+        (NO_D, statement.replace("file_id, ", ""), "it must give `file_id`"),
         ("", statement.to_owned(), "must say `outcome`"),
     ]
     .into_iter()
@@ -85,17 +79,12 @@ fn a_rule_of_ones_own_refuses_the_rows_it_names_and_no_others() {
         let again = authority.run(&["ingest"]);
         assert!(said(&again).contains("not at fault") && !said(&again).contains("set-aside"), "{}", said(&again));
         assert_eq!(authority.ask(held, &[]), ["/\\/\\IIDD/\\...."]);
-        write(
-            &authority,
-            "rules/no_d.sql",
-            "outcome = \"refuse_row\"\nexpected = \"no D here\"",
-            "SELECT file_id FROM incoming.file WHERE false",
-        );
+        write(&authority, "rules/no_d.sql", NO_D, "SELECT file_id FROM incoming.file WHERE false");
         authority.ok(&["set-aside", &(4 + nth).to_string(), "--reason", "a test"]);
     }
     // Of a child without a session: all of the child's rows.
     let whole = statement.replace("nth_day(register, 'codes:D', 1) AS session_date, 'AM' AS session, ", "");
-    write(&authority, "rules/no_d.sql", "outcome = \"refuse_row\"\nexpected = \"no D here\"", &whole);
+    write(&authority, "rules/no_d.sql", NO_D, &whole);
     authority.receive("2026-09-12T18:00:00Z", &[("m.csv", &marks("D\\..OOOO/\\"))]);
     assert_eq!(authority.ask(held, &[]), ["/\\/\\IIDD/\\...."]);
 }

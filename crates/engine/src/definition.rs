@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::DataFusionError;
 use datafusion::sql::parser::{DFParser, Statement as DfStatement};
 use datafusion::sql::resolve::resolve_table_references;
@@ -128,18 +129,22 @@ pub enum DefinitionError {
     Body(String, String),
 }
 
-/// The columns of what a rule finds, as far as it knows them.
-const FOUND: [&str; 7] = ["file_id", "urn", "pupil_key", "session_date", "session", "rows", "found"];
-
 /// The columns of an alert, whatever its rule.
 pub(crate) const ALERT: [&str; 10] =
     ["alert_id", "rule", "upn", "pupil_key", "urn", "raised_on", "event_from", "event_to", "sessions", "status"];
 
+/// Those of them that are days.
+const DAYS: [&str; 3] = ["raised_on", "event_from", "event_to"];
+
+/// The columns of what a rule finds, as far as it knows them.
+const FOUND: [&str; 7] = ["file_id", "urn", "pupil_key", "session_date", "session", "rows", "found"];
+
 impl Definition {
     /// Whether the header speaks of the columns that the statement gives: all of them, where it lists any, each for
     /// somebody, and a grain among them.
-    pub fn check_header(&self, given: &[&str]) -> Result<(), String> {
+    pub fn check_header(&self, columns: &Schema) -> Result<(), String> {
         let header = &self.header;
+        let given: Vec<&str> = columns.fields().iter().map(|field| field.name().as_str()).collect();
         let declared = || header.columns.keys().map(String::as_str);
         let among = |name: &&str| !given.contains(name);
         if let Some(column) = declared().chain(header.grain.iter().map(String::as_str)).find(among) {
@@ -164,6 +169,11 @@ impl Definition {
                 self.folder(),
                 needed.join(", ")
             ));
+        }
+        let is_day = |name: &&&str| columns.field_with_name(name).is_ok_and(|f| *f.data_type() == DataType::Date32);
+        if let Some(column) = DAYS.iter().find(|day| header.raises && !is_day(day)) {
+            let kind = columns.field_with_name(column).map(|field| field.data_type().to_string()).unwrap_or_default();
+            return Err(format!("{}: `{column}` is {kind}; expected a day, Date32", self.name));
         }
         if self.folder() == "rules" {
             if header.outcome.is_none() || header.expected.is_empty() {

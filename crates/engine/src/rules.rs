@@ -109,8 +109,7 @@ pub async fn judge(session: &Session, wanted: impl Fn(&Definition) -> bool) -> R
         let Definition { name, header, .. } = rule;
         for batch in rows.await.map_err(stopped)?? {
             // What a rule of one's own says otherwise than it should is not taken for nothing.
-            let names: Vec<&str> = batch.schema_ref().fields().iter().map(|f| f.name().as_str()).collect();
-            rule.check_header(&names).map_err(EngineError::Question)?;
+            rule.check_header(batch.schema_ref()).map_err(EngineError::Question)?;
             for row in 0..batch.num_rows() {
                 found.push(Found {
                     rule: name.trim_start_matches("rules.").to_owned(),

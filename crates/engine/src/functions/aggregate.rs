@@ -1,7 +1,5 @@
 //! Aggregates of our own: what each group of rows comes to, worked out in parts that are put together.
 
-use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
@@ -11,6 +9,8 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
+
+use super::Named;
 
 /// What has been made of each group so far; the groups are numbered from 0.
 pub(super) trait Groups: Send + 'static {
@@ -61,9 +61,8 @@ impl<'a> Rows<'a> {
 
 type Begin = dyn Fn() -> Box<dyn Groups> + Send + Sync;
 
-/// An aggregate known to SQL. One has one name in a session.
+/// An aggregate of fixed types.
 struct Aggregate {
-    name: &'static str,
     gives: DataType,
     signature: Signature,
     begin: Arc<Begin>,
@@ -77,40 +76,21 @@ pub(super) fn aggregate<G: Groups>(
     begin: impl Fn() -> G + Send + Sync + 'static,
 ) -> AggregateUDF {
     let signature = Signature::exact(takes, Volatility::Immutable);
-    AggregateUDF::from(Aggregate { name, gives, signature, begin: Arc::new(move || Box::new(begin())) })
+    let function = Aggregate { gives, signature, begin: Arc::new(move || Box::new(begin())) };
+    AggregateUDF::from(Named { name, function })
 }
 
-impl fmt::Debug for Aggregate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-impl PartialEq for Aggregate {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Aggregate {}
-
-impl Hash for Aggregate {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-    }
-}
-
-impl AggregateUDFImpl for Aggregate {
+impl AggregateUDFImpl for Named<Aggregate> {
     fn name(&self) -> &str {
         self.name
     }
 
     fn signature(&self) -> &Signature {
-        &self.signature
+        &self.function.signature
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.gives.clone())
+        Ok(self.function.gives.clone())
     }
 
     /// States are contiguous bytes: views share their buffers, and what is exchanged between cores would be counted
@@ -128,7 +108,7 @@ impl AggregateUDFImpl for Aggregate {
     }
 
     fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Grouping { groups: (self.begin)(), begin: Arc::clone(&self.begin) }))
+        Ok(Box::new(Grouping { groups: (self.function.begin)(), begin: Arc::clone(&self.function.begin) }))
     }
 }
 

@@ -16,6 +16,7 @@ mod tally;
 mod union;
 mod weeks;
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ pub(crate) fn register_all(
 
 /// Whether a function is one of these.
 pub(crate) fn is_ours(function: &ScalarUDF) -> bool {
-    function.inner().downcast_ref::<Scalar>().is_some()
+    function.inner().downcast_ref::<Named<Scalar>>().is_some()
 }
 
 /// A day of a column, or what stands for none.
@@ -59,9 +60,34 @@ fn day_or(days: &Date32Array, i: usize, none: i32) -> i32 {
 
 type Body = Box<dyn Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync>;
 
+/// A function known to SQL, compared by its name: one has one name in a session.
+struct Named<F> {
+    name: &'static str,
+    function: F,
+}
+
+impl<F> fmt::Debug for Named<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl<F> PartialEq for Named<F> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl<F> Eq for Named<F> {}
+
+impl<F> Hash for Named<F> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
 /// A function of fixed types whose arguments are cast to them, so that SQL may write plain numbers.
 struct Scalar {
-    name: &'static str,
     takes: Vec<DataType>,
     gives: DataType,
     signature: Signature,
@@ -78,8 +104,8 @@ fn scalar_of_set(
     gives: DataType,
     body: impl Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync + 'static,
 ) -> ScalarUDF {
-    let scalar = Scalar::new(name, takes, gives, Box::new(body));
-    ScalarUDF::from(Scalar { codes: Some(Arc::clone(codes)), ..scalar })
+    let function = Scalar { codes: Some(Arc::clone(codes)), ..Scalar::new(takes, gives, Box::new(body)) };
+    ScalarUDF::from(Named { name, function })
 }
 
 /// Makes a function of arrays known to SQL. `body` is given the arguments and the number of rows.
@@ -89,12 +115,12 @@ fn scalar(
     gives: DataType,
     body: impl Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync + 'static,
 ) -> ScalarUDF {
-    ScalarUDF::from(Scalar::new(name, takes, gives, Box::new(body)))
+    ScalarUDF::from(Named { name, function: Scalar::new(takes, gives, Box::new(body)) })
 }
 
 impl Scalar {
-    fn new(name: &'static str, takes: Vec<DataType>, gives: DataType, body: Body) -> Self {
-        Self { name, takes, gives, signature: Signature::user_defined(Volatility::Immutable), body, codes: None }
+    fn new(takes: Vec<DataType>, gives: DataType, body: Body) -> Self {
+        Self { takes, gives, signature: Signature::user_defined(Volatility::Immutable), body, codes: None }
     }
 
     /// The function as one that is dear: a filter on what it gives is not pushed below the column that gives it,
@@ -105,61 +131,40 @@ impl Scalar {
     }
 }
 
-impl std::fmt::Debug for Scalar {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-// One function has one name in a session.
-impl PartialEq for Scalar {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Scalar {}
-
-impl Hash for Scalar {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-    }
-}
-
-impl ScalarUDFImpl for Scalar {
+impl ScalarUDFImpl for Named<Scalar> {
     fn name(&self) -> &str {
         self.name
     }
 
     fn signature(&self) -> &Signature {
-        &self.signature
+        &self.function.signature
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.gives.clone())
+        Ok(self.function.gives.clone())
     }
 
     /// A set that is none is told when the question is planned, not when a row is met.
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let set = args.scalar_arguments.get(1).copied().flatten().and_then(|set| set.try_as_str().flatten());
-        if let (Some(codes), Some(set)) = (&self.codes, set) {
+        if let (Some(codes), Some(set)) = (&self.function.codes, set) {
             boxes::set_of(codes, set)?;
         }
-        Ok(Arc::new(Field::new(self.name, self.gives.clone(), true)))
+        Ok(Arc::new(Field::new(self.name, self.function.gives.clone(), true)))
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        if given.len() != self.takes.len() {
-            return plan_err!("{}() takes {} arguments, not {}", self.name, self.takes.len(), given.len());
+        if given.len() != self.function.takes.len() {
+            return plan_err!("{}() takes {} arguments, not {}", self.name, self.function.takes.len(), given.len());
         }
-        Ok(self.takes.clone())
+        Ok(self.function.takes.clone())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let single = args.args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_)));
         let rows = if single { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|a| a.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let out = (self.body)(&arrays, rows)?;
+        let out = (self.function.body)(&arrays, rows)?;
         Ok(match single {
             true => ColumnarValue::Scalar(ScalarValue::try_from_array(&out, 0)?),
             false => ColumnarValue::Array(out),

@@ -21,7 +21,7 @@ use super::spells::{MarkedWeeks, Reached, Run, in_weeks, nth_box, runs};
 use super::stints::Stints;
 use super::tally::Tally;
 use super::union::greater_of;
-use super::{Scalar, day_or, scalar, scalar_of_set};
+use super::{Named, Scalar, day_or, scalar, scalar_of_set};
 use crate::line_book::{BLANK_LINE, LETTERS, Line, LineBook, NumberedLines};
 use crate::register::{MOST_WEEKS, Register, write_register};
 
@@ -317,7 +317,6 @@ fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
     });
     let with_book = Arc::clone(book);
     let in_weeks_udf = Scalar::new(
-        "in_weeks",
         vec![BinaryView, BinaryView, Int32, Int32, Date32],
         DataType::Struct(reached_fields()),
         Box::new(move |a: &[ArrayRef], rows| {
@@ -343,7 +342,7 @@ fn days(codes: &Arc<CodeTable>, book: &Arc<LineBook>) -> Vec<ScalarUDF> {
             Ok(Arc::new(StructArray::new(reached_fields(), columns, None)))
         }),
     );
-    vec![runs_udf, nth_day, last_day, ScalarUDF::from(in_weeks_udf.once())]
+    vec![runs_udf, nth_day, last_day, ScalarUDF::from(Named { name: "in_weeks", function: in_weeks_udf.once() })]
 }
 
 /// How many sessions or days, and of which weeks.
