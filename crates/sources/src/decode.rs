@@ -13,6 +13,9 @@ use crate::kind::{Kind, parse_urn};
 use crate::reading;
 use crate::unpack::{GZIP, ZIP, rule_of};
 
+/// What is said of a file that stopped us, which none should.
+const STOPPED: &str = "a file that stops its reader";
+
 /// Decodes a file, or each file of an archive.
 pub fn decode(decoder: &Decoder<'_>, origin: Origin<'_>, input: Box<dyn Read + Send>) -> Vec<Decoded> {
     let mut decoded = Vec::new();
@@ -27,7 +30,7 @@ pub fn decode(decoder: &Decoder<'_>, origin: Origin<'_>, input: Box<dyn Read + S
 }
 
 fn decode_csv(decoder: &Decoder<'_>, origin: Origin<'_>, input: &mut dyn Read) -> Decoded {
-    guarded(|| reading::read(decoder, origin, input)).unwrap_or_else(|reason| unreadable(decoder, origin, &reason))
+    guarded(|| reading::read(decoder, origin, input)).unwrap_or_else(|_| unreadable(decoder, origin, STOPPED))
 }
 
 fn unreadable(decoder: &Decoder<'_>, origin: Origin<'_>, reason: &str) -> Decoded {

@@ -28,4 +28,4 @@ pub use decoded::{Content, Decoded, OfSchool, Origin, Unread};
 pub use decoder::{Decoder, Mapping};
 pub use grid::SchoolGrid;
 pub use kind::Kind;
-pub use packed::Packed;
+pub use packed::{Packed, Shelf};

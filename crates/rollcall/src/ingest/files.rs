@@ -15,7 +15,7 @@ use lake::landing::{self, Landing, Receipt, ReceiptFile};
 use model::{AcademicYear, Problem};
 use sources::arrival::Offered;
 use sources::locate::{Again, Place};
-use sources::{Content, Decoded, Decoder, Kind, Mapping, Origin, Packed, decode};
+use sources::{Content, Decoded, Decoder, Kind, Mapping, Origin, Packed, Shelf, decode};
 
 use super::{Ahead, Ingest};
 
@@ -34,12 +34,14 @@ pub(super) struct LookedAt {
 
 impl Ingest<'_> {
     /// Lands one file. Plain marks are decoded as they pass, since they are nearly all there is and would be read
-    /// twice; but no more of them than a sixteenth of the memory holds, counted in `held`.
+    /// twice, and wait on the shelf; but no more of them than whose pupils a sixteenth of the memory holds, counted in
+    /// `held`.
     pub(super) async fn land(
         &self,
         source: &str,
         received_at: DateTime<Utc>,
         file: Offered,
+        shelf: Option<Arc<Shelf>>,
         held: Arc<AtomicUsize>,
     ) -> Result<(ReceiptFile, Option<Packed>)> {
         let landing = Landing::begin(self.lake, source, received_at, &file.path)?;
@@ -52,19 +54,20 @@ impl Ingest<'_> {
             let is_marks = read.is_ok_and(|_| {
                 matches!(sources::decode::first_school(&decoding.mapping, &head), Some((Kind::Marks, _)))
             });
-            if !is_marks || room <= held.load(Ordering::Relaxed) {
+            let Some(shelf) = shelf.filter(|_| is_marks && held.load(Ordering::Relaxed) < room) else {
                 return Ok((landing.finish(&name)?, None));
-            }
+            };
             let landing = Arc::new(Mutex::new(Some(landing)));
             let unhashed = Origin { source: &of, name: &name, sha256: "" };
             let decoded = decoding.decode(unhashed, Box::new(Passing(Arc::clone(&landing))));
             let landing = landing.lock().ok().and_then(|mut landing| landing.take());
             let file = landing.context("a file was not landed")?.finish(&name)?;
             let mut decoded = decoded.into_iter().filter(|d| matches!(d.content, Content::Marks(_)));
-            let ahead = decoded.next().map(|mut decoded| {
+            let ahead = decoded.next().and_then(|mut decoded| {
                 decoded.sha256.clone_from(&file.sha256);
                 decoded.return_id = Origin { sha256: &file.sha256, ..unhashed }.return_id(received_at);
-                Packed::of(decoded)
+                // What finds no room is decoded again when its turn comes.
+                Packed::of(decoded, shelf).ok()
             });
             held.fetch_add(ahead.as_ref().map_or(0, Packed::size), Ordering::Relaxed);
             anyhow::Ok((file, ahead))

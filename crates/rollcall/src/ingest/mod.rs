@@ -34,7 +34,7 @@ use lake::register::Roots;
 use lake::{Lake, LakeError, RunRecord, Table, TableState, Turn};
 use model::{AsOf, Problem};
 use sources::arrival::{Offer, Offered, offered};
-use sources::{Decoded, Kind, OfSchool, Packed};
+use sources::{Decoded, Kind, OfSchool, Packed, Shelf};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -190,8 +190,9 @@ impl Ingest<'_> {
     /// names them.
     async fn land_all(&self, source: &str, files: Vec<Offered>, received_at: DateTime<Utc>) -> Result<Landed> {
         let total = files.len() as u64;
-        let held = Arc::new(AtomicUsize::new(0));
-        let landing = files.into_iter().map(|file| self.land(source, received_at, file, Arc::clone(&held)));
+        let (shelf, held) = (Shelf::new().ok().map(Arc::new), Arc::new(AtomicUsize::new(0)));
+        let land = |file| self.land(source, received_at, file, shelf.clone(), Arc::clone(&held));
+        let landing = files.into_iter().map(land);
         let landing = landing.enumerate().map(|(i, file)| async move { Ok::<_, anyhow::Error>((i, file.await?)) });
         // More than cores: some wait for the disk. A large file keeps no others waiting.
         let mut landing = futures::stream::iter(landing).buffer_unordered(2 * self.config.cores());
