@@ -1,11 +1,20 @@
 //! Other readers: the ledger's Delta tables in `deltalake` and Polars, from Python.
 
+use std::path::Path;
+
 use crate::authority::{Authority, SCHOOLS, roll, said, week};
 
 /// The Python with the readers, made by `infra/check`.
 fn python() -> std::path::PathBuf {
     let named = std::env::var_os("READERS_PYTHON").expect("run infra/check, which makes the readers and names them");
     named.into()
+}
+
+/// What a Python program says of a folder.
+fn read(program: &str, folder: &Path) -> String {
+    let out = std::process::Command::new(python()).arg("-c").arg(program).arg(folder).output().unwrap();
+    assert!(out.status.success(), "{}", said(&out));
+    String::from_utf8(out.stdout).unwrap()
 }
 
 #[test]
@@ -15,13 +24,74 @@ fn delta_tables_open_in_deltalake_and_polars() {
     authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll.csv", &roll(140001, &[upn]))]);
     authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(upn, "/\\/\\NN/\\/\\")]))]);
     authority.receive("2026-09-12T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(upn, "/\\/\\II/\\/\\")]))]);
-    let table = authority.lake().join("lake/tables/register_week");
     let program = "import sys, deltalake, polars\n\
-        rows = polars.from_arrow(deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table()) if hasattr(deltalake.DeltaTable, 'to_pyarrow_table') and False else polars.read_delta(sys.argv[1])\n\
-        rows = rows.sort('known_from')\n\
+        rows = polars.read_delta(sys.argv[1]).sort('known_from')\n\
         print(deltalake.DeltaTable(sys.argv[1]).version(), rows['marks'].to_list(), rows['belief'].to_list())\n";
-    let out = std::process::Command::new(python()).arg("-c").arg(program).arg(&table).output().unwrap();
-    assert!(out.status.success(), "{}", said(&out));
-    let text = String::from_utf8_lossy(&out.stdout).replace("\\\\", "\\");
+    let text = read(program, &authority.lake().join("lake/tables/register_week")).replace("\\\\", "\\");
     assert!(text.contains(r"['/\/\NN/\/\....', '/\/\II/\/\....'] ['past', 'current']"), "{text}");
+}
+
+#[test]
+fn what_is_published_says_in_polars_what_a_query_says() {
+    let authority = Authority::new();
+    let write = |path: &str, text: &str| {
+        let path = authority.lake().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let config = std::fs::read_to_string(authority.lake().join("rollcall.toml")).unwrap();
+    write("rollcall.toml", &config.replace("# sql = \"sql\"", "sql = \"own\""));
+    std::fs::create_dir_all(authority.lake().join("own")).unwrap();
+    write("pipelines/p.toml", "about = \"x\"\n[[step]]\npublish = \"metrics\"\n");
+    let upns = ["Q850200120003", "H850200723000"];
+    authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll.csv", &roll(140001, &upns))]);
+    // All rows of each table, a line each: the table, its columns, and each row's values as JSON.
+    let program = "import sys, json, pathlib, polars\n\
+        for table in sorted(pathlib.Path(sys.argv[1]).iterdir()):\n    \
+            rows = polars.read_delta(str(table))\n    \
+            for row in sorted(json.dumps(row, default=str, sort_keys=True) for row in rows.to_dicts()):\n        \
+                print(table.name, row)\n";
+    let published = || {
+        let mut tables: std::collections::BTreeMap<String, Vec<serde_json::Value>> = Default::default();
+        for line in read(program, &authority.lake().join("lake/published")).lines() {
+            let (table, row) = line.split_once(' ').unwrap();
+            tables.entry(table.to_owned()).or_default().push(serde_json::from_str(row).unwrap());
+        }
+        tables
+    };
+    // A definition that gains a column, and one whose rows change.
+    for (day, columns, marks) in
+        [("11", "urn", "/\\/\\NN/\\/\\"), ("12", "urn, count(*) AS children", "/\\/\\II/\\/\\")]
+    {
+        let about = "about = \"Made for a test.\"\ngrain = [\"urn\"]";
+        write(
+            "own/metrics/mine.sql",
+            &format!("/*\n{about}\n*/\nSELECT {columns} FROM metrics.pupil_year GROUP BY urn\n"),
+        );
+        let marks = week(140001, "2026-09-07", &[(upns[0], marks), (upns[1], "/\\/\\/\\/\\/\\")]);
+        authority.receive(&format!("2026-09-{day}T18:00:00Z"), &[("m.csv", &marks)]);
+        authority.ok(&["run", "p", "--as-of", "2026-09-11"]);
+        let tables = published();
+        assert!(
+            tables.contains_key("metrics.mine") && tables.contains_key("metrics.pupil_week"),
+            "{:?}",
+            tables.keys()
+        );
+        for (table, mut rows) in tables {
+            let asked = authority.ok(&[
+                "query",
+                &format!("SELECT * FROM {table}"),
+                "--format",
+                "json",
+                "--as-of",
+                "2026-09-11",
+            ]);
+            let mut asked: Vec<serde_json::Value> =
+                asked.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+            for rows in [&mut asked, &mut rows] {
+                rows.sort_by_key(|row| row.to_string());
+            }
+            assert_eq!(rows, asked, "{table}");
+        }
+    }
 }

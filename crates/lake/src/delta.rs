@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, Add, CommitInfo, Remove, StructField, StructType, Transaction};
+use deltalake::kernel::{Action, Add, CommitInfo, MetadataExt, Remove, StructField, StructType, Transaction};
 use deltalake::logstore::{LogStoreRef, default_logstore};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
@@ -45,6 +45,15 @@ pub struct Target {
     pub partitions: Vec<&'static str>,
 }
 
+impl Target {
+    /// The columns of its files, and those that lie in the path.
+    fn columns(&self) -> Result<StructType, DeltaTableError> {
+        let mut columns: Vec<Field> = self.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+        columns.extend(self.partitions.iter().map(|name| Field::new(*name, DataType::Utf8, true)));
+        Ok((&Schema::new(columns)).try_into_kernel()?)
+    }
+}
+
 /// Makes the table hold exactly `files` and says at which version it does. `before` is how a run left it;
 /// `run` is written as the transaction of application `rollcall`, `millis` as the files' time.
 pub async fn commit(
@@ -71,7 +80,8 @@ pub async fn commit(
             .try_collect()
             .await
             .map_err(fault)?;
-        let actions = actions(&held.iter().map(String::as_str).collect(), &files, millis);
+        let mut actions = actions(&held.iter().map(String::as_str).collect(), &files, millis);
+        actions.extend(changed_columns(&table, target).map_err(fault)?);
         let version = table.version().unwrap_or_default();
         if actions.is_empty() {
             return Ok(TableState { version: Some(version), files });
@@ -160,10 +170,7 @@ async fn open_or_create(lake: &Lake, target: &Target) -> Result<DeltaTable, Delt
         table.load().await?;
         return Ok(table);
     }
-    let mut columns: Vec<Field> = target.schema.fields().iter().map(|f| f.as_ref().clone()).collect();
-    columns.extend(target.partitions.iter().map(|name| Field::new(*name, DataType::Utf8, true)));
-    let kernel: StructType = (&Schema::new(columns)).try_into_kernel()?;
-    let columns: Vec<StructField> = kernel.fields().cloned().collect();
+    let columns: Vec<StructField> = target.columns()?.fields().cloned().collect();
     let created = CreateBuilder::new()
         .with_log_store(table.log_store())
         .with_columns(columns)
@@ -172,6 +179,15 @@ async fn open_or_create(lake: &Lake, target: &Target) -> Result<DeltaTable, Delt
         .with_save_mode(SaveMode::Ignore)
         .await?;
     Ok(created)
+}
+
+/// What tells readers of the table's columns, where its files have others than it had.
+fn changed_columns(table: &DeltaTable, target: &Target) -> Result<Option<Action>, DeltaTableError> {
+    let (snapshot, columns) = (table.snapshot()?.snapshot(), target.columns()?);
+    if snapshot.schema().as_ref() == &columns {
+        return Ok(None);
+    }
+    Ok(Some(Action::Metadata(snapshot.metadata().clone().with_schema(&columns)?)))
 }
 
 /// The table's log. The library finds files by the URL's path in a root store. For a disk that must be the
