@@ -2,6 +2,7 @@
 
 mod alerts;
 mod authority;
+mod azure;
 mod changed_upns;
 mod command;
 mod examples;
