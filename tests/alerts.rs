@@ -1,6 +1,6 @@
 //! Alerts: raised, ended, replaced, and retracted when marks are corrected.
 
-use crate::authority::{Authority, SCHOOLS, roll, week};
+use crate::authority::{Authority, SCHOOLS, roll, said, week};
 use crate::ledger::{PUPILS, started};
 
 #[test]
@@ -34,6 +34,27 @@ fn an_alert_is_raised_ended_and_retracted() {
     let now = authority
         .ask("SELECT rule FROM alerts.current WHERE rule = 'unauthorised_10_days'", &["--as-of", "2026-09-28"]);
     assert_eq!(now, [""; 0]);
+
+    // One by its id: as it stood, and when it changed.
+    let of_rule = |objects: &str| {
+        let found = objects.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        found.into_iter().find(|alert| alert["rule"] == "unauthorised_10_days").unwrap()
+    };
+    let id = of_rule(&authority.ok(&["alerts", "list", "--json", "--as-of", "2026-09-28", "--known-at", "2026-09-26"]));
+    let id = id["alert_id"].as_str().unwrap();
+    let then = authority.ok(&["alerts", "show", id, "--as-of", "2026-09-28", "--known-at", "2026-09-26"]);
+    for says in
+        ["status         ended", "urn            140001", "2026-09-07 to 2026-09-18", " → open  ", "open → ended  "]
+    {
+        assert!(then.contains(says), "{says}: {then}");
+    }
+    let now = authority.ok(&["alerts", "show", id, "--as-of", "2026-09-28"]);
+    assert!(now.contains("do not support it") && now.contains("ended → retracted"), "{now}");
+    let json: serde_json::Value =
+        serde_json::from_str(&authority.ok(&["alerts", "show", id, "--as-of", "2026-09-28", "--json"])).unwrap();
+    assert!(json["current"].is_null() && json["history"].as_array().unwrap().len() == 3, "{json}");
+    let none = authority.run(&["alerts", "show", "it's none"]);
+    assert!(!none.status.success() && said(&none).contains("there is no such alert"), "{}", said(&none));
 }
 
 #[test]

@@ -24,6 +24,85 @@ fn a_first_week_from_files_to_figures() {
 }
 
 #[test]
+fn explain_says_what_a_figure_means_and_what_is_run() {
+    let authority = started();
+    authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
+    authority.ok(&["build", "--as-of", "2026-09-11"]);
+    let told = authority.ok(&["explain", "metrics.school_year", "--known-at", "2026-09-12"]);
+    let json = authority.ok(&["explain", "metrics.school_year", "--known-at", "2026-09-12", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let listed =
+        "SELECT name, sha256, about, kind, grain, version FROM catalogue.definition WHERE name = 'metrics.school_year'";
+    let listed = authority.ok(&["query", listed, "--format", "json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    // Its meaning is the file's: the same words and the same hash wherever it is asked for.
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sql/metrics/school_year.sql");
+    let file = std::fs::read_to_string(file).unwrap();
+    let about = listed["about"].as_str().unwrap();
+    assert!(file.contains(about) && told.contains(about) && json["header"]["about"] == about, "{told}");
+    let sha256 = lake::path::hex(&<sha2::Sha256 as sha2::Digest>::digest(&file));
+    assert_eq!((&listed["sha256"], &json["sha256"]), (&sha256.clone().into(), &sha256.clone().into()));
+    assert!(told.contains(&sha256), "{told}");
+    assert_eq!((&listed["kind"], &listed["version"]), (&"metrics".into(), &json["header"]["version"]));
+    assert_eq!(listed["grain"], "urn, academic_year");
+    // What it reads, who may see each column, with which times it is run, and when it was kept.
+    for reads in json["reads"].as_array().unwrap() {
+        let name = reads.as_str().unwrap();
+        assert!(file.contains(name) && told.contains(name), "{name}: {told}");
+    }
+    let sql = json["sql"].as_str().unwrap();
+    assert!(sql.lines().all(|line| told.contains(line)) && sql.contains("FROM metrics.pupil_year"), "{told}");
+    let of_a_day = authority.ok(&["explain", "tables.enrolment_year", "--as-of", "2026-09-11"]);
+    assert!(of_a_day.contains("y.last_day, DATE '2026-09-11')"), "{of_a_day}");
+    let column = |name: &str| told.lines().find(|line| line.trim_start().starts_with(name)).unwrap().to_owned();
+    assert!(column("absence_percent ").contains(" area ") && column("phase ").contains(" public "), "{told}");
+    let built: chrono::DateTime<chrono::Utc> = json["last_built"].as_str().unwrap().parse().unwrap();
+    assert!(2026 <= chrono::Datelike::year(&built), "{built}");
+    // A rule says what it does with what it finds; what is not kept says so.
+    let rule = authority.ok(&["explain", "rules.unknown_urn"]);
+    assert!(rule.contains("outcome           refuse_row") && rule.contains("not kept"), "{rule}");
+}
+
+#[test]
+fn an_answer_comes_in_four_forms_and_the_configuration_from_anywhere() {
+    let authority = started();
+    authority.receive(
+        "2026-09-11T18:00:00Z",
+        &[("m.csv", &week(140001, "2026-09-07", &[(A, "/\\II/\\/\\.."), (B, "/\\/\\/\\/\\/\\")]))],
+    );
+    let sql = "SELECT upn, possible, absent, absence_percent, is_severe FROM metrics.pupil_year ORDER BY possible";
+    let config = authority.lake().join("rollcall.toml");
+    // Asked from another folder.
+    let ask = |form: &str| {
+        let asked = ["--config", config.to_str().unwrap(), "query", sql, "--as-of", "2026-09-11", "--format", form];
+        let out = rollcall().args(asked).current_dir("/").output().unwrap();
+        assert!(out.status.success(), "{}", said(&out));
+        out.stdout
+    };
+    let text = |form: &str| String::from_utf8(ask(form)).unwrap();
+    assert_eq!(
+        text("csv"),
+        format!("upn,possible,absent,absence_percent,is_severe\n{A},8,2,25.0,false\n{B},10,0,0.0,false\n")
+    );
+    let first = format!("{{\"upn\":\"{A}\",\"possible\":8,\"absent\":2,\"absence_percent\":25.0,\"is_severe\":false}}");
+    assert_eq!(text("json").lines().next(), Some(first.as_str()));
+    let table = text("table");
+    assert!(table.contains("| upn") && table.contains(&format!("| {A} | 8        | 2      | 25.0")), "{table}");
+    let parquet = bytes::Bytes::from(ask("parquet"));
+    let rows = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(parquet).unwrap();
+    let rows: Vec<_> = rows.build().unwrap().map(Result::unwrap).collect();
+    let mut csv = arrow::csv::Writer::new(Vec::new());
+    rows.iter().for_each(|batch| csv.write(batch).unwrap());
+    assert_eq!(String::from_utf8(csv.into_inner()).unwrap(), text("csv"));
+    let out = authority.run(&["--config", "/no/such.toml", "doctor"]);
+    assert!(!out.status.success() && said(&out).contains("/no/such.toml"), "{}", said(&out));
+    let new = authority.lake().join("another");
+    let made = rollcall().args(["init", "--json", "--la-code", "851"]).arg(&new).output().unwrap();
+    let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    assert_eq!(made["configuration"], new.join("rollcall.toml").to_str().unwrap());
+}
+
+#[test]
 fn rows_of_an_unnested_list_are_told_apart_by_what_is_grouped_after() {
     let authority = started();
     let marks = week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\"), (B, "/\\II/\\/\\..")]);

@@ -72,7 +72,7 @@ fn a_closed_school_that_sends_neither_stops_the_file_nor_stands_in_for_a_silent_
     );
     let told = authority.ask(FILE, &["--as-of", "2027-01-15"]);
     assert_eq!(told, ["Primary,1,2,2", "Special,1,1,1"]);
-    let out = authority.run(&["submission", "attendance_open_data", "--as-of", "2027-01-15"]);
+    let out = authority.run(&["submission", "build", "attendance_open_data", "--as-of", "2027-01-15"]);
     assert!(out.status.success(), "{}", said(&out));
 }
 
@@ -129,7 +129,7 @@ fn the_dfes_file_tells_who_has_sent_from_who_is_there() {
             ("m2.csv", &week(140002, "2026-09-07", &[(B, PRESENT)])),
         ],
     );
-    authority.ok(&["submission", "attendance_open_data", "--as-of", "2026-09-11"]);
+    authority.ok(&["submission", "build", "attendance_open_data", "--as-of", "2026-09-11"]);
     let file = authority.lake().join("submissions/attendance_open_data_850_202627.csv");
     let text = std::fs::read_to_string(file).unwrap();
     let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();

@@ -25,7 +25,7 @@ impl Drop for Served {
 
 fn serve(lake: &Path) -> Served {
     let mut child = rollcall()
-        .args(["serve", "--address", "127.0.0.1:0", "--as-of", "2026-10-16"])
+        .args(["serve", "--address", "127.0.0.1:0", "--as-of", "2026-11-06"])
         .current_dir(lake)
         .stdout(Stdio::piped())
         .spawn()
@@ -125,7 +125,7 @@ fn the_page_says_what_the_ledger_says(address: &str, known_at: Option<&str>, ask
 fn the_demo_and_its_page_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();
     let out = rollcall()
-        .args(["demo", "--no-serve", "--schools", "8", "--pupils", "1600", "--until", "2026-10-16", "--dir", "demo"])
+        .args(["demo", "--no-serve", "--schools", "8", "--pupils", "1600", "--until", "2026-11-06", "--dir", "demo"])
         .current_dir(folder.path())
         .output()
         .unwrap();
@@ -142,7 +142,7 @@ fn the_demo_and_its_page_in_a_browser() {
             ["metrics.area_year", "metrics.school_year", "metrics.cohort_year", "alerts.current", "metrics.child_year"];
         views.map(|view| {
             let sql = format!("SELECT * FROM {view}");
-            let mut arguments = vec!["query", sql.as_str(), "--format", "csv", "--as-of", "2026-10-16"];
+            let mut arguments = vec!["query", sql.as_str(), "--format", "csv", "--as-of", "2026-11-06"];
             arguments.extend(more);
             let out = rollcall().args(arguments).current_dir(&lake).output().unwrap();
             assert!(out.status.success(), "{}", said(&out));
@@ -164,10 +164,10 @@ fn the_demo_and_its_page_in_a_browser() {
         .collect();
     assert!(40 < counts.len(), "{}", counts.len());
     let sql = format!("SELECT name FROM ({}) WHERE 0 < doubles", counts.join(" UNION ALL "));
-    assert_eq!(run(&["query", &sql, "--format", "csv", "--as-of", "2026-10-16"]).trim(), "name");
+    assert_eq!(run(&["query", &sql, "--format", "csv", "--as-of", "2026-11-06"]).trim(), "name");
     let fresh = ask(&["--fresh"]);
     // The last arrival was of that day: it left every figure behind, and nothing is left to build.
-    let built = run(&["build", "--as-of", "2026-10-16"]);
+    let built = run(&["build", "--as-of", "2026-11-06"]);
     assert!(built.contains("kept already"), "{built}");
     assert!(lake.join("lake/kept/metrics.pupil_year").is_dir());
     assert_eq!(ask(&[]), fresh);
@@ -179,17 +179,19 @@ fn the_demo_and_its_page_in_a_browser() {
     assert_eq!(ask(&["--fresh"]), fresh);
 
     // The night's steps: the same file twice.
-    let first = run(&["run", "nightly", "--as-of", "2026-10-16"]);
+    let first = run(&["run", "nightly", "--as-of", "2026-11-06"]);
     assert!(first.contains("10 tables") && first.contains("made_up_attendance_open_data_850_202627.csv"), "{first}");
-    assert!(run(&["submission", "attendance_open_data", "--as-of", "2026-10-16"]).contains("the same as before"));
+    assert!(
+        run(&["submission", "build", "attendance_open_data", "--as-of", "2026-11-06"]).contains("the same as before")
+    );
 
-    let csv = |question: &str| run(&["query", question, "--format", "csv", "--as-of", "2026-10-16"]);
+    let csv = |question: &str| run(&["query", question, "--format", "csv", "--as-of", "2026-11-06"]);
     crate::golden::holds(&String::from_utf8_lossy(&out.stdout), &lake, &csv);
 
     let served = serve(&lake);
     for known_at in [None, Some("2026-10-01T00:00:00Z")] {
         the_page_says_what_the_ledger_says(&served.address, known_at, &|question: &str| {
-            let mut arguments = vec!["query", question, "--format", "json", "--as-of", "2026-10-16"];
+            let mut arguments = vec!["query", question, "--format", "json", "--as-of", "2026-11-06"];
             arguments.extend(known_at.iter().flat_map(|at| ["--known-at", at]));
             let out = rollcall().args(arguments).current_dir(&lake).output().unwrap();
             String::from_utf8(out.stdout)

@@ -31,6 +31,24 @@ fn bad_rows_are_refused_by_line_and_change_nothing() {
 }
 
 #[test]
+fn what_harms_nothing_is_told_once() {
+    let authority = started();
+    let header = "URN,UPN,Date,Session,Mark\n";
+    let marks = week(140001, "2026-09-07", &[(A, "/\\/\\II/\\/\\")]);
+    let rows = marks.strip_prefix(header).unwrap();
+    // Two exports put together: the header again, and all rows again.
+    let out = authority.receive("2026-09-11T18:00:00Z", &[("m.csv", &format!("{marks}{header}{rows}"))]);
+    assert!(said(&out).contains("20 rows in = 20 kept + 0 refused"), "{}", said(&out));
+    let told = authority.ask("SELECT rule, severity, line, found FROM quality.problem", &[]);
+    let of = |rule: &str| told.iter().filter(|row| row.starts_with(rule)).cloned().collect::<Vec<_>>();
+    assert_eq!(of("repeated_header"), ["repeated_header,warn,12,the header again"]);
+    let again =
+        [("13", "/"), ("14", "\\"), ("17", "I")].map(|(line, mark)| format!("duplicate_same_mark,warn,{line},{mark}"));
+    assert_eq!(of("duplicate_same_mark"), again);
+    assert_eq!(authority.ask("SELECT marks FROM ledger.register_week", &[]), ["/\\/\\II/\\/\\...."]);
+}
+
+#[test]
 fn what_was_refused_is_taken_once_the_mapping_is_there() {
     let authority = started();
     let plain = week(140001, "2026-09-07", &[(A, "/\\/\\I./\\/\\"), (B, "/\\/\\/\\/\\/\\")]);

@@ -16,7 +16,10 @@ authorised = { doc = "Sessions of authorised absence", visibility = "area" }
 unauthorised = { doc = "Sessions of unauthorised absence (G, N, O, U)", visibility = "area" }
 late = { doc = "Sessions coded L or U", visibility = "area" }
 */
-SELECT pupil_key, urn, w['week_start'] AS week_start, academic_year,
+SELECT pupil_key, urn, w['week_start'] AS week_start, p.academic_year,
        CAST(w['possible'] AS BIGINT) AS possible, CAST(w['attended'] AS BIGINT) AS attended, CAST(w['absent'] AS BIGINT) AS absent,
        CAST(w['authorised'] AS BIGINT) AS authorised, CAST(w['unauthorised'] AS BIGINT) AS unauthorised, CAST(w['late'] AS BIGINT) AS late
-FROM (SELECT pupil_key, urn, academic_year, unnest(weekly(register)) AS w FROM tables.register_year WHERE in_cohort)
+FROM reference.academic_year y
+JOIN (SELECT pupil_key, urn, academic_year, unnest(weekly(register)) AS w FROM tables.register_year WHERE in_cohort) p ON CAST(y.academic_year AS VARCHAR) = p.academic_year
+-- A week that two school years share is one of each in which anything was possible: the bank holiday before term is none.
+WHERE 0 < w['possible'] OR (y.first_day <= w['week_start'] AND add_days(w['week_start'], $last_weekday) <= y.last_day)

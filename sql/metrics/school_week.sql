@@ -27,10 +27,13 @@ SELECT c.urn, c.week_start, c.academic_year, coalesce(s.phase, 'Other') AS phase
          OR $n_days_allowed < days_with(k.calendar, 'recorded', add_days(c.last_n, 1), $as_of) OR $n_days_silent < l.days)
        -- Every session that the school says it was open has come. Term dates do not know its INSET days.
        AND coalesce(o.told & w.sent = o.told, true) AS is_settled
-FROM week w
-JOIN tables.school_week_count c ON w.urn = c.urn AND w.week_start = c.week_start
+FROM reference.academic_year y
+JOIN tables.school_week_count c ON CAST(y.academic_year AS VARCHAR) = c.academic_year
+JOIN week w ON w.urn = c.urn AND w.week_start = c.week_start
 LEFT JOIN tables.school s ON s.urn = c.urn
 LEFT JOIN tables.own_calendar k ON k.urn = c.urn
 LEFT JOIN tables.silence l ON l.urn = c.urn
 LEFT JOIN tables.open_week o ON o.urn = c.urn AND o.week_start = c.week_start
 WHERE c.in_cohort
+  -- A week that two school years share is one of each in which anything was possible: the bank holiday before term is none.
+  AND (0 < c.possible OR (y.first_day <= c.week_start AND add_days(c.week_start, $last_weekday) <= y.last_day))

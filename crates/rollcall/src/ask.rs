@@ -19,7 +19,7 @@ use model::Outcome;
 use crate::ingest::{Progress, Summary};
 
 /// What `rollcall alerts` lists.
-pub(crate) const ALERTS: &str = "SELECT rule, upn, urn, raised_on, event_from, event_to, sessions, last_seen_on, status \
+pub(crate) const ALERTS: &str = "SELECT alert_id, rule, upn, urn, raised_on, event_from, event_to, sessions, last_seen_on, status \
      FROM alerts.current ORDER BY rule, raised_on, upn";
 
 /// How rows are written.
@@ -73,6 +73,36 @@ pub(crate) async fn print(mut rows: SendableRecordBatchStream, form: Form) -> Re
         }
     }
     out.flush()?;
+    Ok(())
+}
+
+/// All that is known of an alert: how it stands, if it does, and when its status changed.
+pub(crate) async fn show_alert(session: &Session, alert_id: &str, json: bool) -> Result<()> {
+    let id = format!("'{}'", alert_id.replace('\'', "''"));
+    let current = session.objects(&format!("SELECT * FROM alerts.current WHERE alert_id = {id}")).await?;
+    let changes = "SELECT changed_at, from_status, to_status, \"by\", reason FROM alerts.history";
+    let history = session.objects(&format!("{changes} WHERE alert_id = {id} ORDER BY changed_at")).await?;
+    if current.is_empty() && history.is_empty() {
+        bail!(
+            "there is no such alert, and never was as known then; `rollcall alerts` lists the ids of those there are"
+        );
+    }
+    if json {
+        println!("{}", serde_json::json!({ "alert_id": alert_id, "current": current.first(), "history": history }));
+        return Ok(());
+    }
+    let shown = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match current.first() {
+        Some(alert) => alert.iter().for_each(|(name, value)| println!("{name:<14} {}", shown(value))),
+        None => println!("{:<14} {alert_id}\n{:<14} the marks known do not support it", "alert_id", "status"),
+    }
+    println!();
+    for change in &history {
+        let of = |name: &str| change.get(name).map(shown).unwrap_or_default();
+        let before = Some(of("from_status")).filter(|status| !status.is_empty());
+        let before = before.as_deref().unwrap_or("new");
+        println!("{}  {before} → {}  {}", of("changed_at"), of("to_status"), of("reason"));
+    }
     Ok(())
 }
 

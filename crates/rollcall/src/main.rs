@@ -124,13 +124,15 @@ enum Command {
     },
     /// Can it reach its lake? Is every receipt whole? What is late?
     Doctor,
-    /// Alerts as they stand.
+    /// Alerts as they stand, or all that is known of one.
     Alerts {
+        #[command(subcommand)]
+        what: Option<Alerts>,
         /// Up to which school day (default: today).
-        #[arg(long, value_parser = day)]
+        #[arg(long, value_parser = day, global = true)]
         as_of: Option<NaiveDate>,
         /// What had been told by then (default: everything).
-        #[arg(long, value_parser = known_at)]
+        #[arg(long, value_parser = known_at, global = true)]
         known_at: Option<DateTime<Utc>>,
     },
     /// One run of a pipeline now.
@@ -144,19 +146,10 @@ enum Command {
         #[arg(long, value_parser = known_at)]
         known_at: Option<DateTime<Utc>>,
     },
-    /// Build a submission.
+    /// What is sent to the DfE.
     Submission {
-        /// Its name: attendance_open_data.
-        name: String,
-        /// The folder it is written to.
-        #[arg(long, default_value = "submissions")]
-        to: PathBuf,
-        /// Up to which school day (default: today).
-        #[arg(long, value_parser = day)]
-        as_of: Option<NaiveDate>,
-        /// What had been told by then (default: everything).
-        #[arg(long, value_parser = known_at)]
-        known_at: Option<DateTime<Utc>>,
+        #[command(subcommand)]
+        what: Submission,
     },
     /// The dashboard.
     Serve {
@@ -171,6 +164,39 @@ enum Command {
     DemoFiles(demo::command::Files),
     /// A made-up authority, end to end, on this machine.
     Demo(demo::command::Demo),
+}
+
+/// What is asked of alerts.
+#[derive(Subcommand)]
+enum Alerts {
+    /// Every alert that the marks known support, as without a word.
+    List,
+    /// One alert: what it rests on, and when its status changed.
+    Show {
+        /// Its alert_id, as `list` gives it.
+        alert_id: String,
+    },
+}
+
+/// What is done with submissions.
+#[derive(Subcommand)]
+enum Submission {
+    /// Which there are.
+    List,
+    /// Build one, twice, screen it and write it.
+    Build {
+        /// Its name: attendance_open_data.
+        name: String,
+        /// The folder it is written to.
+        #[arg(long, default_value = "submissions")]
+        to: PathBuf,
+        /// Up to which school day (default: today).
+        #[arg(long, value_parser = day)]
+        as_of: Option<NaiveDate>,
+        /// What had been told by then (default: everything).
+        #[arg(long, value_parser = known_at)]
+        known_at: Option<DateTime<Utc>>,
+    },
 }
 
 /// A day as the command line has it.
@@ -241,7 +267,7 @@ fn run(cli: Cli) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         match cli.command {
-            Command::Init { dir, la_code } => init(&dir, la_code),
+            Command::Init { dir, la_code } => init(&dir, la_code, cli.json),
             Command::DemoFiles(files) => demo::command::files(&files, cli.json),
             Command::Demo(demo) => demo::command::demo(demo, cli.json).await,
             command => House::open(&cli.config)?.run(command, cli.json).await,
@@ -252,8 +278,12 @@ fn run(cli: Cli) -> Result<()> {
     done
 }
 
-fn init(dir: &std::path::Path, la_code: u16) -> Result<()> {
+fn init(dir: &std::path::Path, la_code: u16, json: bool) -> Result<()> {
     let path = begin(dir, &config::commented(la_code))?;
+    if json {
+        println!("{}", serde_json::json!({ "configuration": path }));
+        return Ok(());
+    }
     eprintln!("{} is ready. Next: cd {} && rollcall ingest FILES", path.display(), dir.display());
     Ok(())
 }
@@ -455,24 +485,40 @@ impl House {
                 Ok(())
             }
             Command::Run { pipeline, as_of, known_at } => pipeline::run(self, &pipeline, as_of, known_at, json).await,
-            Command::Submission { name, to, as_of, known_at } => {
+            Command::Submission { what: Submission::List } => {
+                for definition in self.library.of_folder("submissions") {
+                    let name = definition.name.rsplit('.').next().unwrap_or(&definition.name);
+                    let about = &definition.header.about;
+                    match json {
+                        true => println!("{}", serde_json::json!({ "name": name, "about": about })),
+                        false => println!("{name}  {about}"),
+                    }
+                }
+                Ok(())
+            }
+            Command::Submission { what: Submission::Build { name, to, as_of, known_at } } => {
                 let session = self.session(as_of, known_at).await?;
                 let said = submission::write(&submission::build(self, &session, &name).await?, &to)?;
                 println!("{}", if json { serde_json::json!({ "submission": said }).to_string() } else { said });
                 Ok(())
             }
-            Command::Serve { address, as_of } => self.serve(&address, as_of).await,
+            Command::Serve { address, as_of } => self.serve(&address, as_of, json).await,
             Command::Doctor => self.doctor(json).await,
-            Command::Alerts { as_of, known_at } => {
+            Command::Alerts { what, as_of, known_at } => {
                 let session = self.session(as_of, known_at).await?;
-                let form = if json { ask::Form::Json } else { ask::Form::Table };
-                ask::print(session.stream(ask::ALERTS).await?, form).await
+                match what {
+                    None | Some(Alerts::List) => {
+                        let form = if json { ask::Form::Json } else { ask::Form::Table };
+                        ask::print(session.stream(ask::ALERTS).await?, form).await
+                    }
+                    Some(Alerts::Show { alert_id }) => ask::show_alert(&session, &alert_id, json).await,
+                }
             }
         }
     }
 
     /// Serves the dashboard until it is interrupted.
-    async fn serve(&self, address: &str, as_of: Option<NaiveDate>) -> Result<()> {
+    async fn serve(&self, address: &str, as_of: Option<NaiveDate>, json: bool) -> Result<()> {
         let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
             format!("{address} cannot be listened on; name another with --address, e.g. 127.0.0.1:0")
         })?;
@@ -490,7 +536,11 @@ impl House {
             clock: now,
             turns: Arc::new(tokio::sync::Semaphore::new(1)),
         };
-        println!("The dashboard is at http://{}/ (end with Ctrl-C)", listener.local_addr()?);
+        let url = format!("http://{}/", listener.local_addr()?);
+        match json {
+            true => println!("{}", serde_json::json!({ "url": url })),
+            false => println!("The dashboard is at {url} (end with Ctrl-C)"),
+        }
         let stop = async {
             let _ = tokio::signal::ctrl_c().await;
         };

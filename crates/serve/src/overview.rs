@@ -1,5 +1,6 @@
 //! The overview's figures, from the SQL of `sql/serving/`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -103,7 +104,7 @@ impl LedgerSource {
         let settled_to = settled.last().and_then(|w| date::day(&words(w, "week_start")));
         let friday = Days::new(session.library().number("last_weekday").unwrap_or(0));
         let total = phases.iter().find(|p| words(p, "phase") == "Total");
-        let england_year = weeks.iter().find_map(|w| whole(w, "england_year"));
+        let england_years: BTreeSet<u64> = weeks.iter().filter_map(|w| whole(w, "england_year")).collect();
         Ok(Overview {
             authority: self.authority.clone(),
             demo: self.made_up,
@@ -137,10 +138,7 @@ impl LedgerSource {
                     schools_expected: whole(w, "schools_expected").unwrap_or(0),
                 })
                 .collect(),
-            benchmark: england_year.map(|y| Benchmark {
-                label: format!("England, {y}"),
-                source: format!("DfE, Pupil attendance in schools, same week of {y}"),
-            }),
+            benchmark: benchmark(&england_years),
             phases: phases.iter().map(phase).collect(),
             schools: schools.iter().map(school).collect(),
             problems: problems.iter().map(|p| self.problem(p)).collect(),
@@ -269,6 +267,20 @@ fn school(row: &Row) -> SchoolRow {
 }
 
 /// Four sentences: absence, unauthorised absence, persistent and severe absence, this school year so far.
+/// What the figures of England are that stand beside the weeks, which are of these calendar years.
+fn benchmark(years: &BTreeSet<u64>) -> Option<Benchmark> {
+    let named: Vec<String> = years.iter().rev().map(u64::to_string).collect();
+    let (newest, older) = named.split_first()?;
+    let source = format!("DfE, Pupil attendance in schools, same week of {newest}");
+    Some(match older.is_empty() {
+        true => Benchmark { label: format!("England, {newest}"), source },
+        false => Benchmark {
+            label: format!("England, {}", named.join(" or ")),
+            source: format!("{source}, or of {} where none is published of that", older.join(" or ")),
+        },
+    })
+}
+
 fn headlines(total: &Row, authority: &str, as_of: NaiveDate) -> Vec<Headline> {
     let until = date::day_in_words(&as_of.to_string());
     let said = |measure: &str, column: &str, of: &str| {

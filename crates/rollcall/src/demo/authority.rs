@@ -50,7 +50,7 @@ pub struct School {
     pub place: usize,
     /// URN on the first day of the year.
     pub urn: u32,
-    /// URN from 1 January, where the school becomes an academy in the year.
+    /// URN from 1 November, where the school becomes an academy in the year.
     pub later_urn: Option<u32>,
     /// Four-digit establishment number.
     pub establishment: u16,
@@ -229,7 +229,7 @@ impl Authority {
 
     /// The last day on which a converting school has its first URN.
     pub fn conversion_eve(&self) -> NaiveDate {
-        calendar::date(self.year, 12, 31)
+        calendar::date(self.year, 10, 31)
     }
 }
 

@@ -200,7 +200,7 @@ pub(crate) async fn demo(demo: Demo, json: bool) -> Result<()> {
     if demo.no_serve {
         return Ok(());
     }
-    house.serve("127.0.0.1:0", Some(demo.until)).await
+    house.serve("127.0.0.1:0", Some(demo.until), json).await
 }
 
 /// A configuration up to its first table or commented table, so that keys may follow.

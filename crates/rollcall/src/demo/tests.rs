@@ -312,6 +312,28 @@ fn a_whole_year_has_the_published_rates() {
         near("holiday", phase, tally.code(mark::HOLIDAY), rates[7], 0.06 * slack);
         near("visits", phase, tally.code(mark::VISIT), rates[8], 0.15);
     }
+    // The rest of the code mix (`session_code_mix_2025_26_national.csv`), in the order of the phases.
+    let mix = [
+        (mark::MEDICAL, [0.272, 0.376, 1.015]),
+        (mark::RELIGIOUS, [0.066, 0.058, 0.053]),
+        (mark::STUDY, [0.0, 0.1, 0.023]),
+        (mark::EXCLUDED, [0.037, 0.289, 0.174]),
+        (mark::LEAVE, [0.367, 0.426, 1.675]),
+        (mark::PART_TIME, [0.167, 0.321, 1.588]),
+        (mark::VERY_LATE, [0.169, 0.296, 0.323]),
+        (mark::NOT_YET, [0.049, 0.049, 0.069]),
+        (mark::OFF_SITE, [0.191, 0.3, 0.889]),
+        (mark::SPORT, [0.085, 0.142, 0.048]),
+        (mark::WORK, [0.0, 0.308, 0.061]),
+        (mark::ARRANGED, [0.018, 0.079, 0.101]),
+    ];
+    for ((nth, phase), tally) in PHASES.into_iter().enumerate().zip(&tallies).take(3) {
+        let few = if phase == Phase::Special { 3.0 } else { 1.0 };
+        for (mark, published) in mix {
+            let (what, published) = (mark::TEXT[usize::from(mark)], published[nth]);
+            near(what, phase, tally.code(mark), published, (0.03 + 0.25 * published) * few);
+        }
+    }
     for (phase, tally) in PHASES.into_iter().zip(&tallies).take(2) {
         let rate = |[possible, absent]: [u64; 2]| absent as f64 / possible as f64;
         let weekdays = tally.weekdays.map(rate);

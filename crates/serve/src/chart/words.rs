@@ -58,7 +58,7 @@ pub fn title(points: &[WeekPoint]) -> String {
         let is_latest = settled.last().is_some_and(|last| last.week_start == *week_start);
         return match is_latest {
             true => format!("{was} in the latest settled week"),
-            false => format!("{was} in the week beginning {}", date::day_in_words(week_start)),
+            false => format!("{was} in the week beginning {}", date::day_and_month(week_start)),
         };
     }
     let mut newest = settled.iter().rev().filter_map(|point| finite(point.area)).map(tenths);

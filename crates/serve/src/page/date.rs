@@ -13,6 +13,11 @@ pub fn day_in_words(text: &str) -> String {
     worded(text, "%-d %B %Y")
 }
 
+/// `7 September`: where the school year is said beside it.
+pub fn day_and_month(text: &str) -> String {
+    worded(text, "%-d %B")
+}
+
 /// `7 Sep 2026`: for a cell of a table.
 pub fn day_in_brief(text: &str) -> String {
     worded(text, "%-d %b %Y")
