@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::authority::{A, Authority, B, SCHOOLS, roll, rollcall, said, week};
+use crate::ledger::{BELIEF, FIGURES};
 
 /// A store that ends with the test.
 struct Store {
@@ -81,14 +82,10 @@ impl Remote {
 }
 
 /// What is known of two weeks, one of them corrected.
-const ASKED: [&str; 7] = [
-    "SELECT urn, pupil_key, week_start, known_from, marks, known_to FROM ledger.register_week ORDER BY week_start, pupil_key, known_from",
-    "SELECT source, urn, sha256, received_at, rows_in, rows_kept, rows_refused, status FROM ledger.return ORDER BY return_id",
-    "SELECT * FROM metrics.pupil_year ORDER BY pupil_key",
-    "SELECT * FROM metrics.area_week ORDER BY week_start, phase",
-    "SELECT rule, file, line, found, first_seen, fixed_by FROM quality.problem ORDER BY problem_id",
-    "SELECT * FROM alerts.current ORDER BY alert_id",
-    "SELECT * FROM alerts.history ORDER BY alert_id, changed_at",
+const ASKED: [&str; 3] = [
+    BELIEF,
+    "SELECT source, urn, sha256, received_at, rows_in, rows_kept, rows_refused, status FROM ledger.return",
+    FIGURES,
 ];
 
 /// The commands of two weeks, in order: files taken in, a step of the night, a rebuild, and what they come to.
@@ -121,8 +118,11 @@ fn two_weeks(authority: &Authority, run: impl Fn(&[&str]) -> String) -> Vec<Stri
     let ask = || {
         let known = [&["--as-of", "2026-09-18"][..], &["--as-of", "2026-09-18", "--known-at", "2026-09-19"]];
         let asked =
-            ASKED.iter().flat_map(|sql| known.map(|known| [&["query", sql, "--format", "json"], known].concat()));
-        asked.map(|arguments| run(&arguments)).collect::<Vec<_>>()
+            ASKED.iter().flat_map(|sql| known.map(|known| [&["query", sql, "--format", "csv"], known].concat()));
+        let mut rows: Vec<String> =
+            asked.flat_map(|asked| run(&asked).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        rows.sort();
+        rows
     };
     let told = ask();
     assert!(run(&["doctor"]).contains("receipts        4, each whole"));
@@ -135,10 +135,9 @@ fn two_weeks(authority: &Authority, run: impl Fn(&[&str]) -> String) -> Vec<Stri
 fn a_lake_on_azure_says_what_one_on_a_disk_says_also_where_one_request_in_ten_fails() {
     let on_disk = Authority::new();
     let told = two_weeks(&on_disk, |arguments| on_disk.ok(arguments));
-    assert!(
-        told[0].lines().count() == 5 && told[8].contains("unknown_code") && told[12].contains("retracted"),
-        "{told:#?}"
-    );
+    for says in ["unknown_code", "open retracted", ",IOIOIOIOIO....,"] {
+        assert!(told.iter().any(|row| row.contains(says)), "{says}: {told:#?}");
+    }
     for one_in in [0, 10] {
         let remote = Remote::on(store(one_in));
         assert_eq!(two_weeks(&remote.authority, |arguments| remote.ok(arguments)), told, "one in {one_in} fails");

@@ -10,7 +10,7 @@ use crate::property::{cases, hold};
 pub const PUPILS: [&str; 3] = ["Q850200120003", "H850200723000", "T20110001804V"];
 pub const BELIEF: &str = "SELECT urn, pupil_key, week_start, marks, known_from, known_to FROM ledger.register_week";
 /// What is made of the belief: figures, days, alerts with their changes, and problems, a line a row.
-const FIGURES: &str = "SELECT concat_ws(' ', 'pupil', pupil_key, urn, possible, attended, absent, authorised, unauthorised, late, missing_marks) FROM metrics.pupil_year \
+pub const FIGURES: &str = "SELECT concat_ws(' ', 'pupil', pupil_key, urn, possible, attended, absent, authorised, unauthorised, late, missing_marks) FROM metrics.pupil_year \
     UNION ALL SELECT concat_ws(' ', 'week', week_start, phase, schools_expected, schools_received, possible, absent, late, is_settled) FROM metrics.area_week \
     UNION ALL SELECT concat_ws(' ', 'code', urn, code, sessions) FROM metrics.school_code_year \
     UNION ALL SELECT concat_ws(' ', 'day', urn, date, expected, received, missing_marks, stale_n, returned_at, is_late) FROM quality.school_day \
@@ -76,7 +76,7 @@ pub fn started() -> Authority {
 
 #[test]
 fn reordered_doubled_and_replayed_arrivals_end_in_the_same_belief() {
-    hold(cases(6), &(arrivals(), any::<u64>()), |(sent, seed)| {
+    hold(cases(4), &(arrivals(), any::<u64>()), |(sent, seed)| {
         let in_order = started();
         sent.iter().for_each(|s| s.receive(&in_order));
         let belief = in_order.ask(BELIEF, &[]);
@@ -102,15 +102,15 @@ fn reordered_doubled_and_replayed_arrivals_end_in_the_same_belief() {
         for replay in [&["replay"][..], &["replay", "drop"], &["replay", "--from", &last]] {
             in_order.ok(replay);
             prop_assert_eq!(&in_order.ask(BELIEF, &[]), &belief);
-            prop_assert_eq!(&in_order.ask(FIGURES, &["--as-of", "2026-10-30"]), &figures);
         }
+        prop_assert_eq!(&in_order.ask(FIGURES, &["--as-of", "2026-10-30"]), &figures);
         Ok(())
     });
 }
 
 #[test]
 fn as_known_at_a_time_is_the_ledger_stopped_at_that_time() {
-    hold(cases(6), &arrivals(), |sent| {
+    hold(cases(4), &arrivals(), |sent| {
         let whole = started();
         let stopped = started();
         let mut then = Vec::new();
@@ -142,7 +142,7 @@ fn days_upon_days_leave_few_files() {
     let first = chrono::NaiveDate::from_ymd_opt(2026, 9, 7).unwrap();
     let days = first.iter_days().filter(|day| chrono::Datelike::weekday(day).num_days_from_monday() < 5);
     let mut counted = Vec::new();
-    for (n, day) in days.take(40).enumerate() {
+    for (n, day) in days.take(24).enumerate() {
         let in_week = chrono::Datelike::weekday(&day).num_days_from_monday() as usize;
         let monday = (day - chrono::Days::new(in_week as u64)).to_string();
         let marks = "/\\".repeat(in_week) + "N\\" + &"..".repeat(4 - in_week);
@@ -151,7 +151,7 @@ fn days_upon_days_leave_few_files() {
             [("a.csv", week(140001, &monday, &rows)), ("b.csv", week(140002, &monday, &rows) + "140002,bad,,,\n")];
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
         authority.receive(&format!("{day}T18:00:00Z"), &files);
-        if n % 20 == 19 {
+        if n % 12 == 11 {
             counted.push(named());
         }
     }
