@@ -35,6 +35,11 @@ fn an_alert_is_raised_ended_and_retracted() {
         .ask("SELECT rule FROM alerts.current WHERE rule = 'unauthorised_10_days'", &["--as-of", "2026-09-28"]);
     assert_eq!(now, [""; 0]);
 
+    // Known only once the child was back, it is new all the same: what the law asks for is still to be done.
+    let week = "SELECT standing, new FROM serving.overview_alert WHERE rule = 'unauthorised_10_days'";
+    assert_eq!(authority.ask(week, &["--as-of", "2026-09-23", "--known-at", "2026-09-26"]), ["0,1"]);
+    assert_eq!(authority.ask(week, &["--as-of", "2026-09-25", "--known-at", "2026-09-26"]), ["0,0"]);
+
     // One by its id: as it stood, and when it changed.
     let of_rule = |objects: &str| {
         let found = objects.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());

@@ -21,6 +21,12 @@ fn bad_rows_are_refused_by_line_and_change_nothing() {
     assert!(!text.contains("NOTAUPN") && text.contains("AAAAAAA (7 characters)"), "{text}");
     let marks = authority.ask("SELECT marks FROM ledger.register_week WHERE known_to IS NULL", &[]);
     assert_eq!(marks, ["/\\I\\/\\/\\/\\...."]);
+    // What is late, and how much is open, is told by the doctor.
+    let told: serde_json::Value = serde_json::from_str(&authority.ok(&["doctor", "--json"])).unwrap();
+    let open = authority.ask("SELECT count(*) FROM quality.problem WHERE fixed_by IS NULL", &[]);
+    assert_eq!((told["open_problems"].to_string(), &told["newest_marks"]), (open[0].clone(), &"2026-09-11".into()));
+    assert_eq!((&told["arrivals"], &told["expected_schools"], &told["version"]), (&3.into(), &3.into(), &3.into()));
+    assert!(told["silent_schools"].as_array().unwrap().contains(&140_003.into()), "{told}");
     // A later return of that day mends what it covers.
     authority.receive("2026-09-14T18:00:00Z", &[("good.csv", &week(140001, "2026-09-07", &[(A, "/\\/\\/\\/\\/\\")]))]);
     let open = authority.ask("SELECT rule FROM quality.problem WHERE fixed_by IS NULL AND rule = 'unknown_code'", &[]);

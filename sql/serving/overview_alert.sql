@@ -9,14 +9,14 @@ new_days = 7
 [columns]
 rule = { doc = "The rule", visibility = "public" }
 standing = { doc = "Open now", visibility = "area" }
-new = { doc = "Raised in the last seven days", visibility = "area" }
+new = { doc = "Raised in the last seven days, whether or not they have ended since", visibility = "area" }
 retracted = { doc = "Retracted in the last seven days", visibility = "area" }
 schools = { doc = "Schools of those open now; null: none, or the rule spans schools", visibility = "area" }
 oldest = { doc = "Day on which the oldest open one was raised", visibility = "area" }
 */
 WITH standing AS (
   SELECT rule, count(*) FILTER (WHERE status = 'open') AS standing,
-         count(*) FILTER (WHERE status = 'open' AND add_days($as_of, -$new_days) < raised_on) AS new,
+         count(*) FILTER (WHERE add_days($as_of, -$new_days) < raised_on) AS new,
          CASE WHEN NOT bool_and(urn IS NULL) THEN count(DISTINCT urn) FILTER (WHERE status = 'open') END AS schools, min(CASE WHEN status = 'open' THEN raised_on END) AS oldest
   FROM alerts.standing GROUP BY rule
 ), retracted AS (

@@ -94,9 +94,20 @@ pub(crate) async fn show_alert(session: &Session, alert_id: &str, json: bool) ->
     let shown = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match current.first() {
         Some(alert) => alert.iter().for_each(|(name, value)| println!("{name:<14} {}", shown(value))),
-        None => println!("{:<14} {alert_id}\n{:<14} the marks known do not support it", "alert_id", "status"),
+        None => {
+            // Listed are those of the school year up to a day; what is told here is all that was ever known.
+            let last = history.last().and_then(|change| change.get("to_status")).map(shown).unwrap_or_default();
+            let why = match last.as_str() {
+                "retracted" | "replaced" => format!("{last}: the marks known do not support it"),
+                _ => format!(
+                    "{last} when last told; not of the school year up to {}: --as-of names another day",
+                    session.as_of().as_of
+                ),
+            };
+            println!("{:<14} {alert_id}\n{:<14} {why}", "alert_id", "status");
+        }
     }
-    println!();
+    println!("\nAs it was told, whatever --as-of says:");
     for change in &history {
         let of = |name: &str| change.get(name).map(shown).unwrap_or_default();
         let before = Some(of("from_status")).filter(|status| !status.is_empty());

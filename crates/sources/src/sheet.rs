@@ -1,6 +1,7 @@
 //! Excel workbooks: each sheet that can be seen, as the CSV it would have been saved as, so that one decoder judges
 //! both.
 
+use std::collections::HashSet;
 use std::io::Cursor;
 
 use calamine::{Data, DataRef, Reader, SheetType, SheetVisible, Xlsx};
@@ -10,6 +11,9 @@ use crate::unpack::TOO_LARGE;
 
 /// What a sheet can hold; a cell beyond is of no workbook.
 const SHEET: (u32, u32) = (1_048_576, 16_384);
+
+/// More formulas than a sheet of marks has cells.
+const FORMULAS: usize = 4_000_000;
 
 /// The sheets that hold rows, by name, as CSV; a sheet's row numbers are the CSV's line numbers. Cells are read one
 /// by one, since a sheet with one far cell would fill memory as a table. `limit` is what they may come to in bytes.
@@ -32,7 +36,23 @@ pub fn as_csv(workbook: &[u8], limit: u64) -> Result<Vec<(String, Vec<u8>)>, Str
     Ok(sheets)
 }
 
+/// The cells of a sheet whose value is worked out.
+fn formulas(book: &mut Xlsx<Cursor<&[u8]>>, name: &str) -> Result<HashSet<(u32, u32)>, String> {
+    let mut cells = book.worksheet_cells_reader(name).map_err(|e| e.to_string())?;
+    let mut found = HashSet::new();
+    while let Some(cell) = cells.next_formula().map_err(|e| e.to_string())? {
+        if !cell.get_value().is_empty() {
+            found.insert(cell.get_position());
+        }
+        if FORMULAS < found.len() {
+            return Err(TOO_LARGE.to_owned());
+        }
+    }
+    Ok(found)
+}
+
 fn rows(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, limit: u64) -> Result<Vec<u8>, String> {
+    let formulas = formulas(book, name)?;
     let mut cells = book.worksheet_cells_reader(name).map_err(|e| e.to_string())?;
     let mut out = Vec::new();
     let mut row: Vec<String> = Vec::new();
@@ -45,6 +65,10 @@ fn rows(book: &mut Xlsx<Cursor<&[u8]>>, name: &str, limit: u64) -> Result<Vec<u8
         let (at, column) = cell.get_position();
         if SHEET.0 <= at || SHEET.1 <= column || at < number {
             return Err("a cell where no sheet has one".to_owned());
+        }
+        // A program that writes workbooks leaves out what Excel would have worked out: not known is not blank.
+        if matches!(cell.get_value(), DataRef::Empty) && formulas.contains(&(at, column)) {
+            return Err("a formula without its result: open the workbook in Excel and save it".to_owned());
         }
         let text = text(cell.get_value().clone());
         if text.is_empty() {

@@ -423,6 +423,26 @@ fn a_workbook_as_excel_writes_it_is_read() {
 }
 
 #[test]
+fn a_formula_without_its_result_is_no_blank() {
+    let of = |mark: &str| {
+        let row = "140001 Q850200120003 2026-09-07 AM -".to_owned();
+        let row = cells(2, &row).replace("</row>", &format!("<c r=\"E2\"{mark}</c></row>"));
+        let rows = cells(1, "URN UPN Date Session Mark") + &row;
+        read(bytes(workbook(&[("One", "visible", &rows)])), &Mapping::default(), 1 << 20).remove(0)
+    };
+    let Content::Marks(schools) = &of(" t=\"str\"><f>\"I\"</f><v>I</v>").content else { panic!("no marks") };
+    assert_eq!(&shown(&schools[0])[..1], "I");
+    // One whose result is blank is blank.
+    let blank = of(" t=\"str\"><f>\"\"</f><v></v>");
+    assert_eq!((blank.rows_kept, blank.status()), (1, "taken"));
+    for without in ["><f>\"I\"</f>", "><f>\"I\"</f><v/>", " t=\"str\"><f>\"I\"</f>"] {
+        let file = of(without);
+        assert_eq!((file.rows_in, file.problems[0].rule.as_str()), (0, "unreadable_file"), "{without}: {file:?}");
+        assert!(file.problems[0].found.contains("open the workbook in Excel"), "{file:?}");
+    }
+}
+
+#[test]
 fn a_workbook_that_says_it_has_more_than_it_holds_is_refused_unread() {
     let rows = cells(1, "URN UPN Date Session Mark") + &cells(2, "140001 Q850200120003 2026-09-07 AM I");
     let of = |count: &str, place: &str| {
