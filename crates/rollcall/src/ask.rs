@@ -100,7 +100,7 @@ pub(crate) async fn show_alert(session: &Session, alert_id: &str, json: bool) ->
             let why = match last.as_str() {
                 "retracted" | "replaced" => format!("{last}: the marks known do not support it"),
                 _ => format!(
-                    "{last} when last told; not of the school year up to {}: --as-of names another day",
+                    "{last} when last told; not listed up to {}: --as-of names another day",
                     session.as_of().as_of
                 ),
             };

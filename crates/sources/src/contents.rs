@@ -21,7 +21,8 @@ type Reader<'a> = dyn FnMut(&str, Result<&mut dyn Read, &str>) + 'a;
 
 /// Gives each file that a file of this name holds to `read`, in order.
 pub(crate) fn each_file(limit: u64, name: &str, input: Box<dyn Read + '_>, read: &mut Reader<'_>) {
-    match opened(limit, false, input) {
+    let mut left = limit;
+    match opened(&mut left, false, input) {
         Ok(Unpacked::Plain(mut stream) | Unpacked::Gzip(mut stream)) => read(name, Ok(&mut stream)),
         Ok(Unpacked::Workbook(book)) => each_sheet(limit, name, &book.bytes, read),
         Ok(Unpacked::Archive(archive)) => each_of_archive(limit, name, &archive, read),
@@ -30,13 +31,13 @@ pub(crate) fn each_file(limit: u64, name: &str, input: Box<dyn Read + '_>, read:
 }
 
 /// Looks into a file; why not, where it cannot be read.
-fn opened<'a>(limit: u64, is_in_archive: bool, input: Box<dyn Read + 'a>) -> Result<Unpacked<'a>, String> {
-    guarded(|| unpack(input, limit, is_in_archive))?.map_err(|e| e.to_string())
+fn opened<'a>(left: &mut u64, is_in_archive: bool, input: Box<dyn Read + 'a>) -> Result<Unpacked<'a>, String> {
+    guarded(|| unpack(input, left, is_in_archive))?.map_err(|e| e.to_string())
 }
 
 /// Each file in turn, unpacked as it is read. One that cannot be read is refused, and no other with it.
 fn each_of_archive(limit: u64, name: &str, archive: &Archive, read: &mut Reader<'_>) {
-    let (mut is_empty, mut before) = (true, BTreeMap::<String, u32>::new());
+    let (mut is_empty, mut before, mut left) = (true, BTreeMap::<String, u32>::new(), limit);
     let ended = guarded(|| {
         archive.each(false, |inner, stream| {
             is_empty = false;
@@ -45,7 +46,7 @@ fn each_of_archive(limit: u64, name: &str, archive: &Archive, read: &mut Reader<
             let nth = before.entry(inner.clone()).or_default();
             *nth += 1;
             let name = if *nth == 1 { format!("{name}/{inner}") } else { format!("{name}/{inner} ({nth})") };
-            match opened(limit, true, Box::new(stream)) {
+            match opened(&mut left, true, Box::new(stream)) {
                 Ok(Unpacked::Plain(mut stream)) => read(&name, Ok(&mut stream)),
                 Ok(Unpacked::Workbook(book)) => each_sheet(limit, &name, &book.bytes, read),
                 // Packed twice, a small file may be of any size.

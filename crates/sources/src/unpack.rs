@@ -74,8 +74,10 @@ pub struct Whole {
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
-/// Looks at a file's first bytes. `limit` is what it may unpack to; one in an archive has that one's turn.
-pub fn unpack<'a>(mut input: Box<dyn Read + 'a>, limit: u64, is_in_archive: bool) -> std::io::Result<Unpacked<'a>> {
+/// Looks at a file's first bytes. `left` is what it may unpack to, and what those after it in its archive may once a
+/// workbook has been looked through. One in an archive has that one's turn.
+pub fn unpack<'a>(mut input: Box<dyn Read + 'a>, left: &mut u64, is_in_archive: bool) -> std::io::Result<Unpacked<'a>> {
+    let limit = *left;
     let mut head = [0u8; 4];
     let mut filled = 0;
     while filled < head.len() {
@@ -105,7 +107,7 @@ pub fn unpack<'a>(mut input: Box<dyn Read + 'a>, limit: u64, is_in_archive: bool
     if !is_workbook {
         return Ok(Unpacked::Archive(archive));
     }
-    match archive.can_be_held() {
+    match archive.can_be_held(left) {
         Ok(()) => Ok(Unpacked::Workbook(archive.packed)),
         Err(reason) if reason == TOO_LARGE => Err(std::io::Error::other(TOO_LARGE)),
         Err(reason) => Ok(Unpacked::Broken(reason)),
@@ -171,15 +173,19 @@ pub struct Archive {
 impl Archive {
     /// Whether a reader of workbooks may be given this one: its sheets come to no more than the limit, the rest to no more
     /// than can be held, and no part says of itself what makes the reader take memory that there is not. Says why not.
-    fn can_be_held(&self) -> Result<(), String> {
+    /// Takes what it looked through from `left`.
+    fn can_be_held(&self, left: &mut u64) -> Result<(), String> {
         if BOOK < self.packed.bytes.len() as u64 {
             return Err(TOO_LARGE.to_owned());
         }
-        let (mut held, mut failed) = (0, None);
-        self.each(true, |name, part| {
+        let (mut held, mut seen, mut failed) = (0, 0, None);
+        let all = self.each(true, |name, part| {
             let mut claim = Claim::default();
             let room = if is_sheet(name) { u64::MAX } else { HELD_PARTS - held };
-            match std::io::copy(&mut Limited::new(part, room), &mut claim) {
+            let mut part = Limited::new(part, room);
+            let copied = std::io::copy(&mut part, &mut claim);
+            seen += room - part.left;
+            match copied {
                 Ok(bytes) if bytes / SHARED_TEXT < claim.texts => {
                     failed = failed.take().or(Some("a part that says it has more than it holds".to_owned()));
                 }
@@ -187,8 +193,10 @@ impl Archive {
                 Ok(_) => {}
                 Err(e) => failed = failed.take().or(Some(e.to_string())),
             }
-        })?;
-        failed.map_or(Ok(()), Err)
+        });
+        // Whether or not it is read: an archive of many of them is not looked through for hours.
+        *left = left.saturating_sub(seen);
+        all.and(failed.map_or(Ok(()), Err))
     }
 
     /// Gives each file to `take` as a stream, by name, in the archive's order; together they give no more than the

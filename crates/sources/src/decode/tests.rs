@@ -496,6 +496,19 @@ fn every_sheet_that_can_be_seen_is_read_and_none_fills_memory() {
         ]
     );
 
+    // Together they unpack to no more than an archive may.
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for name in ["a.xlsx", "b.xlsx", "c.csv"] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(if name == "c.csv" { b"URN,UPN,Date,Session,Mark\n" } else { &book }).unwrap();
+    }
+    let archive = zip.finish().unwrap().into_inner();
+    let rows_of = |limit: u64| -> Vec<u64> {
+        read(bytes(archive.clone()), &mapping, limit).iter().map(|file| file.rows_in).collect()
+    };
+    assert_eq!(rows_of(1 << 20), [2, 1, 2, 1, 0]);
+    assert_eq!(rows_of(5 << 10), [2, 1, 0, 0]);
+
     // One far cell makes no table; one beyond every sheet is no cell.
     for (far, kept) in [("XFD1048576", 1), ("ALL90000", 1), ("A99999999999", 0)] {
         let cell = format!("<row><c r=\"{far}\" t=\"inlineStr\"><is><t>x</t></is></c></row>");
