@@ -8,6 +8,7 @@ mod command;
 mod examples;
 mod figures;
 mod golden;
+mod hostile;
 mod ledger;
 mod mending;
 mod own_sql;

@@ -5,7 +5,7 @@ use crate::authority::{Authority, SCHOOLS, roll, rollcall, said, week};
 const CHILD: &str = "Q850200120003";
 
 /// An authority of one child who was late on three days, with a folder of SQL named in its configuration.
-fn authority() -> Authority {
+pub fn authority() -> Authority {
     let authority = Authority::new();
     let config = authority.lake().join("rollcall.toml");
     let text = std::fs::read_to_string(&config).unwrap();
@@ -17,7 +17,8 @@ fn authority() -> Authority {
     authority
 }
 
-fn write(authority: &Authority, path: &str, header: &str, statement: &str) {
+/// Writes a definition below that folder.
+pub fn write(authority: &Authority, path: &str, header: &str, statement: &str) {
     let path = authority.lake().join("own").join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, format!("/*\nabout = \"Made for a test.\"\n{header}\n*/\n{statement}\n")).unwrap();

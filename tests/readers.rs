@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::authority::{Authority, SCHOOLS, roll, said, week};
+use crate::own_sql;
 
 /// The Python with the readers, made by `infra/check`.
-fn python() -> std::path::PathBuf {
+pub fn python() -> std::path::PathBuf {
     let named = std::env::var_os("READERS_PYTHON").expect("run infra/check, which makes the readers and names them");
     named.into()
 }
@@ -36,18 +37,12 @@ fn delta_tables_open_in_deltalake_and_polars() {
 
 #[test]
 fn what_is_published_says_in_polars_what_a_query_says() {
-    let authority = Authority::new();
-    let write = |path: &str, text: &str| {
-        let path = authority.lake().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
-    let config = std::fs::read_to_string(authority.lake().join("rollcall.toml")).unwrap();
-    write("rollcall.toml", &config.replace("# sql = \"sql\"", "sql = \"own\""));
-    std::fs::create_dir_all(authority.lake().join("own")).unwrap();
-    write("pipelines/p.toml", "about = \"x\"\n[[step]]\npublish = \"metrics\"\n");
+    let authority = own_sql::authority();
+    let pipelines = authority.lake().join("pipelines");
+    std::fs::create_dir_all(&pipelines).unwrap();
+    std::fs::write(pipelines.join("p.toml"), "about = \"x\"\n[[step]]\npublish = \"metrics\"\n").unwrap();
     let upns = ["Q850200120003", "H850200723000"];
-    authority.receive("2026-09-02T05:00:00Z", &[("gias.csv", SCHOOLS), ("roll.csv", &roll(140001, &upns))]);
+    authority.receive("2026-09-03T05:00:00Z", &[("roll.csv", &roll(140001, &upns))]);
     // All rows of each table, a line each: the table, its columns, and each row's values as JSON.
     let program = "import sys, json, pathlib, polars\n\
         for table in sorted(pathlib.Path(sys.argv[1]).iterdir()):\n    \
@@ -66,11 +61,8 @@ fn what_is_published_says_in_polars_what_a_query_says() {
     for (day, columns, marks) in
         [("11", "urn", "/\\/\\NN/\\/\\"), ("12", "urn, count(*) AS children", "/\\/\\II/\\/\\")]
     {
-        let about = "about = \"Made for a test.\"\ngrain = [\"urn\"]";
-        write(
-            "own/metrics/mine.sql",
-            &format!("/*\n{about}\n*/\nSELECT {columns} FROM metrics.pupil_year GROUP BY urn\n"),
-        );
+        let statement = format!("SELECT {columns} FROM metrics.pupil_year GROUP BY urn");
+        own_sql::write(&authority, "metrics/mine.sql", "grain = [\"urn\"]", &statement);
         let marks = week(140001, "2026-09-07", &[(upns[0], marks), (upns[1], "/\\/\\/\\/\\/\\")]);
         authority.receive(&format!("2026-09-{day}T18:00:00Z"), &[("m.csv", &marks)]);
         authority.ok(&["run", "p", "--as-of", "2026-09-11"]);

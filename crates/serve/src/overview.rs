@@ -266,7 +266,6 @@ fn school(row: &Row) -> SchoolRow {
     }
 }
 
-/// Four sentences: absence, unauthorised absence, persistent and severe absence, this school year so far.
 /// What the figures of England are that stand beside the weeks, which are of these calendar years.
 fn benchmark(years: &BTreeSet<u64>) -> Option<Benchmark> {
     let named: Vec<String> = years.iter().rev().map(u64::to_string).collect();
@@ -281,6 +280,7 @@ fn benchmark(years: &BTreeSet<u64>) -> Option<Benchmark> {
     })
 }
 
+/// Four sentences: absence, unauthorised absence, persistent and severe absence, this school year so far.
 fn headlines(total: &Row, authority: &str, as_of: NaiveDate) -> Vec<Headline> {
     let until = date::day_in_words(&as_of.to_string());
     let said = |measure: &str, column: &str, of: &str| {

@@ -4,6 +4,7 @@ use std::io::{Cursor, Read, Write};
 
 use proptest::prelude::*;
 
+use super::workbooks::{cells, workbook};
 use super::*;
 
 fn mark_file() -> impl Strategy<Value = String> {
